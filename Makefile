@@ -1,0 +1,86 @@
+# Isodrip: `make demo` and `make test` do everything, set-up included.
+#   demo     watch one treatment on simulated devices, in real time, about four minutes
+#   test     every test, with branch coverage of the rooms that must have all of it
+#   check    ruff, mypy --strict, import-linter
+#   bench    benchmarks, as ratios
+#   diagram  write the state diagram in README.md anew from the transition table
+#   lock     resolve requirements/*.txt anew
+#   clean    remove what these targets made
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+PEERS := .venv-peers
+LOCK := .venv-lock
+BIN := $(VENV)/bin
+PIP := -m pip --disable-pip-version-check --no-input --quiet
+PYTEST_ARGS ?=
+DEMO_ARGS ?= --auto --minutes 1
+CODE := controller drivers protocols simulators firmware_interfaces
+
+.PHONY: demo test check bench diagram lock clean prerequisites debian-tools
+
+demo: $(VENV)/.stamp-bench
+	$(BIN)/isodrip-bench run $(DEMO_ARGS)
+
+test: $(VENV)/.stamp-dev $(PEERS)/.stamp debian-tools
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage report
+
+check: $(VENV)/.stamp-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.stamp-dev
+	$(BIN)/python -m benchmarks
+
+diagram: $(VENV)/.stamp-bench
+	$(BIN)/python tools/state_diagram.py
+
+prerequisites:
+	@PYTHON="$(PYTHON)" tools/prerequisites
+
+debian-tools:
+	@tools/debian_tools mosquitto
+
+# Stamps stand inside the environment that they describe, so that deleting it is enough.
+$(VENV)/.stamp-venv: | prerequisites
+	[ -x $(BIN)/python ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.stamp-bench: requirements/bench.txt pyproject.toml $(VENV)/.stamp-venv
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/bench.txt
+	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.stamp-dev: requirements/dev.txt pyproject.toml $(VENV)/.stamp-venv
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/dev.txt
+	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@ $(VENV)/.stamp-bench
+
+# Other people's clients and simulators live apart: they bring some 75 packages of their own.
+$(PEERS)/.stamp: requirements/peers.txt | prerequisites
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python $(PIP) install --require-hashes -r requirements/peers.txt
+	touch $@
+
+# Local wheel folders and mirrors are shut out, so that no hash or name of theirs is recorded.
+COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null $(LOCK)/bin/pip-compile --quiet --upgrade \
+	--generate-hashes --strip-extras --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+lock: | prerequisites
+	[ -x $(LOCK)/bin/pip-compile ] || { $(PYTHON) -m venv $(LOCK); $(LOCK)/bin/python $(PIP) install pip-tools; }
+	$(COMPILE) --all-build-deps --extra dev -o requirements/dev.txt pyproject.toml
+	$(COMPILE) --all-build-deps --extra bench -c requirements/dev.txt -o requirements/bench.txt pyproject.toml
+	$(COMPILE) -o requirements/peers.txt requirements/peers.in
+
+clean:
+	rm -rf $(VENV) $(PEERS) $(LOCK) build dist htmlcov .coverage .coverage.* var
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find $(CODE) tests -name __pycache__ -type d -prune -exec rm -rf {} +
