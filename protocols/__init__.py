@@ -1,0 +1,1 @@
+"""The grammar: bytes to messages and back, both roles. No I/O, meanings or clocks."""
