@@ -1,0 +1,1 @@
+"""Clinical arithmetic: orders, doses, bands, ledger, accounting, record. No files, no clocks."""

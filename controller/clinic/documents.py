@@ -1,0 +1,124 @@
+"""Documents that people write, taken as text: strict JSON in, canonical JSON and hashes out.
+
+Knows how a document can be malformed and how to say so; knows nothing of what a document means.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from firmware_interfaces.units import NS_PER_S, Nanoseconds
+
+DOCUMENT_CHARS_MAX: Final = 65_536
+SHOWN_CHARS_MAX: Final = 80
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Control characters and text-direction marks would let a name rewrite the terminal or label it is
+# printed on; a name that is blank or padded would pass for another one.
+_VISIBLE: Final = r"[^\s\p{Cc}\x{2028}-\x{202E}\x{2066}-\x{2069}]"
+_INNER: Final = r"[^\p{Cc}\x{2028}-\x{202E}\x{2066}-\x{2069}]"
+
+Text = Annotated[
+    str, StringConstraints(max_length=200, pattern=rf"^{_VISIBLE}(?:{_INNER}*{_VISIBLE})?$")
+]
+"""One line of visible text, 1 to 200 characters, not padded."""
+
+Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""An identifier that is safe in a file name, a URL and an MQTT topic."""
+
+
+class Document(BaseModel):
+    """Base of every written document: nothing is coerced, added, changed later or not a number."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason to refuse: which field, what stood there, which rule it breaks."""
+
+    field: str
+    value: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.field} = {self.value}: {self.rule}"
+
+
+class DocumentError(ValueError):
+    """A document is refused; ``problems`` names every reason found, at least one."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+def shown(value: object) -> str:
+    """``value`` as it may be printed in a message: its repr, on one line, at most 80 characters."""
+    # str of an int beyond 4300 digits raises, and nobody reads one of 78 either.
+    huge = isinstance(value, int) and value.bit_length() > 256
+    text = "a number of more than 77 digits" if huge else ascii(value)
+    return text if len(text) <= SHOWN_CHARS_MAX else text[: SHOWN_CHARS_MAX - 3] + "..."
+
+
+def json_problem(text: str) -> Problem | None:
+    """Why ``text`` is not strict JSON, or None: too long, malformed, a repeated key, NaN."""
+    if len(text) > DOCUMENT_CHARS_MAX:
+        return Problem("document", f"{len(text)} characters", f"at most {DOCUMENT_CHARS_MAX}")
+    try:
+        json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        return Problem("document", shown(text), f"strict JSON: {error}")
+    return None
+
+
+def validation_problems(error: ValidationError) -> list[Problem]:
+    """Every field error that pydantic found, as problems with dotted field paths."""
+    return [
+        Problem(
+            ".".join(map(str, item["loc"])) or "document",
+            "absent" if item["type"] == "missing" else shown(item["input"]),
+            item["msg"],
+        )
+        for item in error.errors(include_url=False)
+    ]
+
+
+def canonical_json(value: object) -> str:
+    """Return the one spelling of ``value``: ASCII, keys sorted, no spaces; ValueError on NaN."""
+    return json.dumps(
+        value, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
+
+
+def sha256_hex(text: str) -> str:
+    """SHA-256 of ``text`` in UTF-8, lower-case hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def utc_ns(moment: datetime) -> Nanoseconds:
+    """Return an aware datetime as nanoseconds since 1970 UTC, exact."""
+    since = moment - EPOCH
+    return Nanoseconds((since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1000)
+
+
+def utc_datetime(at_utc_ns: int) -> datetime:
+    """Nanoseconds since 1970 UTC as an aware datetime, cut to the microsecond."""
+    return EPOCH + timedelta(microseconds=at_utc_ns // 1000)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    repeated = sorted({key for key in keys if keys.count(key) > 1})
+    if repeated:
+        raise ValueError(f"repeated key {shown(repeated[0])}")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number")

@@ -1,0 +1,140 @@
+"""The order's grammar: what is read, in which unit and rounding, and what is refused and how."""
+
+import json
+from typing import Any
+
+import pytest
+
+from controller.clinic.documents import Problem
+from controller.clinic.order import (
+    Administer,
+    Order,
+    OrderError,
+    Priming,
+    order_hash,
+    order_json,
+    parse_order,
+)
+
+from .conftest import MakeOrder
+
+
+def refused(text: str) -> tuple[Problem, ...]:
+    with pytest.raises(OrderError) as refusal:
+        parse_order(text)
+    assert refusal.value.problems
+    return refusal.value.problems
+
+
+def test_the_example_in_base_units(order: Order) -> None:
+    assert order.prescribed_bq == 1_681_700_000
+    assert (order.fill_nl, order.unusable_nl, order.dead_volume_nl) == (
+        20_000_000,
+        500_000,
+        1_500_000,
+    )
+    assert order.infusion_ns == 1_800_000_000_000
+    assert order.prescribed_range_bq is None
+    assert order.administer is Administer.WHOLE_SYRINGE
+    assert order.line.primed_with is Priming.SALINE
+
+
+def test_a_range_rounds_inwards(make_order: MakeOrder) -> None:
+    order = make_order(prescribed_range_mbq={"low": 1.0000001, "high": 2.0000009})
+    assert order.prescribed_range_bq == (1_000_001, 2_000_000)
+
+
+def test_fill_rounds_down_and_hold_up_rounds_up(make_order: MakeOrder) -> None:
+    order = make_order(container__fill_ml=20.0000009, container__unusable_ml=0.5000001)
+    assert (order.fill_nl, order.unusable_nl) == (20_000_000, 500_001)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("patient.weight_kg", "70"),
+        ("patient.weight_kg", "70,0"),
+        ("patient.weight_kg", True),
+        ("patient.weight_kg", 0),
+        ("patient.weight_kg", None),
+        ("patient.weight_date", "2025-11-19T10:00:00"),
+        ("patient.weight_date", 20251119),
+        ("patient.birth_date", "2.4.1961"),
+        ("patient.name", ""),
+        ("patient.name", " Robin"),
+        ("patient.name", "Robin\u001b[2J"),
+        ("patient.name", "Robin\u202e"),
+        ("patient.name", "R" * 201),
+        ("order_id", "../../etc"),
+        ("order_id", "a/b"),
+        ("schema", 2),
+        ("nuclide", "I-123"),
+        ("route", "oral"),
+        ("bsa_formula", "boyd"),
+        ("dose_number", 3),
+        ("dose_number", 1.5),
+        ("prescribed_mbq", -1),
+        ("prescribed_mbq", 1e9),
+        ("prescribed_range_mbq", {"low": 1.0}),
+        ("administer", "some"),
+        ("container.kind", "vial"),
+        ("container.fill_ml", 0),
+        ("container.unusable_ml", -0.1),
+        ("line.dead_volume_ml", 0),
+        ("line.primed_with", "air"),
+        ("infusion_min", 1e400),
+        ("reference_time", "2025-11-20T15:00:00"),
+        ("reference_time", 1763672400),
+        ("authorized_user.signed_at", "yesterday"),
+        ("first_dose_date", "last year"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_field(
+    order_data: dict[str, Any], field: str, value: object
+) -> None:
+    *parents, last = field.split(".")
+    target = order_data
+    for parent in parents:
+        target = target[parent]
+    target[last] = value
+    text = json.dumps(order_data).replace("Infinity", "1e400")
+    assert all(problem.field.startswith(field) for problem in refused(text))
+
+
+def test_every_wrong_field_is_named_at_once(order_data: dict[str, Any]) -> None:
+    del order_data["patient"]["name"]
+    order_data["prescribed_mbq"] = "1681,7"
+    order_data["colour"] = "red"
+    assert refused(json.dumps(order_data)) == (
+        Problem("patient.name", "absent", "Field required"),
+        Problem("prescribed_mbq", "'1681,7'", "Input should be a valid number"),
+        Problem("colour", "'red'", "Extra inputs are not permitted"),
+    )
+
+
+@pytest.mark.parametrize(
+    "missing", ["schema", "drug", "regimen", "authorized_user", "line", "site"]
+)
+def test_a_missing_field_is_refused(order_data: dict[str, Any], missing: str) -> None:
+    del order_data[missing]
+    assert [problem.field for problem in refused(json.dumps(order_data))] == [missing]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", '{"schema": 1, "schema": 1}', '{"schema": NaN}']
+)
+def test_what_is_no_document_is_refused(text: str) -> None:
+    assert refused(text)[0].field == "document"
+
+
+def test_an_order_cannot_be_changed(order: Order) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        order.prescribed_mbq = 1.0
+
+
+def test_the_hash_sees_values_not_layout(order_data: dict[str, Any], order: Order) -> None:
+    turned = json.dumps(dict(reversed(order_data.items())), indent=4)
+    assert order_hash(parse_order(turned)) == order_hash(order)
+    assert parse_order(order_json(order)) == order
+    order_data["prescribed_mbq"] = 1681.6
+    assert order_hash(parse_order(json.dumps(order_data))) != order_hash(order)

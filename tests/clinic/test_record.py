@@ -1,0 +1,279 @@
+"""The record of a good, an uncertain, an unmeasured and a never-started treatment, and its text."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller.clinic.accounting import Candidate
+from controller.clinic.documents import utc_ns
+from controller.clinic.dosing import Rounding, decayed_bq
+from controller.clinic.order import Order, order_hash
+from controller.clinic.record import (
+    AlarmFact,
+    Item,
+    Reading,
+    RecordFacts,
+    TreatmentRecord,
+    build_record,
+    dosage_record_gaps,
+    record_json,
+    render_text,
+)
+from controller.clinic.regimen import Regimen
+from controller.clinic.signatures import Meaning, Signature
+from firmware_interfaces.units import NS_PER_H, NS_PER_MIN, Becquerel, Nanolitre, Nanoseconds
+
+from .conftest import MakeOrder
+
+SHAPES = (
+    "schema session simulated outcome prescribed_mbq assayed_mbq expected_mbq delivered_mbq "
+    "delivered_by_volume_mbq delivered_interval_mbq residual_mbq waste_mbq planned_ml pumped_ml "
+    "delivered_ml infusion_s uncertainty_percent alarms people times devices versions "
+    "journal_head ground_truth"
+)
+
+
+def later(order: Order, minutes: int) -> Nanoseconds:
+    return Nanoseconds(utc_ns(order.reference_time) + minutes * NS_PER_MIN)
+
+
+@pytest.fixture
+def facts(order: Order, regimen: Regimen) -> RecordFacts:
+    """19.5 of 20 mL given in 30 minutes, residual read two hours after the start."""
+    return RecordFacts(
+        session="s-0001",
+        simulated=True,
+        outcome="complete",
+        order=order,
+        regimen=regimen,
+        assay=Reading(Becquerel(1_700_000_000), later(order, -30)),
+        started_at_utc_ns=later(order, 0),
+        residual=Reading(Becquerel(42_000_000), later(order, 120)),
+        waste=(Item("gloves", Becquerel(1_000_000), later(order, 0), 1100),),
+        prime=(),
+        resolution_bq=Becquerel(100_000),
+        planned_nl=Nanolitre(19_500_000),
+        pumped_low_nl=Nanolitre(19_500_000),
+        pumped_high_nl=Nanolitre(19_500_000),
+        flushed_nl=Nanolitre(4_500_000),
+        infusion_ns=Nanoseconds(30 * NS_PER_MIN),
+        alarms=(
+            AlarmFact("battery_low", "low", "advisory", "Battery low", later(order, 5), "11.2 V"),
+            AlarmFact("pause_forgotten", "low", "advisory", "Pause forgotten", later(order, 9)),
+        ),
+        people=(
+            Signature("ab", "Anna Berger", "technician", Meaning.ASSAYED, later(order, -30)),
+            Signature("cd", "Chris Dahl", "nurse", Meaning.RELEASED_SECOND, later(order, -5)),
+        ),
+        times={"started": later(order, 0), "drug_arrived": later(order, 2)},
+        devices=({"kind": "ne1000", "model": "NE-1000", "serial": None},),
+        versions={"isodrip": "0.1.0"},
+        journal_head="ab" * 32,
+        not_observable=("air in line",),
+    )
+
+
+@pytest.fixture
+def record(facts: RecordFacts) -> TreatmentRecord:
+    return build_record(facts)
+
+
+def test_every_field_of_the_shape_is_there(record: TreatmentRecord) -> None:
+    data = json.loads(record_json(record))
+    assert set(SHAPES.split()) <= set(data)
+    assert data["schema"] == 1
+    assert TreatmentRecord.model_validate_json(record_json(record)) == record
+
+
+def test_all_activities_are_at_the_start(record: TreatmentRecord, regimen: Regimen) -> None:
+    assay = decayed_bq(1_700_000_000, 30 * NS_PER_MIN, regimen.half_life_ms, Rounding.NEAREST)
+    residual = decayed_bq(42_000_000, -2 * NS_PER_H, regimen.half_life_ms, Rounding.NEAREST)
+    assert assay == 1_696_943_043
+    assert residual == 42_303_462
+    assert record.assayed_mbq == 1696.943043
+    assert record.residual_mbq == 42.303462
+    assert record.waste_mbq == 1.1
+    assert record.prime_mbq == 0.0
+    assert record.delivered_mbq == (assay - residual - 1_100_000) / 1e6
+    assert record.delivered_by_volume_mbq == pytest.approx(1696.943043 * 0.975, abs=1e-6)
+    assert record.expected_mbq == record.delivered_interval_mbq[0]  # type: ignore[index]
+    assert record.assay is not None
+    assert (record.assay.mbq, record.assay.at) == (1700.0, "2025-11-20T20:30:00.000Z")
+
+
+def test_volumes_and_judgement(record: TreatmentRecord, order: Order) -> None:
+    assert (record.planned_ml, record.pumped_ml, record.delivered_ml) == (19.5, 19.5, 19.5)
+    assert record.in_line_ml == 0.0
+    assert record.infusion_s == 1800.0
+    assert record.uncertainty_percent == pytest.approx(5.5, abs=0.1)
+    assert record.uncertainty_by_volume_percent == pytest.approx(5.7, abs=0.1)
+    assert record.agreement is not None
+    assert record.agreement.agrees
+    assert record.assay_band == "within 10 %"
+    assert record.deviation_band == "within 5 %"
+    assert record.deviation == "-1.7 %"
+    assert record.candidates == ()
+    assert record.order_hash == order_hash(order)
+    assert len(record.uncertainty_components) == 11
+
+
+def test_the_same_facts_make_the_same_bytes(facts: RecordFacts) -> None:
+    assert record_json(build_record(facts)) == record_json(build_record(replace(facts)))
+
+
+def test_an_uncertain_delivery_keeps_its_interval(facts: RecordFacts) -> None:
+    record = build_record(
+        replace(
+            facts,
+            outcome="partial",
+            residual=None,
+            pumped_low_nl=Nanolitre(9_000_000),
+            pumped_high_nl=Nanolitre(10_000_000),
+            flushed_nl=Nanolitre(0),
+            reported=(Candidate.LEAK,),
+        )
+    )
+    assert (record.pumped_ml, record.pumped_interval_ml) == (9.0, (9.0, 10.0))
+    assert (record.delivered_ml, record.in_line_ml) == (7.5, 1.5)
+    assert (record.delivered_mbq, record.residual_mbq, record.agreement) == (None, None, None)
+    low, high = record.delivered_interval_mbq or (0.0, 0.0)
+    assert low == pytest.approx(1696.943043 * 7.5 / 20, abs=1e-6)
+    assert high == pytest.approx(1696.943043 * 8.5 / 20, abs=1e-6)
+    assert record.uncertainty_percent == record.uncertainty_by_volume_percent
+    assert record.candidates == (Candidate.DELIVERED_20, Candidate.LEAK)
+    text = render_text(record)
+    assert "Delivered, by residual        not measured\n" in text
+    assert "Pumped, out of the syringe    9.000 mL (at most 10.000 mL)" in text
+    assert "Candidate medical event       leak or spill: a person decides" in text
+    assert "Routes " not in text
+    assert "Delivered, between            636.4 MBq (17.20 mCi) and 721.2 MBq (19.49 mCi)" in text
+
+
+def test_half_a_strong_syringe_given_on_purpose(facts: RecordFacts, make_order: MakeOrder) -> None:
+    record = build_record(
+        replace(
+            facts,
+            order=make_order(administer="volume_for_dose"),
+            assay=Reading(Becquerel(3_400_000_000), facts.assay.at_utc_ns),  # type: ignore[union-attr]
+            residual=Reading(Becquerel(1_712_000_000), later(facts.order, 0)),
+            planned_nl=Nanolitre(9_910_000),
+            pumped_low_nl=Nanolitre(9_910_000),
+            pumped_high_nl=Nanolitre(9_910_000),
+        )
+    )
+    assert record.assay_band == "within 10 %"
+    assert record.deviation_band == "within 5 %"
+    assert record.residual_band == "at most 5 %"
+    assert record.candidates == ()
+
+
+def test_nothing_started_opens_no_candidate_by_itself(facts: RecordFacts) -> None:
+    record = build_record(
+        replace(
+            facts,
+            outcome="not_given",
+            started_at_utc_ns=None,
+            residual=None,
+            waste=(),
+            pumped_low_nl=Nanolitre(0),
+            pumped_high_nl=Nanolitre(0),
+            flushed_nl=Nanolitre(0),
+            infusion_ns=Nanoseconds(0),
+        )
+    )
+    assert record.assayed_mbq == 1700.0
+    assert record.delivered_by_volume_mbq == 0.0
+    assert (record.deviation, record.deviation_band, record.residual_band) == (None, None, None)
+    assert (record.candidates, record.in_line_ml) == ((), None)
+    assert "Outcome                       not given" in render_text(record)
+
+
+def test_nothing_assayed(facts: RecordFacts, make_order: MakeOrder) -> None:
+    record = build_record(
+        replace(
+            facts,
+            simulated=False,
+            outcome="not_given",
+            order=make_order(prescribed_range_mbq={"low": 1600.0, "high": 1800.0}),
+            assay=None,
+            started_at_utc_ns=None,
+            residual=None,
+            alarms=(),
+            people=(),
+            ground_truth={"patient_mbq": 0.0},
+        )
+    )
+    assert (record.assay, record.assayed_mbq, record.delivered_interval_mbq) == (None, None, None)
+    assert record.prescribed_range_mbq == (1600.0, 1800.0)
+    assert record.ground_truth == {"patient_mbq": 0.0}
+    text = render_text(record)
+    assert "SIMULATED" not in text
+    assert "Delivered, between" not in text
+    assert "Ground truth                  patient mbq: 0.0" in text
+    assert "ALARMS: none" in text
+    assert "PEOPLE: none" in text
+    assert "1600.0 MBq (43.24 mCi) to 1800.0 MBq (48.65 mCi)" in text
+
+
+def test_the_five_fields_of_10_cfr_35_2063(record: TreatmentRecord, facts: RecordFacts) -> None:
+    assert dosage_record_gaps(record) == []
+    nobody = build_record(replace(facts, people=(), assay=None))
+    assert dosage_record_gaps(nobody) == [
+        "prescribed and determined dosage",
+        "date and time of determination",
+        "name of the person who determined it",
+    ]
+
+
+def test_routes_that_disagree_say_so(facts: RecordFacts, order: Order) -> None:
+    big = Reading(Becquerel(200_000_000), later(order, 0))
+    text = render_text(build_record(replace(facts, residual=big)))
+    assert "DISAGREE" in text
+    assert "Residual, share               more than 10 %: tell the authorized user" in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Treatment record              s-0001",
+        "Patient                       Example, Robin (C131-0042)",
+        "Prescribed                    1681.7 MBq (45.45 mCi)",
+        "Assay as read                 1700.0 MBq (45.95 mCi) at 2025-11-20T20:30:00.000Z",
+        "Delivered, by residual        1653.5 MBq (44.69 mCi) +- 5.6 % (k = 2)",
+        "Delivered, by volume          1654.5 MBq (44.72 mCi) +- 5.8 % (k = 2)",
+        "Pumped, out of the syringe    19.500 mL",
+        "Delivered, past the line      19.500 mL",
+        "Delivered, of prescribed      -1.7 % (within 5 %)",
+        "                              11.2 V",
+        "Not observable here           air in line",
+        "  drug arrived                2025-11-20T21:02:00.000Z",
+        "Device                        kind ne1000, model NE-1000, serial None",
+    ],
+)
+def test_a_person_can_read_it(record: TreatmentRecord, line: str) -> None:
+    assert line in render_text(record).splitlines()
+
+
+def test_every_signature_states_how_sure_its_identity_is(record: TreatmentRecord) -> None:
+    assert (
+        "\n  2025-11-20T20:55:00.000Z    released, second person: Chris Dahl (nurse, cd), "
+        "identity unauthenticated\n"
+    ) in render_text(record)
+
+
+def test_a_simulated_record_says_so_first_and_last(record: TreatmentRecord) -> None:
+    lines = render_text(record).splitlines()
+    assert lines[0] == lines[-1]
+    assert lines[0].startswith("SIMULATED")
+    assert all(len(line) <= 120 for line in lines)
+    assert lines.index("  started                     2025-11-20T21:00:00.000Z") < lines.index(
+        "  drug arrived                2025-11-20T21:02:00.000Z"
+    )
+
+
+def test_facts_cannot_be_changed(facts: RecordFacts) -> None:
+    changed: Any = facts
+    with pytest.raises(AttributeError):
+        changed.session = "other"
