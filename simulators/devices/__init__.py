@@ -1,0 +1,1 @@
+"""Device firmwares in front of one physical room. They know no driver and no controller."""

@@ -1,0 +1,142 @@
+"""The dose calibrator's well: from becquerels inside it to the number on its display.
+
+Knows ion current, collection, filtering and noise (calibrators.md 2); not how a number is sent. Its
+data are its own; randomness is handed in.
+"""
+
+import math
+import random
+from dataclasses import dataclass
+from typing import Final
+
+TICK_NS: Final = 250_000_000
+"""The display is renewed four times a second (shiny-plopper's refresh, calibrators.md 2.2)."""
+RESPONSE: Final[dict[str, float]] = {
+    "I131": 1.0,
+    "Cs137": 1.344,
+    "Co60": 4.86,
+    "Ba133": 2.48,
+    "Co57": 0.713,
+    "Tc99m": 0.624,
+}
+"""Current per Bq relative to I-131: BIPM Monographie 4, tab. 7-1 and 7-4."""
+SHOT_1S: Final = 0.01
+"""Relative standard deviation of 1 MBq of I-131 averaged over 1 s (calibrators.md 2.3)."""
+FLOOR: Final = 2e-4
+ELECTRONICS_PA: Final = 0.002
+STEP: Final = 0.1
+"""A change of current by more than this share makes the electrometer settle anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class WellItem:
+    """Something in the well: its nuclide, true activity now (Bq) and its geometry's response."""
+
+    nuclide: str
+    activity_bq: float
+    factor: float = 1.0
+
+
+@dataclass(slots=True)
+class Electrometer:
+    """What a particular calibrator is like; the defaults are calibrators.md 2.1, 2.4 and 2.5.
+
+    ``ranges_pa`` are the switch points, each range having a gain error within ``range_error``;
+    ``background_bq`` is what the empty shielded well shows as I-131.
+    """
+
+    sensitivity_pa_mbq: float = 8.16
+    background_bq: float = 6000.0
+    voltage_v: float = 500.0
+    volume_loss_per_10_na: float = 2e-3
+    initial_loss: float = 5e-4
+    ranges_pa: tuple[float, ...] = (100.0, 1000.0, 10_000.0)
+    range_error: float = 0.003
+    over_range_pa: float = 100_000.0
+    noisy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """What the instrument shows: ``activity_bq`` is None over range."""
+
+    nuclide: str
+    activity_bq: float | None
+
+
+class Chamber:
+    """An ionization chamber with its electrometer, set to one nuclide.
+
+    ``process`` advances it to a time with what is in the well then; ``display`` is the last number.
+    """
+
+    def __init__(self, chance: random.Random, start_ns: int = 0) -> None:
+        self.electrometer = Electrometer()
+        self.nuclide = "I131"
+        self.hold = False
+        self._random = chance
+        self._now_ns = start_ns
+        self._gains = [chance.uniform(-1.0, 1.0) for _ in range(8)]
+        self._filtered_pa = self._collected(self._background_pa())
+        self._noise = 0.0
+        self._shown_pa = self._filtered_pa
+
+    def current_pa(self, items: list[WellItem]) -> float:
+        """Ion current made in the gas, before any loss, background included."""
+        made = sum(i.activity_bq * i.factor * RESPONSE[i.nuclide] for i in items)
+        return made / 1e6 * self.electrometer.sensitivity_pa_mbq + self._background_pa()
+
+    def process(self, now_ns: int, items: list[WellItem]) -> None:
+        """Advance to ``now_ns``; the display is renewed on its own ticks only."""
+        if now_ns // TICK_NS == self._now_ns // TICK_NS:
+            return
+        tick_ns = now_ns // TICK_NS * TICK_NS
+        self._settle(self._collected(self.current_pa(items)), (tick_ns - self._now_ns) / 1e9)
+        self._now_ns = tick_ns
+
+    def display(self) -> Display:
+        """The number shown now, in Bq of the nuclide set; background is part of it."""
+        over = self._shown_pa > self.electrometer.over_range_pa
+        sensitivity = self.electrometer.sensitivity_pa_mbq * RESPONSE[self.nuclide]
+        return Display(self.nuclide, None if over else max(self._shown_pa, 0.0) / sensitivity * 1e6)
+
+    def _background_pa(self) -> float:
+        return self.electrometer.background_bq / 1e6 * self.electrometer.sensitivity_pa_mbq
+
+    def _collected(self, made_pa: float) -> float:
+        """Current after recombination, by volume (I/U^2) and initial (1/U)."""
+        meter = self.electrometer
+        weak = 500.0 / meter.voltage_v
+        volume = meter.volume_loss_per_10_na * made_pa / 10_000.0 * weak**2
+        return made_pa / (1.0 + volume + meter.initial_loss * weak)
+
+    def _settle(self, aim_pa: float, dt_s: float) -> None:
+        if abs(aim_pa - self._filtered_pa) > STEP * max(aim_pa, self._filtered_pa):
+            self._noise = 0.0
+        tau = time_constant_s(aim_pa)
+        left = math.exp(-dt_s / tau)
+        self._filtered_pa = aim_pa + (self._filtered_pa - aim_pa) * left
+        sigma = self._sigma(aim_pa, tau) * math.sqrt(1.0 - left * left)
+        self._noise = self._noise * left + self._random.gauss(0.0, 1.0) * sigma
+        noise_pa = self._noise if self.electrometer.noisy else 0.0
+        if not self.hold:
+            self._shown_pa = self._filtered_pa * self._gain(self._filtered_pa) + noise_pa
+
+    def _gain(self, current_pa: float) -> float:
+        index = sum(current_pa >= limit for limit in self.electrometer.ranges_pa)
+        return 1.0 + self.electrometer.range_error * self._gains[index]
+
+    def _sigma(self, current_pa: float, tau_s: float) -> float:
+        """Standard deviation of the filtered current, pA: charges, electronics and a floor."""
+        equivalent_mbq = max(current_pa / self.electrometer.sensitivity_pa_mbq, 1e-6)
+        shot_1s = SHOT_1S / math.sqrt(equivalent_mbq) * current_pa
+        fast = math.hypot(shot_1s, ELECTRONICS_PA) / math.sqrt(2.0 * tau_s)
+        return math.hypot(fast, FLOOR * current_pa)
+
+
+def time_constant_s(current_pa: float) -> float:
+    """Of the single-pole filter: the weaker the current, the longer (calibrators.md 2.2)."""
+    for limit_pa, tau_s in ((1000.0, 0.3), (100.0, 1.0), (10.0, 3.0)):
+        if current_pa >= limit_pa:
+            return tau_s
+    return 10.0

@@ -1,0 +1,155 @@
+"""The NE-1000's program: which phase runs, how fast the screw turns, what the counters say.
+
+Moves the room's drive by the programmed diameter. It counts its own motor, never the true flow, so
+a wrong syringe makes a wrong flow and a right counter.
+"""
+
+import math
+from decimal import Decimal
+from enum import Enum
+
+from simulators.devices.new_era_settings import PHASES, ROLL_OVER, Phase, Settings
+from simulators.devices.room import Room
+
+
+class State(Enum):
+    """What the pump does; the value is its prompt, except that a rate phase says I or W."""
+
+    STOPPED = "S"
+    PAUSED = "P"
+    RUNNING = "I"
+    PURGING = "X"
+
+
+class Program:
+    """The running program and the volatile numbers that a power cut takes away."""
+
+    def __init__(self, room: Room, settings: Settings) -> None:
+        self._room = room
+        self._settings = settings
+        self.state = State.STOPPED
+        self.number = 1
+        self.live_rate: Decimal | None = None
+        self.counted_nl = {"INF": 0.0, "WDR": 0.0}
+        self._done_nl = 0.0
+        self._travel_um = room.drive.travel_um
+        self._ends_ns: int | None = None
+
+    @property
+    def moving(self) -> bool:
+        """True while the motor is told to turn."""
+        return self.state in (State.RUNNING, State.PURGING)
+
+    @property
+    def prompt(self) -> str:
+        """The status letter."""
+        withdraws = self.state is State.RUNNING and self._direction() == "WDR"
+        return "W" if withdraws else self.state.value
+
+    @property
+    def phase(self) -> Phase:
+        """The phase in which the program is."""
+        return self._settings.phase(self.number)
+
+    @property
+    def rate(self) -> Decimal:
+        """Rate of that phase, with what was changed while pumping."""
+        return self.phase.rate if self.live_rate is None else self.live_rate
+
+    def run(self, number: int | None) -> str | None:
+        """Resume a pause, or begin at ``number`` or phase 1; an alarm letter if it cannot."""
+        if self.state is State.PAUSED and number is None:
+            self.state = State.RUNNING
+            self._turn()
+            return None
+        return self._enter(number or 1)
+
+    def purge(self) -> None:
+        """Run at full speed till stopped."""
+        self.state, self._ends_ns = State.PURGING, None
+        self._room.set_speed(self._settings.meanings.fastest_um_s * self._sign())
+
+    def pause(self) -> None:
+        """First STP: stand still, keep the place in the program. A purge just ends."""
+        self.state = State.PAUSED if self.state is State.RUNNING else State.STOPPED
+        self._halt()
+
+    def reset(self) -> None:
+        """Second STP, an alarm or the program's end: the next RUN begins with the whole VOL."""
+        self.state, self.number, self._done_nl, self.live_rate = State.STOPPED, 1, 0.0, None
+        self._halt()
+
+    def change_rate(self, rate: Decimal) -> None:
+        """New rate for the running phase; it is not stored."""
+        self.live_rate = rate
+        self._turn()
+
+    def change_direction(self) -> None:
+        """Take the phase's new direction at once."""
+        self._turn()
+
+    def advance(self, now_ns: int) -> str | None:
+        """Let the screw turn until ``now_ns``, through phase ends; an alarm letter or None."""
+        while True:
+            ends = self._ends_ns
+            until = now_ns if ends is None else min(now_ns, ends)
+            self._room.process(until)
+            self._count()
+            if self.moving and self._room.drive.stalled:
+                self.reset()
+                return "S"
+            if ends is None or ends > now_ns:
+                return None
+            alarm = self._finish()
+            if alarm:
+                return alarm
+
+    def _enter(self, number: int) -> str | None:
+        self.reset()
+        if number > PHASES:
+            return "O"
+        self.number = number
+        if self.phase.function == "STP":
+            self.reset()
+            return None
+        if not self._settings.attainable(self.phase.rate, self.phase.rate_unit):
+            self.reset()
+            return "E"
+        self.state = State.RUNNING
+        self._turn()
+        return None
+
+    def _finish(self) -> str | None:
+        """The target is reached: make the counter say so exactly, go on with the next phase."""
+        self.counted_nl[self._direction()] += self._target_nl() - self._done_nl
+        return self._enter(self.number + 1)
+
+    def _turn(self) -> None:
+        speed = self._settings.speed_um_s(self.rate, self.phase.rate_unit)
+        self._travel_um = self._room.drive.travel_um
+        self._room.set_speed(speed * self._sign())
+        left_nl = self._target_nl() - self._done_nl
+        seconds = left_nl / (speed * self._settings.area_mm2)
+        endless = self._target_nl() == 0
+        self._ends_ns = None if endless else self._room.now_ns + math.ceil(seconds * 1e9)
+
+    def _halt(self) -> None:
+        self._room.set_speed(0.0)
+        self._ends_ns = None
+
+    def _count(self) -> None:
+        turned = abs(self._room.drive.travel_um - self._travel_um) * self._settings.area_mm2
+        self._travel_um = self._room.drive.travel_um
+        self._done_nl += turned
+        roll_over_nl = ROLL_OVER * self._settings.unit_nl
+        counted = self.counted_nl[self._direction()] + turned
+        self.counted_nl[self._direction()] = counted % roll_over_nl
+
+    def _target_nl(self) -> float:
+        return float(self.phase.volume) * self._settings.unit_nl
+
+    def _direction(self) -> str:
+        return "WDR" if self.phase.direction == "WDR" else "INF"
+
+    def _sign(self) -> int:
+        return -1 if self._direction() == "WDR" else 1
