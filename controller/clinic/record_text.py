@@ -4,7 +4,7 @@ Shows what the record holds and computes nothing but units.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from controller.clinic.record_model import TreatmentRecord
 from controller.clinic.text import activity_text
@@ -126,10 +126,23 @@ def _end(record: TreatmentRecord) -> Iterator[str]:
     for name, at in sorted(record.times.items(), key=lambda item: item[1]):
         yield _row(f"  {name.replace('_', ' ')}", at)
     for device in record.devices:
-        yield _row("Device", ", ".join(f"{key} {value}" for key, value in device.items()))
+        told = (
+            f"{key} {'not told' if value in (None, '') else value}" for key, value in device.items()
+        )
+        yield _row("Device", ", ".join(told))
     for name, version in record.versions.items():
         yield _row(f"Version, {name}", version)
-    for name, value in (record.ground_truth or {}).items():
-        yield _row("Ground truth", f"{name.replace('_', ' ')}: {value}")
+    for name, value in _flat(record.ground_truth or {}):
+        yield _row("Ground truth", f"{name}: {value}")
     yield _row("Order hash", record.order_hash)
     yield _row("Journal head", record.journal_head)
+
+
+def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Each value with the names above it; what holds nothing says so."""
+    for key, value in values.items():
+        name = f"{above}{key.replace('_', ' ')}"
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{name}, ")
+        else:
+            yield name, "none" if value in ({}, [], ()) else str(value)

@@ -208,6 +208,13 @@ def test_nothing_assayed(facts: RecordFacts, make_order: MakeOrder) -> None:
     assert (record.assay, record.assayed_mbq, record.delivered_interval_mbq) == (None, None, None)
     assert record.prescribed_range_mbq == (1600.0, 1800.0)
     assert record.ground_truth == {"patient_mbq": 0.0}
+
+
+def test_ground_truth_is_printed_a_value_a_line(facts: RecordFacts) -> None:
+    truth = {"routes": {"by_volume": {"agrees": True}}, "violations": []}
+    lines = render_text(build_record(replace(facts, ground_truth=truth))).splitlines()
+    assert "Ground truth                  routes, by volume, agrees: True" in lines
+    assert "Ground truth                  violations: none" in lines
     text = render_text(record)
     assert "SIMULATED" not in text
     assert "Delivered, between" not in text
@@ -249,7 +256,7 @@ def test_routes_that_disagree_say_so(facts: RecordFacts, order: Order) -> None:
         "                              11.2 V",
         "Not observable here           air in line",
         "  drug arrived                2025-11-20T21:02:00.000Z",
-        "Device                        kind ne1000, model NE-1000, serial None",
+        "Device                        kind ne1000, model NE-1000, serial not told",
     ],
 )
 def test_a_person_can_read_it(record: TreatmentRecord, line: str) -> None:
