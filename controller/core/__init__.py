@@ -1,0 +1,4 @@
+"""The pure judgement.
+
+``step(state, event, limits) -> (state, commands)``. No I/O, no clock, no chance.
+"""

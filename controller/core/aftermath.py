@@ -1,0 +1,141 @@
+"""Handlers after the drug: bounding what is uncertain, residual items, survey, close."""
+
+from dataclasses import replace
+
+from controller.core import commands as c
+from controller.core import events as e
+from controller.core import motion
+from controller.core.judge import enter, forget, note, to_stopped
+from controller.core.limits import Limits
+from controller.core.rules import Refused, Result, done, second_person, sign
+from controller.core.state import Item, Outcome, Phase, State
+
+BACKGROUND = "background"
+SYRINGE_AND_LINE = "syringe_and_line"
+SURVEY_PLACES = frozenset({"pad", "site", "floor", "gloves"})
+COMPLETE_PERMILLE = 10
+"""Complete: all but 1 % of the planned volume was pumped, and the line is cleared."""
+
+
+def leave_uncertain(state: State) -> State:
+    """UNCERTAIN -> STOPPED: the interval stands."""
+    state = forget(replace(state, uncertain_from=None), "uncertain")
+    return to_stopped(state)
+
+
+def delivery_bounded(
+    state: State,
+    event: e.DeliveryBounded,
+    limits: Limits,
+) -> Result | Refused:
+    """Two people bound the drug volume pumped so far, inside what is already certain."""
+    refused = second_person(event, event.confirmed_by)
+    if refused:
+        return refused
+    state = settle_run(state)
+    if not state.drug.low_nl <= event.low_nl <= event.high_nl <= state.drug.high_nl:
+        known = f"{state.drug.low_nl} .. {state.drug.high_nl} nL"
+        return Refused("inside what is certain", f"{event.low_nl} .. {event.high_nl}, not {known}")
+    state = sign(state, event, f"bounded by {event.method} with {event.confirmed_by}")
+    drug = replace(state.drug, low_nl=event.low_nl, high_nl=event.high_nl)
+    return done(leave_uncertain(replace(state, drug=drug, unbounded=False)))
+
+
+def settle_run(state: State) -> State:
+    """A live run that nobody could ask is booked as an interval (treatment.md 5)."""
+    run = state.run
+    if run is None:
+        return state
+    if not run.live:
+        return replace(state, run=None)
+    high = motion.upper_nl(state, run)
+    unbounded = state.unbounded or high > run.counter_nl
+    return replace(motion.book(state, run.counter_nl, high), unbounded=unbounded)
+
+
+def given_up(state: State, event: e.GivenUp, limits: Limits) -> Result | Refused:
+    """The interval stands as it is, and there is no resume.
+
+    Also from STOPPED, where a pump never confirmed its STOP: else nobody could end the treatment.
+    """
+    if state.phase is Phase.STOPPED and state.run is None:
+        return Refused("something must be uncertain", "the pump rests and its volume is booked")
+    state = settle_run(sign(state, event, "given up: interval stands"))
+    return done(leave_uncertain(replace(state, no_resume="delivery could not be bounded")))
+
+
+def residual_requested(
+    state: State,
+    event: e.ResidualRequested,
+    limits: Limits,
+) -> Result | Refused:
+    """Measure one item, after the empty well."""
+    if state.assay_pending:
+        return Refused("one reading at a time", f"{state.assay_pending} is being measured")
+    if not event.item.strip():
+        return Refused("an item has a name", repr(event.item))
+    if event.item != BACKGROUND and state.background_bq is None:
+        return Refused("the empty well comes first", f"item {event.item!r} before background")
+    state = replace(forget(state, "calibrator_link"), assay_pending=event.item, assay_by=event.who)
+    return done(state, c.ReadAssay(event.item, state.order.nuclide))
+
+
+def residual_read(state: State, event: e.AssayRead, limits: Limits) -> Result:
+    """Keep the item's reading; measured again, it replaces the earlier one."""
+    pending, state = state.assay_pending, replace(state, assay_pending="")
+    reading = event.reading
+    if pending != event.item or reading.activity_bq is None or not reading.final:
+        return done(note(state, "calibrator_link", f"{event.item}: status {reading.status!r}"))
+    if reading.nuclide != state.order.nuclide:
+        return done(note(state, "calibrator_link", f"measured as {reading.nuclide}"))
+    if event.item == BACKGROUND:
+        return done(replace(state, background_bq=reading.activity_bq))
+    item = Item(event.item, reading.activity_bq, reading.resolution_bq, event.utc_ns)
+    others = tuple(i for i in state.items if i.item != event.item)
+    return done(replace(state, items=(*others, item)))
+
+
+def survey_recorded(
+    state: State,
+    event: e.SurveyRecorded,
+    limits: Limits,
+) -> Result | Refused:
+    """Pad, site, floor and gloves: a leak that both routes agree about is found here (EN 57953)."""
+    places = {place for place, _ in event.places}
+    missing = SURVEY_PLACES - places
+    if missing:
+        return Refused("every place must be surveyed", f"missing: {', '.join(sorted(missing))}")
+    return done(
+        replace(
+            sign(state, event, "survey"),
+            survey=event.places,
+            survey_utc_ns=event.utc_ns,
+            contaminated=event.contaminated,
+        )
+    )
+
+
+def outcome_of(state: State) -> Outcome:
+    """What the session amounts to, by the lower bound of what was pumped and cleared."""
+    if state.drug.high_nl == 0:
+        return Outcome.NOT_GIVEN
+    enough = state.drug.low_nl * 1000 >= state.planned_nl * (1000 - COMPLETE_PERMILLE)
+    cleared = state.flush.low_nl >= state.order.line_dead_nl
+    return Outcome.COMPLETE if enough and cleared else Outcome.PARTIAL
+
+
+def close_requested(
+    state: State,
+    event: e.CloseRequested,
+    limits: Limits,
+) -> Result | Refused:
+    """RESIDUAL -> CLOSED once the residual was measured and the room surveyed."""
+    items = {item.item for item in state.items}
+    if state.assay is not None and SYRINGE_AND_LINE not in items:
+        return Refused("residual before close", f"{SYRINGE_AND_LINE} is not measured")
+    if state.drug.high_nl > 0 and state.survey_utc_ns is None:
+        return Refused("survey before close", "pad, site, floor and gloves are not surveyed")
+    if state.assay_pending:
+        return Refused("one thing at a time", f"{state.assay_pending} is being measured")
+    state = replace(sign(state, event, "closed"), outcome=outcome_of(state))
+    return done(enter(state, Phase.CLOSED))

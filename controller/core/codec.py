@@ -1,0 +1,85 @@
+"""Dataclasses of the core to plain JSON values and back, by their type hints and nothing else.
+
+Enums travel as their values, flags as integers, tuples as lists. An unknown or missing field is
+an error that names it: a journal is read exactly or not at all.
+"""
+
+import types
+import typing
+from dataclasses import fields, is_dataclass
+from enum import Enum, IntFlag
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class CodecError(ValueError):
+    """A value that does not fit its type, with the path to it."""
+
+
+def plain(value: Any) -> Any:
+    """``value`` as dicts, lists, strings, integers, booleans and None."""
+    if isinstance(value, IntFlag):
+        return int(value)
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        raise CodecError(f"a float has no place in the core: {value!r}")
+    return value
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _dataclass(cls: type, value: Any, path: str) -> Any:
+    if not isinstance(value, dict):
+        raise CodecError(f"{path}: expected an object for {cls.__name__}")
+    hints = _hints(cls)
+    if set(value) != set(hints):
+        raise CodecError(f"{path}: fields differ from {cls.__name__}: {set(value) ^ set(hints)}")
+    return cls(**{name: _value(hints[name], value[name], f"{path}.{name}") for name in hints})
+
+
+def _tuple(args: tuple[Any, ...], value: Any, path: str) -> Any:
+    if not isinstance(value, list):
+        raise CodecError(f"{path}: expected a list")
+    if len(args) == 2 and args[1] is Ellipsis:
+        return tuple(_value(args[0], item, f"{path}[]") for item in value)
+    if len(args) != len(value):
+        raise CodecError(f"{path}: expected {len(args)} items")
+    return tuple(_value(arg, item, f"{path}[]") for arg, item in zip(args, value, strict=True))
+
+
+def _value(hint: Any, value: Any, path: str) -> Any:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return None
+        (hint,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
+        return _value(hint, value, path)
+    if origin is tuple:
+        return _tuple(typing.get_args(hint), value, path)
+    hint = getattr(hint, "__supertype__", hint)
+    if is_dataclass(hint):
+        return _dataclass(typing.cast(type, hint), value, path)
+    if issubclass(hint, Enum):
+        try:
+            return hint(value)
+        except ValueError as error:
+            raise CodecError(f"{path}: {error}") from error
+    if type(value) is not hint:
+        raise CodecError(f"{path}: expected {hint.__name__}, got {value!r}")
+    return value
+
+
+def revive(cls: type[T], value: Any) -> T:
+    """An instance of ``cls`` from what `plain` made of one. Raises `CodecError` naming the path."""
+    result: T = _value(cls, value, cls.__name__)
+    return result

@@ -1,0 +1,288 @@
+"""Handlers of what devices say. A fact is taken in every phase; what follows depends on the run."""
+
+from dataclasses import replace
+
+from controller.core import aftermath, judge, motion
+from controller.core import commands as c
+from controller.core import events as e
+from controller.core.alarms import LATCHING
+from controller.core.bedside import energise, to_residual
+from controller.core.judge import enter, forget, note
+from controller.core.limits import Limits
+from controller.core.profile import part_at
+from controller.core.rules import Result, done
+from controller.core.state import Phase, Purpose, Run, Sample, Stage, State
+from firmware_interfaces.readings import PlanReadback, PumpAlarm, PumpPlan, PumpStatus
+
+ALARM_ROWS = {
+    PumpAlarm.RESET: "pump_reset",
+    PumpAlarm.STALL: "occlusion",
+    PumpAlarm.WATCHDOG: "watchdog_fired",
+    PumpAlarm.PROGRAM_ERROR: "program_error",
+    PumpAlarm.PHASE_RANGE: "program_error",
+}
+RATE_TOLERANCE_PERMILLE = 10
+"""How far below the plan a read-back rate or volume may lie.
+
+Rounding to four digits is 1 in 1000.
+"""
+
+
+def pump_identified(state: State, event: e.PumpIdentified, limits: Limits) -> Result:
+    """Remember who the pump is; another one during a treatment is a trip."""
+    known = state.pump
+    if known is not None and known != event.identity and state.phase in LATCHING:
+        state = note(state, "identity", f"{known} before, {event.identity} now")
+    return done(replace(state, pump=event.identity))
+
+
+def calibrator_identified(
+    state: State,
+    event: e.CalibratorIdentified,
+    limits: Limits,
+) -> Result:
+    """Remember who the calibrator is."""
+    return done(replace(state, calibrator=event.identity))
+
+
+def mismatch(plan: PumpPlan, held: PlanReadback) -> str:
+    """What the pump holds that it was not told, or an empty string. Never above, hardly below."""
+    share = 1000 - RATE_TOLERANCE_PERMILLE
+    if held.diameter_um != plan.diameter_um:
+        return f"diameter {held.diameter_um} um, wanted {plan.diameter_um} um"
+    if not plan.rate_ul_h * share <= held.rate_ul_h * 1000 <= plan.rate_ul_h * 1000:
+        return f"rate {held.rate_ul_h} uL/h, wanted {plan.rate_ul_h} uL/h"
+    if not plan.volume_nl * share <= held.volume_nl * 1000 <= plan.volume_nl * 1000:
+        return f"volume {held.volume_nl} nL, wanted {plan.volume_nl} nL"
+    if held.watchdog_ns != plan.watchdog_ns:
+        return f"watchdog {held.watchdog_ns} ns, wanted {plan.watchdog_ns} ns"
+    if held.trigger is not plan.trigger:
+        return f"trigger {held.trigger.value}, wanted {plan.trigger.value}"
+    if held.infused_nl != 0:
+        return f"counter {held.infused_nl} nL, wanted 0"
+    return ""
+
+
+def pump_prepared(state: State, event: e.PumpPrepared, limits: Limits) -> Result:
+    """Everything was read back: ARMED for the drug; other runs start at once."""
+    run = state.run
+    state = replace(state, watchdog_armed=True)
+    if run is None or event.epoch != run.epoch or run.stage is not Stage.PREPARING:
+        return done(state)
+    wrong = mismatch(run.plan, event.readback)
+    if wrong:
+        return done(note(replace(state, run=None), "readback", wrong))
+    run = replace(run, stage=Stage.READY, readback=event.readback, read_ns=event.readback.read_ns)
+    state = replace(state, run=run)
+    if run.purpose is not Purpose.DRUG:
+        return energise(state, run)
+    back = replace(state, held_from=None, held_ns=None, hold_reason="")
+    return done(enter(back, Phase.ARMED))
+
+
+def prepare_failed(state: State, event: e.PrepareFailed, limits: Limits) -> Result:
+    """Nothing was started. A value that did not stay is a trip, silence a start refusal."""
+    run = state.run
+    if run is None or event.epoch != run.epoch or run.stage is not Stage.PREPARING:
+        return done(state)
+    state = replace(state, run=None)
+    if event.field:
+        return done(note(state, "readback", f"{event.field}: {event.reason}"))
+    return done(note(state, "pump_link", event.reason))
+
+
+def run_started(state: State, event: e.RunStarted, limits: Limits) -> Result:
+    """RUN acted; from here the interlocks watch."""
+    run = state.run
+    if run is None or event.epoch != run.epoch or run.stage is not Stage.STARTING:
+        return done(state)
+    assert run.started_ns is not None
+    began = Sample(run.started_ns, 0)
+    run = replace(run, stage=Stage.RUNNING, samples=(began,))
+    run = motion.absorb(run, event.status, limits)
+    return _progress(replace(state, run=run))
+
+
+def run_refused(state: State, event: e.RunRefused, limits: Limits) -> Result:
+    """The pump definitely did not run, or not at the next part's rate: stop."""
+    run = state.run
+    at_work = (Stage.STARTING, Stage.RUNNING)
+    if run is None or event.epoch != run.epoch or run.stage not in at_work:
+        return done(state)
+    state, commands = judge.stop(state, "run refused")
+    return note(state, "run_refused", event.reason), commands
+
+
+def write_lost(state: State, event: e.WriteLost, limits: Limits) -> Result:
+    """Nobody knows whether the write acted: stop, then ask the pump what it knows."""
+    if event.epoch != state.epoch or state.run is None:
+        return done(state)
+    return uncertain(state, f"the reply to {event.operation} was lost")
+
+
+def uncertain(state: State, why: str) -> Result:
+    """To UNCERTAIN: STOP first, then *recover*."""
+    before = state.uncertain_from or state.phase
+    state, commands = judge.stop(state, why)
+    state = note(replace(state, uncertain_from=before), "uncertain", why)
+    return enter(state, Phase.UNCERTAIN), (*commands, c.RecoverPump(state.epoch))
+
+
+def pump_read(state: State, event: e.PumpRead, limits: Limits) -> Result:
+    """One poll.
+
+    Take it into the run, see whether it is done, move on to the profile's next part.
+    """
+    status, run = event.status, state.run
+    state = forget(state, "pump_link")
+    if status.asked_ns > state.now_ns:
+        ahead_ms = (status.asked_ns - state.now_ns) // 1_000_000
+        return done(note(state, "monotonic", f"a reading is {ahead_ms} ms ahead of its event"))
+    if run is None:
+        return _unexpected(state, status)
+    if run.stage in (Stage.PREPARING, Stage.STOPPING) or status.asked_ns <= run.read_ns:
+        return done(state)
+    if run.stage is Stage.STARTING:
+        return done(replace(state, run=replace(run, read_ns=status.asked_ns)))
+    state = replace(state, run=motion.absorb(run, status, limits))
+    return _progress(state) if run.stage is Stage.RUNNING else done(state)
+
+
+def _unexpected(state: State, status: PumpStatus) -> Result:
+    """A reading without a run: a pump that moves all the same is stopped each time it is seen."""
+    old = status.asked_ns <= state.rested_ns or state.phase is Phase.UNCERTAIN
+    if old or status.motion is None or status.motion.at_rest:
+        return done(state)
+    evidence = f"pump is {status.motion.value} and nothing was run"
+    return judge.stop(note(state, "take_over", evidence), "take-over")
+
+
+def _finished(run: Run) -> bool:
+    """At rest with all that was programmed, to within one counter step."""
+    rested = run.motion is not None and run.motion.at_rest
+    return rested and run.counter_nl + run.step_nl >= motion.programmed_nl(run)
+
+
+def _progress(state: State) -> Result:
+    """The end of a run, the next part of its profile, or nothing."""
+    run = state.run
+    assert run is not None
+    state = _arrival(state)
+    if _finished(run):
+        return _finish(state, run)
+    part = part_at(run.profile, run.counter_nl)
+    if part == run.part:
+        return done(state)
+    rate = run.profile[part][0]
+    run = replace(run, part=part, told=(*run.told, (state.now_ns, rate)))
+    return done(replace(state, run=run), c.SetRate(state.epoch, rate))
+
+
+def _arrival(state: State) -> State:
+    """Estimate when drug reached the vein and when the line was cleared."""
+    treatment = state.order
+    ahead = 0 if treatment.primed_with == "drug" else treatment.line_dead_nl
+    drug = state.pumped(Purpose.DRUG).low_nl
+    if state.arrival_utc_ns is None and drug > 0 and drug >= ahead:
+        state = replace(state, arrival_utc_ns=state.now_utc_ns)
+    flushed = state.pumped(Purpose.FLUSH).low_nl
+    if state.clearance_utc_ns is None and 0 < treatment.line_dead_nl <= flushed:
+        state = replace(state, clearance_utc_ns=state.now_utc_ns)
+    return state
+
+
+def _finish(state: State, run: Run) -> Result:
+    """A run that came to its end by itself gets its STOP too: only that confirms its rest."""
+    return judge.stop(replace(state, run=replace(run, complete=True)), "volume complete")
+
+
+def pump_silent(state: State, event: e.PumpSilent, limits: Limits) -> Result:
+    """A poll without an answer; `status_stale` counts the time. Without a run it is only noted."""
+    if state.run is not None or not state.watchdog_armed:
+        return done(state)
+    return done(note(state, "pump_link", event.reason))
+
+
+def alarm_seen(state: State, event: e.AlarmSeen, limits: Limits) -> Result:
+    """The pump's own alarm.
+
+    After a reset its counter means nothing: UNCERTAIN if it was running. A pump that nothing was
+    asked of yet may be switched on; *prepare* proves all that it holds.
+    """
+    alarm, run = event.status.alarm, state.run
+    if alarm is None:
+        return done(state)
+    fresh = run.stage is Stage.PREPARING if run is not None else not state.watchdog_armed
+    if alarm is PumpAlarm.RESET and fresh:
+        return done(state)
+    state = note(state, ALARM_ROWS[alarm], f"pump reports {alarm.value}")
+    if alarm is PumpAlarm.RESET and run is not None and state.phase is not Phase.UNCERTAIN:
+        return uncertain(state, "the pump was reset during a run")
+    return done(state)
+
+
+def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Result:
+    """The pump rests. Book what its counter says; without a counter, ask again.
+
+    The answer to an older STOP says nothing of what was run after it.
+    """
+    if event.epoch < state.epoch:
+        return done(state)
+    state = replace(forget(state, "stop_unconfirmed"), rested_ns=event.status.asked_ns)
+    run = state.run
+    if run is None or run.stage is not Stage.STOPPING or state.phase is Phase.UNCERTAIN:
+        return done(state)
+    counted = event.status.infused_nl
+    if counted is None or counted < run.counter_nl:
+        return uncertain(state, "the pump rests but its counter is lost")
+    return _rested(motion.book(_last_reading(state, run, event.status), counted, counted), run)
+
+
+def _last_reading(state: State, run: Run, status: PumpStatus) -> State:
+    return _arrival(replace(state, run=replace(run, counter_nl=status.infused_nl or 0)))
+
+
+def _rested(state: State, run: Run) -> Result:
+    """What follows the end of a run. A STOP for another reason can fall on the last drop too."""
+    if run.purpose is Purpose.PATENCY:
+        return done(replace(state, patency_ran=not judge.latched(state)))
+    if run.purpose is Purpose.FLUSH and run.complete and state.phase is Phase.FLUSHING:
+        return to_residual(state)
+    all_in = run.complete or state.drug.low_nl >= state.planned_nl
+    if run.purpose is not Purpose.DRUG or not all_in:
+        return done(state)
+    state = replace(state, drug_end_utc_ns=state.now_utc_ns)
+    if state.phase is Phase.INFUSING:
+        return done(enter(state, Phase.FLUSHING))
+    if state.phase is Phase.HELD:
+        return done(replace(state, held_from=Phase.FLUSHING))
+    return done(state)
+
+
+def stop_unconfirmed(state: State, event: e.StopUnconfirmed, limits: Limits) -> Result:
+    """Shout: nobody knows that the pump rests."""
+    if event.epoch != state.epoch:
+        return done(state)
+    return done(note(state, "stop_unconfirmed", "no status has confirmed STOP"))
+
+
+def pump_recovered(state: State, event: e.PumpRecovered, limits: Limits) -> Result:
+    """What the pump still knows bounds what was pumped, or leaves an interval to people."""
+    if state.phase is not Phase.UNCERTAIN:
+        return done(state)
+    state = forget(state, "stop_unconfirmed")
+    recovery, run = event.recovery, state.run
+    if run is None:
+        return done(state if state.unbounded else aftermath.leave_uncertain(state))
+    counted = recovery.infused_nl
+    if recovery.power_cycled or counted is None or counted < run.counter_nl:
+        state = aftermath.settle_run(state)
+        return done(state if state.unbounded else aftermath.leave_uncertain(state))
+    state = _arrival(replace(state, run=replace(run, counter_nl=counted)))
+    state = motion.book(state, counted, counted)
+    return done(aftermath.leave_uncertain(state))
+
+
+def permit_expired(state: State, event: e.PermitExpired, limits: Limits) -> Result:
+    """The driver stopped the pump by itself because the judgement was late."""
+    return done(note(state, "permit_expired", "no permit was alive; the driver sent STOP"))

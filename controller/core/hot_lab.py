@@ -1,0 +1,188 @@
+"""Handlers of the hot lab: order, assay, the two release signatures, cancelling."""
+
+from dataclasses import replace
+
+from controller.clinic.assay import (
+    Acceptance,
+    Verdict,
+    accept,
+    expected_administered_bq,
+    planned_volume,
+)
+from controller.clinic.dosing import decayed_bq
+from controller.core import commands as c
+from controller.core import events as e
+from controller.core import judge
+from controller.core.bedside import RELEASES, drug_profile, to_residual
+from controller.core.judge import enter, forget, note
+from controller.core.limits import Limits
+from controller.core.rules import Refused, Result, done, sign
+from controller.core.state import Outcome, Phase, Signed, State
+from firmware_interfaces.units import Becquerel
+
+OVERRIDER = "authorized_user"
+
+
+def order_loaded(state: State, event: e.OrderLoaded, limits: Limits) -> Result:
+    """IDLE -> ORDERED. The order was checked by the clinic before it came here."""
+    state = replace(sign(state, event, "order loaded"), treatment=event.treatment)
+    return done(enter(state, Phase.ORDERED))
+
+
+def assay_requested(state: State, event: e.AssayRequested, limits: Limits) -> Result | Refused:
+    """Ask the calibrator for a settled reading of the syringe; a re-assay voids the release."""
+    if state.assay_pending:
+        return Refused("one reading at a time", f"{state.assay_pending} is being measured")
+    if state.run is not None or state.connected:
+        return Refused("nothing is assayed once the line is in use", "a run or a connection exists")
+    state = replace(forget(state, "calibrator_link"), assay_pending="syringe", assay_by=event.who)
+    return done(state, c.ReadAssay("syringe", state.order.nuclide))
+
+
+def assay_at(state: State, utc_ns: int) -> Becquerel:
+    """The assayed activity decayed to ``utc_ns``, Bq, rounded down."""
+    assert state.assay is not None
+    assert state.assay.activity_bq is not None
+    assert state.assay_utc_ns is not None
+    elapsed = utc_ns - state.assay_utc_ns
+    return decayed_bq(state.assay.activity_bq, elapsed, state.order.half_life_ms)
+
+
+def planned_nl(state: State, utc_ns: int) -> int:
+    """What the clinic plans to pump if the infusion started at ``utc_ns``, nL."""
+    order = state.order
+    return planned_volume(
+        order.administer,
+        order.fill_nl,
+        order.unusable_nl,
+        order.prescribed_bq,
+        assay_at(state, utc_ns),
+        order.primed_nl,
+    )
+
+
+def _seatable_nl(state: State, limits: Limits) -> int:
+    """What the syringe can give after seating it has cost a drop, nL."""
+    order = state.order
+    return order.fill_nl - order.unusable_nl - order.primed_nl - limits.drop_nl
+
+
+def _accept(state: State, utc_ns: int) -> Acceptance:
+    """The assay, or the dose that the planned part of it holds, against the directive."""
+    order, activity = state.order, assay_at(state, utc_ns)
+    if order.administer == "volume_for_dose":
+        given = planned_nl(state, utc_ns) + order.primed_nl
+        activity = expected_administered_bq(activity, order.fill_nl, given)
+    return accept(activity, order.prescribed_bq, order.prescribed_range_bq)
+
+
+def assay_taken(state: State, event: e.AssayRead) -> State:
+    """ORDERED, ASSAYED or RELEASED -> ASSAYED with a new assay and no release signature."""
+    state = replace(
+        state,
+        assay=event.reading,
+        assay_utc_ns=event.utc_ns,
+        released=(),
+        released_ns=None,
+        patency_ran=False,
+        patency_ok=False,
+    )
+    return enter(state, Phase.ASSAYED)
+
+
+def _usable(state: State, event: e.ReleaseSigned, limits: Limits) -> Refused | None:
+    """Why this assay cannot be released, or None (treatment.md 7; 10 CFR 35.63)."""
+    treatment = state.order
+    assert state.assay_utc_ns is not None
+    age = event.utc_ns - state.assay_utc_ns
+    if not 0 <= age <= limits.assay_age_ns:
+        minutes = age // 60_000_000_000
+        return Refused("the assay must be fresh", f"it is {minutes} min old; measure again")
+    activity = assay_at(state, event.utc_ns)
+    if activity <= 0:
+        return Refused("there must be activity in the syringe", f"measured {activity} Bq")
+    accepted = _accept(state, event.utc_ns)
+    if accepted.verdict is Verdict.REFUSED:
+        rule = (
+            "inside the prescribed range"
+            if accepted.outside_range
+            else ("not usable beyond 20 % of the prescribed activity (10 CFR 35.63(d))")
+        )
+        return Refused(rule, f"measured {activity} Bq, prescribed {treatment.prescribed_bq} Bq")
+    return None
+
+
+def _needs_authorized_user(state: State, event: e.ReleaseSigned) -> bool:
+    accepted = _accept(state, event.utc_ns)
+    roles = {event.role, *(s.role for s in state.released)}
+    return accepted.verdict is Verdict.ACKNOWLEDGE and OVERRIDER not in roles
+
+
+def release_signed(state: State, event: e.ReleaseSigned, limits: Limits) -> Result | Refused:
+    """One of two release signatures; the second, of another person, makes it RELEASED."""
+    refused = _usable(state, event, limits)
+    if refused:
+        return refused
+    if not event.who:
+        return Refused("a release is signed by name", "no name was given")
+    if any(signed.who == event.who for signed in state.released):
+        return Refused("two different people must release", f"{event.who!r} has signed already")
+    last = len(state.released) == RELEASES - 1
+    if last and _needs_authorized_user(state, event):
+        return Refused("10 to 20 % off needs the authorized user's signature", event.role)
+    signed = Signed(event.who, event.role, "released", event.utc_ns)
+    state = replace(sign(state, event, "released"), released=(*state.released, signed))
+    if not last:
+        return done(state)
+    planned = min(planned_nl(state, event.utc_ns), _seatable_nl(state, limits))
+    if planned <= 0:
+        return Refused("something must be left to infuse", f"planned volume {planned} nL")
+    state = replace(state, released_ns=state.now_ns, planned_nl=planned)
+    try:
+        drug_profile(state)
+    except ValueError as error:
+        return Refused("every part of the profile must have a rate", str(error))
+    return done(enter(state, Phase.RELEASED))
+
+
+def cancel_requested(state: State, event: e.CancelRequested, limits: Limits) -> Result | Refused:
+    """Call the treatment off: to RESIDUAL if a container was assayed, else CLOSED."""
+    if not event.reason.strip():
+        return Refused("a reason must be given", repr(event.reason))
+    if state.run is not None:
+        return Refused("the pump must rest", "press STOP, or wait for the end of the run")
+    state = replace(sign(state, event, "cancelled"), cause=event.reason, assay_pending="")
+    if state.assay is not None:
+        return to_residual(state)
+    return done(enter(replace(state, outcome=Outcome.NOT_GIVEN), Phase.CLOSED))
+
+
+def assay_read(state: State, event: e.AssayRead, limits: Limits) -> Result:
+    """Take the syringe's assay if it may be used as a final reading, else say why not."""
+    pending, state = state.assay_pending, replace(state, assay_pending="")
+    if pending != "syringe" or event.item != "syringe":
+        return done(state)
+    reading = event.reading
+    if not reading.final:
+        return done(note(state, "calibrator_link", f"status {reading.status!r}"))
+    if reading.nuclide != state.order.nuclide:
+        evidence = f"measured as {reading.nuclide}, ordered {state.order.nuclide}"
+        return done(note(state, "calibrator_link", evidence))
+    return judge.disarm(assay_taken(sign_assay(state, event), event))
+
+
+def assay_late(state: State, event: e.AssayRead | e.AssayFailed, limits: Limits) -> Result:
+    """Something else began while the chamber was read: the reading counts for nothing."""
+    return done(replace(state, assay_pending=""))
+
+
+def sign_assay(state: State, event: e.AssayRead) -> State:
+    """The state with the signature of the person who asked for the reading."""
+    signed = Signed(state.assay_by, "", f"assayed {event.item}", event.utc_ns)
+    return replace(state, signatures=(*state.signatures, signed))
+
+
+def assay_failed(state: State, event: e.AssayFailed, limits: Limits) -> Result:
+    """No reading: nothing changes but the notice why."""
+    state = replace(forget(state, "calibrator_link"), assay_pending="")
+    return done(note(state, "calibrator_link", event.reason))

@@ -1,0 +1,172 @@
+"""After every event: evaluate every interlock, keep the alarms, trip, stop, grant permits.
+
+A trip row that becomes active latches: drug flow is zero from there on, and only `clear_latch`
+(condition gone, acknowledged, and for drug two people) opens the way again.
+"""
+
+from dataclasses import replace
+
+from controller.core import commands as c
+from controller.core.alarms import ALARMS, LATCHING, Action
+from controller.core.interlocks import INTERLOCKS
+from controller.core.limits import Limits
+from controller.core.state import Alarm, Notice, Phase, Stage, State
+from firmware_interfaces.readings import Permit
+from firmware_interfaces.units import Nanoseconds
+
+Commands = tuple[c.Command, ...]
+PERMIT_SHARE = 3
+"""A permit lives for a third of the pump's watchdog time (design.md, Conduct 1)."""
+HISTORY = 1000
+"""Alarms kept in the state; the journal keeps all."""
+
+STOPPABLE = LATCHING - {Phase.STOPPED, Phase.UNCERTAIN}
+
+
+def note(state: State, id_: str, evidence: str) -> State:
+    """The state with a notice; the first evidence of an id stands."""
+    if any(n.id == id_ for n in state.notices):
+        return state
+    return replace(state, notices=(*state.notices, Notice(id_, evidence, state.now_ns)))
+
+
+def forget(state: State, *ids: str) -> State:
+    """The state without the notices of these ids."""
+    return replace(state, notices=tuple(n for n in state.notices if n.id not in ids))
+
+
+def enter(state: State, phase: Phase) -> State:
+    """The state in another phase, with the time it came there."""
+    return replace(state, phase=phase, phase_ns=state.now_ns)
+
+
+def to_stopped(state: State) -> State:
+    """The state in STOPPED. What was seen at the site before says nothing of it now."""
+    return replace(enter(state, Phase.STOPPED), patency_ran=False, patency_ok=False)
+
+
+def stop(state: State, reason: str) -> tuple[State, Commands]:
+    """Open a new epoch and stop the pump.
+
+    A run that never left is dropped, a live one is STOPPING.
+    """
+    run = state.run
+    if run is not None:
+        run = replace(run, stage=Stage.STOPPING) if run.live else None
+    state = replace(state, epoch=state.epoch + 1, run=run)
+    state = replace(state, start_by="", start_requested_ns=None, resume_by="")
+    return state, (c.Stop(state.epoch, reason),)
+
+
+def is_trip(alarm: Alarm) -> bool:
+    """True for an alarm whose row trips."""
+    return ALARMS[alarm.id].action is Action.TRIP
+
+
+def latched(state: State) -> bool:
+    """True while a trip row is active: no drug flows."""
+    return any(is_trip(alarm) for alarm in state.alarms)
+
+
+def standing(state: State) -> str:
+    """Why the latch cannot be cleared: the ids of trips still present or not acknowledged."""
+    held = [a.id for a in state.alarms if is_trip(a) and (a.present or not a.acknowledged_by)]
+    return ", ".join(held)
+
+
+def clear_latch(state: State) -> tuple[State, Commands]:
+    """Drop every trip alarm; only called when `standing` is empty."""
+    gone = tuple(c.ClearAlarm(a.id) for a in state.alarms if is_trip(a))
+    return replace(state, alarms=tuple(a for a in state.alarms if not is_trip(a))), gone
+
+
+def start_refusals(state: State) -> tuple[str, ...]:
+    """Ids of active alarms that forbid a start."""
+    return tuple(a.id for a in state.alarms if ALARMS[a.id].action is not Action.ADVISORY)
+
+
+def _armed(state: State, id_: str) -> bool:
+    return state.phase in ALARMS[id_].phases
+
+
+def _evaluate(state: State, limits: Limits) -> dict[str, str]:
+    found = {id_: rule(state, limits) for id_, rule in INTERLOCKS.items() if _armed(state, id_)}
+    return {id_: evidence for id_, evidence in found.items() if evidence}
+
+
+def _kept(state: State, found: dict[str, str]) -> tuple[tuple[Alarm, ...], Commands]:
+    """Alarms that stay: trips always, the others while present."""
+    kept = tuple(
+        replace(alarm, present=alarm.id in found)
+        for alarm in state.alarms
+        if is_trip(alarm) or alarm.id in found
+    )
+    ids = {alarm.id for alarm in kept}
+    return kept, tuple(c.ClearAlarm(a.id) for a in state.alarms if a.id not in ids)
+
+
+def _raise(state: State, found: dict[str, str]) -> tuple[State, Commands]:
+    """The state with its alarms brought up to date, and what is to be told."""
+    kept, cleared = _kept(state, found)
+    known = {alarm.id for alarm in kept}
+    new = tuple(
+        Alarm(id_, state.now_ns, state.now_utc_ns, evidence, True)
+        for id_, evidence in found.items()
+        if id_ not in known
+    )
+    trips = tuple(Notice(a.id, a.evidence, a.raised_ns) for a in new if is_trip(a))
+    state = replace(
+        state,
+        alarms=kept + new,
+        history=(state.history + new)[-HISTORY:],
+        trips=(state.trips + trips)[-HISTORY:],
+    )
+    return state, cleared + tuple(c.RaiseAlarm(a.id, a.evidence) for a in new)
+
+
+def _trip(state: State, fresh: tuple[str, ...], stopped: bool) -> tuple[State, Commands]:
+    """Stop for the rows that have just tripped, run or no run: the plunger must stand still.
+
+    Not where a STOP is under way already: a newer epoch would only drop the *recover* behind it.
+    """
+    stopping = state.run is not None and state.run.stage is Stage.STOPPING
+    commands: Commands = ()
+    if not (stopped or stopping or state.phase is Phase.UNCERTAIN):
+        state, commands = stop(state, "trip: " + ", ".join(fresh))
+    if state.phase in STOPPABLE:
+        state = to_stopped(state)
+    return state, commands
+
+
+def _permit(state: State) -> tuple[State, Commands]:
+    """A permit for a live run, as old as the reading it rests on. Never for one that is to stop."""
+    run = state.run
+    if run is None or run.stage not in (Stage.STARTING, Stage.RUNNING):
+        return state, ()
+    expires = max(run.read_ns, run.started_ns or 0) + run.plan.watchdog_ns // PERMIT_SHARE
+    if expires <= state.permit_expires_ns:
+        return state, ()
+    permit = Permit(state.epoch, Nanoseconds(expires))
+    return replace(state, permit_expires_ns=expires), (c.GrantPermit(permit),)
+
+
+def disarm(state: State) -> tuple[State, Commands]:
+    """Leave Safe mode where it is armed: nothing will run before a new preparation."""
+    if not state.watchdog_armed:
+        return state, ()
+    return replace(state, watchdog_armed=False), (c.DisarmPump(state.epoch),)
+
+
+def judge(state: State, limits: Limits, stopped: bool = False) -> tuple[State, Commands]:
+    """Everything that follows from the new state whatever the event was: alarms, trips, permits.
+
+    ``stopped`` says that the event itself has stopped the pump in this step.
+    """
+    before = {alarm.id for alarm in state.alarms}
+    state, told = _raise(state, _evaluate(state, limits))
+    fresh = tuple(a.id for a in state.alarms if is_trip(a) and a.id not in before)
+    stops: Commands = ()
+    if fresh:
+        state, stops = _trip(state, fresh, stopped)
+    state, permits = _permit(state)
+    return state, stops + told + permits

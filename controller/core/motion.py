@@ -1,0 +1,138 @@
+"""Runs of the plunger: how one begins, what a reading adds to it, and how its volume is booked.
+
+Knows intervals and bounds; knows nothing of phases, people or alarms.
+"""
+
+from dataclasses import replace
+
+from controller.core.limits import Limits
+from controller.core.profile import Profile, duration_ns, rate_max_ul_h
+from controller.core.state import Pumped, Purpose, Run, Sample, Stage, State
+from firmware_interfaces.readings import PumpPlan, PumpStatus, Trigger
+from firmware_interfaces.units import (
+    MicrolitrePerHour,
+    Micrometre,
+    Nanolitre,
+    Nanoseconds,
+    volume_down,
+    volume_up,
+)
+
+
+def begin(
+    state: State, purpose: Purpose, volume_nl: int, profile: Profile, diameter_um: int
+) -> State:
+    """The state with a new run in PREPARING. The plan's rate is the first part's."""
+    plan = PumpPlan(
+        Micrometre(diameter_um),
+        MicrolitrePerHour(profile[0][0]),
+        Nanolitre(volume_nl),
+        Nanoseconds(state.order.watchdog_ns),
+        Trigger(state.order.trigger),
+    )
+    return replace(state, run=Run(purpose, Stage.PREPARING, state.epoch, plan, profile))
+
+
+def programmed_nl(run: Run) -> int:
+    """Volume that the pump holds for this run: read back where it was, else the plan's."""
+    return run.plan.volume_nl if run.readback is None else run.readback.volume_nl
+
+
+def held_rate_ul_h(run: Run) -> int:
+    """The highest rate that the pump may run at in this run, uL/h."""
+    return rate_max_ul_h(run.profile)
+
+
+def _kept(samples: tuple[Sample, ...], run: Run, limits: Limits) -> tuple[Sample, ...]:
+    """Samples young enough for the longest window, and the one just older than it."""
+    oldest = samples[-1].at_ns - max(limits.rate_window_ns, flow_window_ns(run, limits))
+    first = max((i for i, s in enumerate(samples) if s.at_ns <= oldest), default=0)
+    return samples[first:]
+
+
+def flow_window_ns(run: Run, limits: Limits) -> int:
+    """The window of the flow rows: the limit, never under five counter steps (treatment.md 3)."""
+    rate = min(rate for rate, _ in run.profile)
+    steps_ns = limits.flow_window_steps * run.step_nl * 3_600_000_000 // rate
+    return max(limits.flow_window_ns, steps_ns)
+
+
+def rate_window_ns(run: Run, limits: Limits) -> int:
+    """The window of the rate rows: 60 s or 10 % of the profile, never under five counter steps."""
+    share = duration_ns(run.profile) * limits.rate_window_percent // 100
+    rate = min(rate for rate, _ in run.profile)
+    steps_ns = limits.flow_window_steps * run.step_nl * 3_600_000_000 // rate
+    return max(min(limits.rate_window_ns, share), steps_ns)
+
+
+def absorb(run: Run, status: PumpStatus, limits: Limits) -> Run:
+    """The run with one more reading.
+
+    A status without a counter only tells the motion: it makes no reading fresh.
+    """
+    run = replace(run, motion=status.motion)
+    if status.infused_nl is None:
+        return run
+    previous = run.samples[-1] if run.samples else None
+    samples = (*run.samples, Sample(status.asked_ns, status.infused_nl))
+    run = replace(
+        run,
+        read_ns=status.asked_ns,
+        step_nl=max(run.step_nl, status.counter_step_nl),
+        withdrawn_nl=status.withdrawn_nl or 0,
+        counter_nl=max(run.counter_nl, status.infused_nl),
+        previous=previous,
+    )
+    return replace(run, samples=_kept(samples, run, limits))
+
+
+def due_nl(run: Run, from_ns: int, to_ns: int, lag_ns: int) -> tuple[int, int]:
+    """The least and the most that may have been pumped between two times at the rates told, nL.
+
+    A part changes by volume, not by the clock, so windows are judged by what the pump was told.
+    For ``lag_ns`` after a rate was told, the one before it (0 before the start) is right as well.
+    """
+    least = most = before = 0
+    for index, (since, rate) in enumerate(run.told):
+        end = run.told[index + 1][0] if index + 1 < len(run.told) else max(to_ns, since)
+        acting = min(since + lag_ns, end)
+        slow, fast = sorted((before, rate))
+        for low, high, begin, until in ((slow, fast, since, acting), (rate, rate, acting, end)):
+            time = Nanoseconds(max(0, min(to_ns, until) - max(from_ns, begin)))
+            least += volume_down(MicrolitrePerHour(low), time)
+            most += volume_up(MicrolitrePerHour(high), time)
+        before = rate
+    return least, most
+
+
+def upper_nl(state: State, run: Run) -> int:
+    """The most that this run can have pumped if nothing more is ever known (treatment.md 5).
+
+    Last read, plus the highest rate times (time from that read to the last packet that can have
+    left by the last permit, plus the lease); never more than the programmed volume.
+    """
+    counted_ns = run.samples[-1].at_ns if run.samples else (run.started_ns or run.read_ns)
+    since = max(state.permit_expires_ns, run.started_ns or 0) - counted_ns
+    time_ns = max(0, since) + run.plan.watchdog_ns
+    more = volume_up(MicrolitrePerHour(held_rate_ul_h(run)), Nanoseconds(time_ns))
+    return min(run.counter_nl + more, max(programmed_nl(run), run.counter_nl))
+
+
+def book(state: State, low_nl: int, high_nl: int) -> State:
+    """The state with its run ended and its volume added to the run's purpose."""
+    assert state.run is not None
+    name = state.run.purpose.value
+    total: Pumped = getattr(state, name)
+    booked = {name: Pumped(total.low_nl + low_nl, total.high_nl + high_nl)}
+    return replace(state, run=None, **booked)  # type: ignore[arg-type]
+
+
+def window(run: Run, length_ns: int) -> tuple[int, Sample] | None:
+    """(advance nL, first sample) over at least ``length_ns``, or None while history is shorter."""
+    if not run.samples:
+        return None
+    last = run.samples[-1]
+    for sample in reversed(run.samples):
+        if last.at_ns - sample.at_ns >= length_ns:
+            return last.nl - sample.nl, sample
+    return None

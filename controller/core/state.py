@@ -1,0 +1,239 @@
+"""One frozen value that holds all the judgement knows about one treatment.
+
+Integers in base units.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from controller.core.events import Treatment
+from firmware_interfaces.readings import (
+    ActivityReading,
+    Identity,
+    Motion,
+    PlanReadback,
+    PumpPlan,
+)
+
+
+class Phase(Enum):
+    """Phases of a treatment (shapes.md)."""
+
+    IDLE = "IDLE"
+    ORDERED = "ORDERED"
+    ASSAYED = "ASSAYED"
+    RELEASED = "RELEASED"
+    SEATED = "SEATED"
+    ARMED = "ARMED"
+    INFUSING = "INFUSING"
+    FLUSHING = "FLUSHING"
+    RESIDUAL = "RESIDUAL"
+    CLOSED = "CLOSED"
+    HELD = "HELD"
+    STOPPED = "STOPPED"
+    UNCERTAIN = "UNCERTAIN"
+
+
+class Purpose(Enum):
+    """Why the plunger moves. Every movement is a supervised run with one of these."""
+
+    PATENCY = "patency"
+    SEAT = "seat"
+    DRUG = "drug"
+    FLUSH = "flush"
+
+
+class Stage(Enum):
+    """How far a run has come."""
+
+    PREPARING = "preparing"
+    READY = "ready"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+class Outcome(Enum):
+    """What a closed session amounts to."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    NOT_GIVEN = "not_given"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One counter reading: monotonic time of the question, and infused volume in the run."""
+
+    at_ns: int
+    nl: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One supervised movement of the plunger, from *prepare* to confirmed rest.
+
+    ``profile`` holds (rate uL/h, duration ns) per part, ``part`` is the one that the pump holds.
+    ``told`` holds (since ns, rate uL/h) as the pump was told them.
+    ``started_ns`` is None until RUN left. ``counter_nl`` is the pump's own count of this run.
+    """
+
+    purpose: Purpose
+    stage: Stage
+    epoch: int
+    plan: PumpPlan
+    profile: tuple[tuple[int, int], ...]
+    part: int = 0
+    readback: PlanReadback | None = None
+    started_ns: int | None = None
+    told: tuple[tuple[int, int], ...] = ()
+    counter_nl: int = 0
+    withdrawn_nl: int = 0
+    step_nl: int = 0
+    read_ns: int = 0
+    motion: Motion | None = None
+    previous: Sample | None = None
+    complete: bool = False
+    samples: tuple[Sample, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        """True from the moment RUN may have left until a stop is confirmed."""
+        return self.stage in (Stage.STARTING, Stage.RUNNING, Stage.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class Pumped:
+    """Volume pumped for one purpose as an interval; ``low == high`` while nothing is uncertain."""
+
+    low_nl: int = 0
+    high_nl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature: who, in which role, what it means, when (UTC), how the identity was proven."""
+
+    who: str
+    role: str
+    meaning: str
+    utc_ns: int
+    identity: str = "unauthenticated"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One measured item of the residual: activity at its own time."""
+
+    item: str
+    activity_bq: int
+    resolution_bq: int
+    utc_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A fact that an alarm row reads: its id, evidence, and when it was seen (monotonic)."""
+
+    id: str
+    evidence: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An active alarm. ``present`` tells whether its condition holds at this moment."""
+
+    id: str
+    raised_ns: int
+    raised_utc_ns: int
+    evidence: str
+    present: bool
+    acknowledged_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything known about one treatment.
+
+    Times ending in ``_ns`` are monotonic unless they end in ``_utc_ns``; None means "not yet".
+    ``active_ns`` counts the time in which drug really ran.
+    """
+
+    session: str
+    phase: Phase = Phase.IDLE
+    held_from: Phase | None = None
+    hold_reason: str = ""
+    held_ns: int | None = None
+    uncertain_from: Phase | None = None
+    epoch: int = 0
+    now_ns: int = 0
+    now_utc_ns: int = 0
+    treatment: Treatment | None = None
+    pump: Identity | None = None
+    calibrator: Identity | None = None
+    # hot lab
+    assay_pending: str = ""
+    assay: ActivityReading | None = None
+    assay_utc_ns: int | None = None
+    assay_by: str = ""
+    planned_nl: int = 0
+    released: tuple[Signed, ...] = ()
+    released_ns: int | None = None
+    # bedside
+    patency_ran: bool = False
+    patency_ok: bool = False
+    connected: bool = False
+    seat_prime_nl: int = 0
+    start_by: str = ""
+    start_requested_ns: int | None = None
+    resume_by: str = ""
+    no_resume: str = ""
+    # motion
+    run: Run | None = None
+    watchdog_armed: bool = False
+    rested_ns: int = 0
+    permit_expires_ns: int = 0
+    seat: Pumped = Pumped()
+    patency: Pumped = Pumped()
+    drug: Pumped = Pumped()
+    flush: Pumped = Pumped()
+    unbounded: bool = False
+    active_ns: int = 0
+    first_start_utc_ns: int | None = None
+    first_start_ns: int | None = None
+    arrival_utc_ns: int | None = None
+    drug_end_utc_ns: int | None = None
+    clearance_utc_ns: int | None = None
+    phase_ns: int = 0
+    # prompts
+    check_due_active_ns: int | None = None
+    barrel_due_active_ns: int | None = None
+    checks: int = 0
+    # after
+    items: tuple[Item, ...] = ()
+    background_bq: int | None = None
+    survey: tuple[tuple[str, int], ...] = ()
+    survey_utc_ns: int | None = None
+    contaminated: bool = False
+    cause: str = ""
+    outcome: Outcome | None = None
+    signatures: tuple[Signed, ...] = ()
+    # alarms
+    notices: tuple[Notice, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    history: tuple[Alarm, ...] = ()
+    trips: tuple[Notice, ...] = ()
+
+    @property
+    def order(self) -> Treatment:
+        """The treatment; only asked for in phases that have one."""
+        assert self.treatment is not None
+        return self.treatment
+
+    def pumped(self, purpose: Purpose) -> Pumped:
+        """What was pumped for a purpose so far, the run in progress included."""
+        total: Pumped = getattr(self, purpose.value)
+        if self.run is None or self.run.purpose is not purpose or not self.run.live:
+            return total
+        return Pumped(total.low_nl + self.run.counter_nl, total.high_nl + self.run.counter_nl)

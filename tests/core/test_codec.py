@@ -1,0 +1,137 @@
+"""What was journalled is read back as it was, or not at all."""
+
+import json
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+
+import pytest
+
+from controller.core import events as e
+from controller.core.codec import CodecError, plain, revive
+from controller.core.limits import LIMIT_ROWS, LimitError, Limits, limits_as_dict, limits_from
+from controller.core.state import Phase, State
+from controller.core.table import EVENTS
+from firmware_interfaces.readings import ReadingStatus
+from tests.core.situations import BUILDERS, at, plausible
+from tests.core.world import LIMITS, S, activity, round_trip
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
+def test_every_event_survives_the_journal(kind: type[e.Event]) -> None:
+    hand = at("infusing")
+    event = kind(hand.now_ns, hand.now_ns + hand.skew_ns, *plausible(hand)[kind])
+    assert revive(kind, json.loads(json.dumps(plain(event)))) == event
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_state_survives_the_journal(name: str) -> None:
+    state = at(name).state
+    assert round_trip(state) == state
+
+
+def test_flags_are_integers_and_enums_their_values() -> None:
+    odd = activity(status=ReadingStatus.VALID | ReadingStatus.QC_DUE)
+    told = plain(odd)
+    assert told["status"] == 8193
+    assert revive(type(odd), told) == odd
+    assert plain(Phase.HELD) == "HELD"
+
+
+def test_a_float_has_no_place() -> None:
+    with pytest.raises(CodecError, match=r"a float has no place in the core: 0\.5"):
+        plain((1, 0.5))
+
+
+def _spoilt(path: str, value: object) -> dict[str, object]:
+    body = json.loads(json.dumps(plain(at("infusing").state)))
+    *parents, last = path.split(".")
+    inner = body
+    for name in parents:
+        inner = inner[name]
+    inner[last] = value
+    return body
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("epoch", "2", r"State\.epoch: expected int, got '2'"),
+        ("epoch", True, r"State\.epoch: expected int, got True"),
+        ("epoch", 2.0, r"State\.epoch: expected int, got 2\.0"),
+        ("phase", "GONE", r"State\.phase: 'GONE' is not a valid Phase"),
+        ("run", [], r"State\.run: expected an object for Run"),
+        ("run.plan.rate_ul_h", None, r"State\.run\.plan\.rate_ul_h: expected int, got None"),
+        ("run.profile", {}, r"State\.run\.profile: expected a list"),
+        ("run.profile", [[1, 2, 3]], r"State\.run\.profile\[\]: expected 2 items"),
+        ("run.samples", [3], r"State\.run\.samples\[\]: expected an object for Sample"),
+        ("drug", {"low_nl": 1}, r"State\.drug: fields differ from Pumped: \{'high_nl'\}"),
+        ("surprise", 1, r"State: fields differ from State: \{'surprise'\}"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_path(path: str, value: object, message: str) -> None:
+    with pytest.raises(CodecError, match=message):
+        revive(State, _spoilt(path, value))
+
+
+class _Colour(Enum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class _Holder:
+    colour: _Colour | None
+
+
+def test_nothing_is_nothing_where_it_may_be() -> None:
+    assert revive(_Holder, {"colour": None}) == _Holder(None)
+    assert revive(_Holder, {"colour": "red"}) == _Holder(_Colour.RED)
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", LIMIT_ROWS, ids=lambda row: row.key)
+def test_a_limit_may_move_inside_its_bounds_and_never_beyond(row) -> None:
+    assert getattr(limits_from({row.key: row.low}), row.field) <= getattr(LIMITS, row.field)
+    assert getattr(limits_from({row.key: row.high}), row.field) >= getattr(LIMITS, row.field)
+    for beyond in (float(row.low) - 0.01, float(row.high) + 0.01, -1, "1e9"):
+        with pytest.raises(LimitError, match=rf"limits\.{row.key} = .*must lie in") as caught:
+            limits_from({row.key: beyond})
+        assert (caught.value.key, caught.value.value) == (row.key, beyond)
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({"poll_s": True}, "must be a number"),
+        ({"poll_s": None}, "must be a number"),
+        ({"poll_s": [1]}, "must be a number"),
+        ({"poll_s": float("nan")}, "must lie in"),
+        ({"stale_polls": "3.5"}, "is finer than the base unit"),
+        ({"watchdog_s": 0}, "is no limit of this program"),
+        ({"kvo_ml_h": 1}, "is no limit of this program"),
+    ],
+)
+def test_what_is_no_limit_is_refused(given: dict[str, object], rule: str) -> None:
+    with pytest.raises(LimitError, match=rule):
+        limits_from(given)
+
+
+def test_the_defaults_are_those_of_the_treatment_page() -> None:
+    assert (LIMITS.poll_ns, LIMITS.stale_polls) == (S // 2, 3)
+    assert (LIMITS.flow_window_ns, LIMITS.flow_window_steps) == (10 * S, 5)
+    assert (LIMITS.rate_window_ns, LIMITS.rate_window_percent) == (60 * S, 10)
+    assert (LIMITS.rate_high_percent, LIMITS.rate_low_percent) == (10, 10)
+    assert (LIMITS.overrun_ns, LIMITS.cumulative_percent) == (600 * S, 5)
+    assert (LIMITS.lag_ns, LIMITS.clock_step_ns, LIMITS.journal_slow_ns) == (S, S // 2, S // 5)
+    assert (LIMITS.near_end_ns, LIMITS.hold_reminder_ns) == (120 * S, 120 * S)
+    assert (LIMITS.start_window_ns, LIMITS.time_out_ns) == (10 * S, 900 * S)
+    assert (LIMITS.assay_age_ns, LIMITS.disk_low_mb) == (3600 * S, 1000)
+    assert (LIMITS.lock_count, LIMITS.lock_window_ns) == (3, 600 * S)
+
+
+def test_every_limit_has_a_row_and_stands_in_record_zero() -> None:
+    names = [field.name for field in fields(Limits)]
+    assert [row.field for row in LIMIT_ROWS] == names
+    assert limits_as_dict(LIMITS) == {name: getattr(LIMITS, name) for name in names}
+    assert replace(LIMITS, **limits_as_dict(LIMITS)) == LIMITS

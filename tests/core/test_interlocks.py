@@ -1,0 +1,249 @@
+"""Each interlock fires alone, does what its row says, and is quiet just inside its limit."""
+
+import pytest
+
+from controller.core import commands as c
+from controller.core import events as e
+from controller.core.alarms import (
+    ALARMS,
+    CHANNELS,
+    HOST_CONDITIONS,
+    ROWS,
+    Action,
+    not_observable,
+    observable,
+)
+from controller.core.interlocks import INTERLOCKS
+from controller.core.judge import latched
+from controller.core.state import Phase, Stage
+from firmware_interfaces.readings import Motion, PumpAlarm
+from tests.core.situations import at
+from tests.core.sole_causes import CASES, ahead
+from tests.core.world import Hand, S, status
+
+TRIPS = {id_ for id_, row in ALARMS.items() if row.action is Action.TRIP}
+START_REFUSALS = {id_ for id_, row in ALARMS.items() if row.action is Action.START_REFUSAL}
+HERE = ("ne1000", "crc55")
+
+
+def _new(hand: Hand, before: set[str]) -> set[str]:
+    return hand.raised - before
+
+
+@pytest.mark.parametrize("id_", CASES)
+def test_sole_cause(id_: str) -> None:
+    case = CASES[id_]
+    hand = at(case.start)
+    before = hand.state
+    case.fire(hand)
+    raised = {x.alarm for x in hand.told if isinstance(x, c.RaiseAlarm)}
+    expected = {id_} if id_ in TRIPS else set()
+    # The lock comes on top of the trips that it counts.
+    allowed = {"stop_pressed"} if id_ == "repeat_lock" else set()
+    assert (raised & TRIPS) - allowed == expected
+    assert id_ in hand.alarms
+    alarm = next(a for a in hand.state.alarms if a.id == id_)
+    assert alarm.evidence
+    assert alarm.present
+    if id_ in TRIPS:
+        _tripped(hand, case.start, case.ends)
+    else:
+        _goes_on(hand, before.phase, id_)
+
+
+def _tripped(hand: Hand, start: str, ends: Phase | None) -> None:
+    assert hand.state.phase is ends
+    assert latched(hand.state)
+    stops = [x for x in hand.told if isinstance(x, c.Stop)]
+    assert stops or start in ("holding", "uncertain")
+    assert hand.state.run is None or hand.stopping
+    hand.tick(S)
+    assert latched(hand.state)
+    assert hand.state.phase is ends
+
+
+def _goes_on(hand: Hand, phase: Phase, id_: str) -> None:
+    assert hand.state.phase is phase
+    assert not latched(hand.state)
+    assert not any(isinstance(x, c.Stop) for x in hand.told)
+    assert ALARMS[id_].action is not Action.TRIP
+
+
+@pytest.mark.parametrize("id_", CASES)
+def test_just_inside_is_quiet(id_: str) -> None:
+    hand = at(CASES[id_].start)
+    CASES[id_].inside(hand)
+    raised = {x.alarm for x in hand.told if isinstance(x, c.RaiseAlarm)}
+    assert id_ not in raised
+    assert raised & TRIPS <= ({"stop_pressed"} if id_ == "repeat_lock" else set())
+
+
+@pytest.mark.parametrize("id_", sorted(START_REFUSALS & set(HOST_CONDITIONS)))
+def test_a_start_refusal_keeps_drug_from_starting(id_: str) -> None:
+    seated = at("seated")
+    seated.see(e.ConditionSeen, id_, True, "seen")
+    refusal = seated.refused(e.ArmRequested)
+    assert (refusal.rule, refusal.detail) == ("no alarm may forbid the start", id_)
+    armed = at("armed")
+    armed.do(e.StartRequested)
+    armed.see(e.ConditionSeen, id_, True, "seen")
+    assert armed.refused(e.StartConfirmed).detail == id_
+    armed.see(e.ConditionSeen, id_, False, "over")
+    armed.do(e.StartConfirmed)
+    assert armed.state.phase is Phase.INFUSING
+
+
+@pytest.mark.parametrize("id_", ["pump_link", "calibrator_link"])
+def test_a_link_that_failed_keeps_drug_from_starting_until_it_is_acknowledged(id_: str) -> None:
+    hand = at("arming")
+    hand.see(e.PrepareFailed, hand.state.epoch, "", "silent")
+    assert hand.alarms == {"pump_link"}
+    assert hand.refused(e.ArmRequested).detail == "pump_link"
+    hand.do(e.Acknowledged, "pump_link")
+    hand.do(e.ArmRequested)
+    hand.prepared()
+    assert hand.state.phase is Phase.ARMED
+    assert ALARMS[id_].action is Action.START_REFUSAL
+
+
+def test_an_advisory_ends_with_its_condition() -> None:
+    hand = at("infusing")
+    hand.see(e.ConditionSeen, "broker_lost", True, "refused")
+    hand.see(e.ConditionSeen, "broker_lost", False, "back")
+    assert c.ClearAlarm("broker_lost") in hand.last
+    assert "broker_lost" not in hand.alarms
+
+
+def test_a_trip_stays_when_its_condition_ends() -> None:
+    hand = at("infusing")
+    hand.see(e.ConditionSeen, "lag", True, "woken late")
+    hand.see(e.ConditionSeen, "lag", False, "in time")
+    (alarm,) = (a for a in hand.state.alarms if a.id == "lag")
+    assert not alarm.present
+    assert alarm.evidence == "woken late"
+    assert latched(hand.state)
+
+
+@pytest.mark.parametrize(
+    ("alarm", "row"),
+    [
+        (PumpAlarm.STALL, "occlusion"),
+        (PumpAlarm.WATCHDOG, "watchdog_fired"),
+        (PumpAlarm.PROGRAM_ERROR, "program_error"),
+        (PumpAlarm.PHASE_RANGE, "program_error"),
+        (PumpAlarm.RESET, "pump_reset"),
+    ],
+)
+@pytest.mark.parametrize("name", ["armed", "held_armed", "held", "seated", "flushing"])
+def test_an_alarm_of_a_pump_at_rest_is_not_saved_up_for_the_start(
+    name: str, alarm: PumpAlarm, row: str
+) -> None:
+    hand = at(name)
+    hand.see(e.AlarmSeen, status(hand.now_ns, None, None, alarm=alarm))
+    assert row in hand.alarms
+    assert hand.state.phase in (Phase.STOPPED, Phase.UNCERTAIN)
+    assert isinstance(hand.last[0], c.Stop)
+
+
+def test_withdrawing_is_seen_by_the_prompt_alone() -> None:
+    hand = at("infusing")
+    ahead(hand, 16_000, motion=Motion.WITHDRAWING)
+    assert hand.alarms & TRIPS == {"reversed"}
+
+
+@pytest.mark.parametrize("motion", [Motion.PURGING, Motion.WAITING, Motion.TIMED_PAUSE])
+def test_a_motion_we_never_command_is_a_take_over(motion: Motion) -> None:
+    hand = at("infusing")
+    ahead(hand, 16_000, motion=motion)
+    assert hand.alarms & TRIPS == {"take_over"}
+    assert motion.value in next(a.evidence for a in hand.state.alarms if a.id == "take_over")
+
+
+def test_the_volume_of_a_pump_that_runs_past_its_end_is_named() -> None:
+    hand = at("infusing_three")
+    CASES["projection"].fire(hand)
+    (alarm,) = (a for a in hand.state.alarms if a.id == "projection")
+    assert alarm.evidence == "up to 20.010 mL could be pumped, limit 20.000 mL"
+
+
+def test_a_run_that_is_never_answered_is_stopped_although_the_pump_answers_polls() -> None:
+    hand = at("starting")
+    for _ in range(10):
+        hand.poll()
+        assert hand.state.run is not None
+        assert hand.state.run.stage is Stage.STARTING
+    hand.poll()
+    assert hand.alarms & TRIPS == {"status_stale"}
+
+
+def test_readings_without_a_counter_are_no_readings() -> None:
+    hand = at("infusing")
+    for _ in range(3):
+        hand.reads(None)
+    assert not latched(hand.state)
+    hand.tick(1)
+    assert hand.alarms & TRIPS == {"status_stale"}
+
+
+def test_a_reading_from_the_future_trips_and_grants_nothing() -> None:
+    hand = at("infusing")
+    expires = hand.state.permit_expires_ns
+    hand.see(e.PumpRead, status(hand.now_ns + 1, hand.pump.counter_nl))
+    assert hand.alarms & TRIPS == {"monotonic"}
+    assert hand.state.permit_expires_ns == expires
+
+
+def test_flow_rows_watch_saline_too() -> None:
+    hand = at("flush_running")
+    run = hand.state.run
+    assert run is not None
+    for _ in range(24):
+        hand.reads(run.counter_nl)
+    assert hand.alarms & TRIPS == {"no_flow"}
+    assert hand.state.phase is Phase.STOPPED
+
+
+# --- the table of rows ----------------------------------------------------------------------------
+
+
+def test_every_interlock_has_its_case_and_its_row() -> None:
+    assert set(CASES) == set(INTERLOCKS)
+    assert set(INTERLOCKS) <= set(ALARMS)
+    assert len(ALARMS) == len(ROWS)
+
+
+def test_a_row_is_either_judged_or_named_as_not_observable_here() -> None:
+    blind = {row.id for row in not_observable(HERE)}
+    assert set(ALARMS) == set(INTERLOCKS) | blind
+    assert set(INTERLOCKS) & blind == set()
+
+
+def test_a_room_without_a_pump_sees_none_of_its_rows() -> None:
+    blind = {row.id for row in not_observable(("crc55",))}
+    assert {"status_stale", "no_flow", "occlusion"} <= blind
+    assert {"pain", "lag"} & blind == set()
+    assert observable(("ne1000",)) > observable(()) == observable(("crc55",))
+    assert set(CHANNELS) == set(HERE)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_row_tells_the_ward_what_to_do(row) -> None:
+    clamp = "Clamp the line at the patient. "
+    assert row.text
+    assert row.phases
+    assert row.remedy.removeprefix(clamp)
+    assert row.remedy.startswith(clamp) is (row.action is Action.TRIP)
+
+
+@pytest.mark.parametrize("id_", HOST_CONDITIONS)
+def test_a_host_condition_names_a_row(id_: str) -> None:
+    assert ALARMS[id_].channel == "host"
+
+
+def test_every_function_states_hazard_or_prompt() -> None:
+    undocumented = [
+        id_
+        for id_, rule in INTERLOCKS.items()
+        if rule.__name__ != "noticed" and not (rule.__doc__ or "").startswith(("Hazard", "Prompt"))
+    ]
+    assert undocumented == []

@@ -1,0 +1,114 @@
+"""Every (phase, event) pair is decided, and the diagram says what the table does."""
+
+import pytest
+
+from controller.core import commands as c
+from controller.core import events as e
+from controller.core.state import Phase
+from controller.core.step import polls, tick_ns
+from controller.core.table import EVENTS, HANDLERS, ROWS, TRIPS_FROM, diagram, is_request
+from tests.core.situations import BUILDERS, at, plausible
+from tests.core.world import round_trip
+
+SHAPES = (
+    "IDLE ORDERED, ORDERED ASSAYED, ASSAYED RELEASED, RELEASED SEATED, SEATED ARMED, "
+    "ARMED INFUSING, INFUSING FLUSHING, FLUSHING RESIDUAL, RESIDUAL CLOSED, "
+    "RELEASED HELD, SEATED HELD, ARMED HELD, INFUSING HELD, FLUSHING HELD, "
+    "RELEASED STOPPED, SEATED STOPPED, ARMED STOPPED, INFUSING STOPPED, FLUSHING STOPPED, "
+    "HELD STOPPED, RELEASED UNCERTAIN, SEATED UNCERTAIN, ARMED UNCERTAIN, INFUSING UNCERTAIN, "
+    "FLUSHING UNCERTAIN, HELD UNCERTAIN, STOPPED UNCERTAIN, HELD RELEASED, HELD SEATED, "
+    "HELD ARMED, HELD FLUSHING, STOPPED RESIDUAL, STOPPED FLUSHING, STOPPED SEATED, "
+    "STOPPED ARMED, UNCERTAIN STOPPED, RELEASED ASSAYED, ORDERED CLOSED, ASSAYED RESIDUAL, "
+    "RELEASED RESIDUAL"
+)
+EDGES = {(Phase(a), Phase(b)) for a, b in (pair.split() for pair in SHAPES.split(", "))}
+NEVER_SEATED = (Phase.STOPPED, Phase.RELEASED)
+"""Back from a trip of the patency run: a syringe that was never seated passes by no gate."""
+PAIRS = [(name, event) for name in BUILDERS for event in EVENTS]
+
+
+def _drawn() -> set[tuple[Phase, Phase]]:
+    rows = {(a, b) for row in ROWS for a in row.phases for b in row.to}
+    return {(a, b) for a, b in rows | {(a, Phase.STOPPED) for a in TRIPS_FROM} if a is not b}
+
+
+def test_every_event_class_has_a_row() -> None:
+    known = {
+        kind for kind in vars(e).values() if isinstance(kind, type) and issubclass(kind, e.Event)
+    } - {e.Event, e.ByPerson}
+    assert set(EVENTS) == known == set(plausible(at("infusing")))
+
+
+def test_every_phase_is_somewhere_a_situation() -> None:
+    assert {at(name).state.phase for name in BUILDERS} == set(Phase)
+
+
+def test_a_pair_has_one_handler() -> None:
+    pairs = [(phase, row.event) for row in ROWS for phase in row.phases]
+    assert len(pairs) == len(set(pairs)) == len(HANDLERS)
+
+
+@pytest.mark.parametrize(("name", "event"), PAIRS, ids=lambda x: getattr(x, "__name__", x))
+def test_every_pair_is_decided(name: str, event: type[e.Event]) -> None:
+    hand = at(name)
+    before = hand.state
+    commands = hand.see(event, *plausible(hand)[event])
+    refusals = [x for x in commands if isinstance(x, c.Refuse)]
+    row = HANDLERS.get((before.phase, event))
+    after = hand.state
+    if not is_request(event):
+        assert refusals == []
+    elif row is None:
+        assert [x.rule for x in refusals] == ["not in this phase"]
+    for refusal in refusals:
+        assert refusal.event == event.__name__
+        assert refusal.phase == before.phase.value
+        assert refusal.rule
+        assert refusal.detail
+    if refusals or row is None:
+        assert (after.phase, after.run, after.drug) == (before.phase, before.run, before.drug)
+    edge = (before.phase, after.phase)
+    assert before.phase is after.phase or edge in _drawn()
+    assert round_trip(after) == after
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_stop_acts_in_every_phase_at_once(name: str) -> None:
+    hand = at(name)
+    before = hand.state
+    commands = hand.see(e.StopPressed, "", "", "panel")
+    assert commands[0] == c.Stop(before.epoch + 1, "STOP pressed (panel)")
+    assert hand.state.run is None or hand.stopping
+    assert hand.state.phase is not Phase.INFUSING
+
+
+def test_the_table_has_the_edges_of_the_shapes_and_no_others() -> None:
+    assert _drawn() == EDGES | {NEVER_SEATED}
+
+
+def test_the_diagram_draws_every_edge_of_the_table() -> None:
+    lines = diagram().splitlines()
+    arrows = {line.strip().partition(":")[0] for line in lines if " --> " in line}
+    drawn = {f"{a.value} --> {b.value}" for a, b in _drawn()}
+    assert arrows == drawn | {"[*] --> IDLE", "CLOSED --> [*]"}
+    assert lines[0] == "stateDiagram-v2"
+
+
+POLLED = {
+    "patent", "seated", "armed", "starting", "infusing", "held", "held_armed", "stopped",
+    "patency_running", "seat_running", "flushing", "flush_running", "stopped_patency",
+    "infusing_three", "infusing_strict", "infusing_thirty", "armed_thirty",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_the_pump_is_polled_where_it_is_armed_and_no_stop_is_under_way(name: str) -> None:
+    assert polls(at(name).state) is (name in POLLED)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("idle", 0), ("residual", 0), ("closed", 0), ("held", 10**9), ("infusing", 5 * 10**8)],
+)
+def test_time_alone_is_told_where_something_depends_on_it(name: str, expected: int) -> None:
+    assert tick_ns(at(name).state) == expected
