@@ -1,0 +1,367 @@
+"""The ``isodrip`` command: the daemon, and what can be asked of it, of an order or of a journal.
+
+It reads arguments and files and prints; it judges nothing. Exit codes: 0 done, 1 a check failed, 2
+wrong use or input, 3 a device or service is missing, 4 a safety violation was found.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from controller import control_socket
+from controller.chain import JournalBroken
+from controller.clinic.documents import DocumentError
+from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
+from controller.clinic.order import order_hash, parse_order
+from controller.clinic.order_rules import check_order
+from controller.clinic.record import render_text
+from controller.clinic.regimen import parse_regimen
+from controller.clinic.text import activity_text
+from controller.clock import SystemClock
+from controller.config import ConfigError, SiteConfig, read_site
+from controller.core.codec import CodecError
+from controller.journal import export_lines, read, verify
+from controller.life import StartupFailure
+from controller.orders import checked_order, regimen_of, regimen_text
+from controller.records import NoRecord, record_of_journal
+from controller.replay_report import Verdict, report
+from controller.service import Ready, Service, surroundings_of, versions
+from controller.store import JOURNAL
+from firmware_interfaces.units import as_mbq, as_mci
+
+DONE: Final = 0
+FAILED: Final = 1
+WRONG: Final = 2
+MISSING: Final = 3
+REGIMEN: Final = "clr131"
+EXIT_CODES: Final = (
+    "exit codes: 0 done, 1 a check failed, 2 wrong use or input, 3 a device or service is missing, "
+    "4 a safety violation was found"
+)
+_REPLAYED: Final = {Verdict.EQUAL: DONE, Verdict.DIFFERENT: FAILED, Verdict.UNREADABLE: WRONG}
+
+
+class Fault(Exception):
+    """An end with an exit code: each line names a thing, what was seen and the rule."""
+
+    def __init__(self, code: int, problems: Sequence[dict[str, str]]) -> None:
+        super().__init__("; ".join(map(_line, problems)))
+        self.code, self.problems = code, tuple(problems)
+
+
+def _problem(field: str, value: object, rule: str) -> dict[str, str]:
+    return {"field": field, "value": str(value), "rule": rule}
+
+
+def _line(problem: dict[str, str]) -> str:
+    return f"{problem['field']} = {problem['value']}: {problem['rule']}"
+
+
+def _fault(code: int, field: str, value: object, rule: str) -> Fault:
+    return Fault(code, [_problem(field, value, rule)])
+
+
+class Out:
+    """Where answers go: lines for people, or one object on the last line."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def say(self, text: str) -> None:
+        """A line for people; nothing under ``--json``."""
+        if not self.as_json:
+            print(text, flush=True)
+
+    def end(self, **result: Any) -> None:
+        """The object of ``--json``."""
+        if self.as_json:
+            print(json.dumps(result, ensure_ascii=False), flush=True)
+
+
+def _site(path: Path) -> SiteConfig:
+    try:
+        return read_site(path)
+    except ConfigError as error:
+        problems = [_problem(p.field, p.value, p.rule) for p in error.problems]
+        raise Fault(WRONG, problems) from error
+    except OSError as error:
+        raise _fault(WRONG, "file", path, f"must be readable: {error.strerror}") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _fault(WRONG, "file", path, f"must be readable text: {error}") from error
+
+
+def _socket(args: argparse.Namespace) -> Path:
+    if args.socket is not None:
+        return Path(args.socket)
+    if args.config is None:
+        raise _fault(WRONG, "--config", "(absent)", "name the site's file, or --socket")
+    return _site(args.config).socket_path
+
+
+def _ask(args: argparse.Namespace, what: str) -> dict[str, Any]:
+    path = _socket(args)
+    try:
+        return control_socket.ask(path, what)
+    except (OSError, ValueError) as error:
+        raise _fault(MISSING, "daemon", path, f"must answer: {error}") from error
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+def _run(args: argparse.Namespace, out: Out) -> int:
+    site = _site(args.config)
+    clock = SystemClock()
+
+    def ready(where: Ready) -> None:
+        note = "SIMULATED " if where.simulated else ""
+        out.say(f"{note}isodrip is ready: {where.api} and {where.socket}")
+        out.end(ready=True, api=where.api, socket=where.socket, simulated=where.simulated)
+
+    async def serve() -> int:
+        return await Service(site, surroundings_of(site, clock), ready).run()
+
+    try:
+        # The runner is never closed: that would join threads, which a hung disk holds for ever.
+        code = asyncio.Runner().run(serve())
+    except StartupFailure as failure:
+        raise _fault(MISSING, failure.what, failure.seen, "must be there to start") from failure
+    return code
+
+
+def _leave(code: int) -> NoReturn:
+    """End without waiting for threads, which a hung disk may hold; all is closed before."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _check(args: argparse.Namespace, out: Out) -> int:
+    site = _site(args.file)
+    out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
+    out.end(ok=True, site=site.site.name, room=site.site.room, site_hash=site.site_hash)
+    return DONE
+
+
+def _status(args: argparse.Namespace, out: Out) -> int:
+    state = _ask(args, "status")
+    if state["simulated"]:
+        out.say("SIMULATED")
+    out.say(f"{state['site']}, {state['room']}: {len(state['sessions'])} open sessions")
+    for session in state["sessions"]:
+        drug = session["pumped"]["drug"]
+        out.say(f"{session['session']}: {session['phase']}, pumped {drug['high_ml']:.3f} mL")
+        for alarm in session["alarms"]:
+            out.say(f"  {alarm['priority']}: {alarm['text']} ({alarm['evidence']})")
+            out.say(f"    {alarm['remedy']}")
+    out.end(**state)
+    return DONE
+
+
+def _stop(args: argparse.Namespace, out: Out) -> int:
+    answer = _ask(args, "stop")
+    out.say("STOP was sent; watch the pump until it rests")
+    out.end(**answer)
+    return DONE if answer.get("accepted") else FAILED
+
+
+def _order_check(args: argparse.Namespace, out: Out) -> int:
+    text, now_utc_ns = _text(args.file), SystemClock().utc_ns()
+    try:
+        if args.config is not None:
+            order = checked_order(text, _site(args.config), now_utc_ns).order
+        else:
+            order = parse_order(text)
+            regimen, _ = regimen_of(order, None)
+            simulated = regimen.simulated_only
+            problems = check_order(order, regimen, order.site, now_utc_ns, simulated)
+            if problems:
+                raise DocumentError(problems)
+    except DocumentError as error:
+        found = [_problem(p.field, p.value, p.rule) for p in error.problems]
+        raise Fault(FAILED, found) from error
+    out.say(f"{order.order_id}: good; {activity_text(order.prescribed_bq)}")
+    out.end(ok=True, order_id=order.order_id, order_hash=order_hash(order))
+    return DONE
+
+
+def _dose(args: argparse.Namespace, out: Out) -> int:
+    regimen = parse_regimen(regimen_text(REGIMEN))
+    bounds = regimen.patient
+    for field, value, allowed in (
+        ("--weight-kg", args.weight_kg, bounds.weight_kg),
+        ("--height-cm", args.height_cm, bounds.height_cm),
+    ):
+        if not allowed.holds(value):
+            raise _fault(WRONG, field, f"{value:g}", f"must be {allowed}")
+    surface = bsa_m2(BsaFormula(args.formula), args.weight_kg, args.height_cm)
+    activity = prescribed_bq(regimen.dose.mci_per_m2, surface)
+    out.say(f"BSA {surface:.3f} m2 ({args.formula}); {activity_text(activity)}")
+    out.end(
+        formula=args.formula,
+        bsa_m2=surface,
+        regimen=regimen.name,
+        mci_per_m2=regimen.dose.mci_per_m2,
+        prescribed_mbq=as_mbq(activity),
+        prescribed_mci=as_mci(activity),
+    )
+    return DONE
+
+
+def _journal_verify(args: argparse.Namespace, out: Out) -> int:
+    report = verify(args.file)
+    if report.ok:
+        out.say(f"{args.file}: {report.records} records hold; head {report.head}")
+    else:
+        out.say(f"{args.file}: record {report.broken_seq} does not hold: {report.reason}")
+    out.end(
+        ok=report.ok,
+        records=report.records,
+        head=report.head,
+        broken_seq=report.broken_seq,
+        reason=report.reason,
+    )
+    return DONE if report.ok else FAILED
+
+
+def _journal_show(args: argparse.Namespace, out: Out) -> int:
+    count = 0
+    for record in read(args.file):
+        count = record.seq + 1
+        name = record.body.get("type", "")
+        out.say(f"{record.seq:6} {record.utc_ns / 1e9:.3f} {record.kind:8} {name}")
+    out.end(ok=True, records=count)
+    return DONE
+
+
+def _journal_export(args: argparse.Namespace, out: Out) -> int:
+    count = 0
+    for line in export_lines(args.file):
+        print(line)
+        count += 1
+    out.end(ok=True, records=count)
+    return DONE
+
+
+def _journal_replay(args: argparse.Namespace, out: Out) -> int:
+    reports = [report(path, versions()["isodrip"]) for path in args.files]
+    for found in reports:
+        if found.verdict is Verdict.UNREADABLE:
+            print(f"isodrip: {found.lines[0]}", file=sys.stderr)
+        else:
+            out.say("\n".join(found.lines))
+    code = max(_REPLAYED[found.verdict] for found in reports)
+    out.end(ok=code == DONE, journals=[found.facts for found in reports])
+    return code
+
+
+def _record_show(args: argparse.Namespace, out: Out) -> int:
+    site = _site(args.config)
+    path = Path(site.journal.directory) / args.session / JOURNAL
+    if Path(args.session).name != args.session:
+        raise _fault(WRONG, "SESSION", args.session, "must be the name of a session")
+    record = record_of_journal(list(read(path)), site.limits)
+    found = record.model_dump(mode="json", by_alias=True)
+    if out.as_json:
+        out.end(**found)
+    elif args.format == "json":
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        print(render_text(record), end="")
+    return DONE
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+Command = Callable[[argparse.Namespace, Out], int]
+
+
+def _command(group: Any, name: str, work: Command, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = group.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    parser.set_defaults(work=work)
+    return parser
+
+
+def _group(parser: Any, name: str, text: str) -> Any:
+    return parser.add_parser(name, help=text).add_subparsers(required=True, metavar="COMMAND")
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The parser of the whole command."""
+    parser = argparse.ArgumentParser(prog="isodrip", epilog=EXIT_CODES)
+    top = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = _command(top, "run", _run, "run the daemon of one room until SIGTERM")
+    run.add_argument("--config", type=Path, required=True, metavar="FILE")
+    check = _command(top, "check", _check, "check a site.toml")
+    check.add_argument("file", type=Path, metavar="FILE")
+    for name, work, text in (
+        ("status", _status, "ask the running daemon how things stand"),
+        ("stop", _stop, "STOP the pump; no login"),
+    ):
+        asking = _command(top, name, work, text)
+        asking.add_argument("--config", type=Path, metavar="FILE")
+        asking.add_argument("--socket", metavar="PATH")
+    _document_arguments(top)
+    return parser
+
+
+def _document_arguments(top: Any) -> None:
+    order = _command(_group(top, "order", "orders"), "check", _order_check, "check an order")
+    order.add_argument("file", type=Path, metavar="FILE")
+    order.add_argument("--config", type=Path, metavar="FILE", help="judge it for this site")
+    dose = _command(top, "dose", _dose, f"prescribed activity by regimen {REGIMEN}")
+    dose.add_argument("--weight-kg", type=float, required=True, metavar="W")
+    dose.add_argument("--height-cm", type=float, required=True, metavar="H")
+    formulas = [formula.value for formula in BsaFormula]
+    dose.add_argument("--formula", choices=formulas, required=True)
+    journal = _group(top, "journal", "journals")
+    for name, work, text in (
+        ("verify", _journal_verify, "prove that every record holds"),
+        ("show", _journal_show, "list the records"),
+        ("export", _journal_export, "print canonical JSON lines"),
+    ):
+        _command(journal, name, work, text).add_argument("file", type=Path, metavar="FILE")
+    text = "judge journals or their exports anew; name the first decision that differs"
+    replayed = _command(journal, "replay", _journal_replay, text)
+    replayed.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    shown = _command(_group(top, "record", "records"), "show", _record_show, "show a record")
+    shown.add_argument("session", metavar="SESSION")
+    shown.add_argument("--config", type=Path, required=True, metavar="FILE")
+    shown.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def _worked(args: argparse.Namespace, out: Out) -> int:
+    work: Command = args.work
+    try:
+        return work(args, out)
+    except FileNotFoundError as error:
+        raise _fault(WRONG, "file", error.filename, "must be there") from error
+    except (JournalBroken, CodecError) as error:
+        raise _fault(FAILED, "journal", "(broken)", str(error)) from error
+    except NoRecord as error:
+        raise _fault(FAILED, "session", args.session, error.rule) from error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    args = arguments().parse_args(argv)
+    out = Out(args.json)
+    try:
+        code = _worked(args, out)
+    except Fault as fault:
+        for problem in fault.problems:
+            print(f"isodrip: {_line(problem)}", file=sys.stderr)
+        out.end(ok=False, problems=list(fault.problems))
+        code = fault.code
+    return _leave(code) if args.work is _run else code

@@ -1,0 +1,334 @@
+"""The site's configuration: site.toml read, checked whole and frozen.
+
+It knows every key, its bounds and its default, refuses what it does not know, and lists everything
+that is wrong with a file at once. What treatment.md section 8 calls never configurable has no key.
+"""
+
+import hashlib
+import ipaddress
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from controller.core.limits import LimitError, Limits, limits_from
+from controller.telemetry import BrokerAddress, broker_address, slug
+from firmware_interfaces.units import Micrometre, Nanolitre, millilitre, millimetre, scaled_up
+
+SOCKET_PATH_BYTES: Final = 107
+"""sockaddr_un holds 108 bytes with its terminating zero (unix(7))."""
+
+T = TypeVar("T")
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a file: where, what stood there, and the rule it breaks."""
+
+    field: str
+    value: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.field} = {self.value}: {self.rule}"
+
+
+class ConfigError(Exception):
+    """A site.toml that may not be used, with every problem found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def _ruled(check: Callable[[Any], object]) -> AfterValidator:
+    """A validator that keeps the value and turns the ``ValueError`` of ``check`` into a rule."""
+
+    def validate(value: T) -> T:
+        try:
+            check(value)
+        except ValueError as error:
+            raise PydanticCustomError("rule", "{rule}", {"rule": str(error)}) from error
+        return value
+
+    return AfterValidator(validate)
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise PydanticCustomError("problems", "{problems}", {"problems": problems})
+
+
+def _serial_address(port: str) -> None:
+    if port.startswith("/"):
+        return
+    parts = urlsplit(port)
+    if parts.scheme != "socket" or not parts.hostname or not parts.port or parts.path:
+        raise ValueError("must be an absolute device path or socket://host:port")
+
+
+def _timezone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        raise ValueError("must be a time zone of the IANA database, like Europe/Zurich") from None
+
+
+def listen_address(listen: str) -> tuple[str, int]:
+    """Split ``127.0.0.1:8131`` or ``[::1]:8131``; raises ``ValueError`` unless it is loopback.
+
+    Until people exist there is no login, so nobody but this machine may reach the API. Names are
+    refused, because what they resolve to is decided elsewhere.
+    """
+    host, separator, port = listen.rpartition(":")
+    rule = "must be a loopback address in digits and a port: 127.0.0.1:8131 or [::1]:8131"
+    if not separator or not re.fullmatch(r"\d{1,5}", port) or not 1 <= int(port) <= 65535:
+        raise ValueError(rule)
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        loopback = ipaddress.ip_address(bare).is_loopback and (":" in bare) == (bare != host)
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(rule)
+    return bare, int(port)
+
+
+def _repeated(field: str, values: Iterable[str]) -> list[Problem]:
+    counts = Counter(values)
+    return [Problem(field, repr(value), "must be unique") for value in counts if counts[value] > 1]
+
+
+SerialAddress = Annotated[Text, _ruled(_serial_address)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class SiteSection(_Section):
+    """Where this is. Name and room also make the MQTT topics (`controller.telemetry.slug`)."""
+
+    name: Annotated[Text, _ruled(slug)]
+    room: Annotated[Text, _ruled(slug)]
+    timezone: Annotated[str, _ruled(_timezone)]
+    simulated: bool
+
+
+class CalibratorSection(_Section):
+    """The dose calibrator: up to 8 chambers at 9600 baud (CRC-55R hosts iRadiate, shinyplopper).
+
+    ``serial`` is the number it must give, or empty to accept any.
+    """
+
+    kind: Literal["crc55"]
+    port: SerialAddress
+    chamber: Annotated[int, Field(ge=1, le=8)] = 1
+    baud: Literal[9600] = 9600
+    serial: Annotated[str, Field(max_length=40)] = ""
+    unit_proof: Text | None = None
+
+
+class PumpSection(_Section):
+    """The infusion pump: address and baud rates of NE-1000 User Manual 1200-01.
+
+    The pump would take a watchdog of up to 255 s; 15 s of silence are 0.83 % of a 30-minute dose,
+    below 4 s a healthy line may trip (treatment.md, 3).
+    """
+
+    kind: Literal["ne1000"]
+    port: SerialAddress
+    address: Annotated[int, Field(ge=0, le=99)] = 0
+    baud: Literal[300, 1200, 2400, 9600, 19200] = 19200
+    watchdog_s: Annotated[int, Field(ge=4, le=15)] = 5
+    trigger: Literal["off", "stop_only"] = "stop_only"
+
+
+class Operator(_Section):
+    """One person who may sign. The id goes into every signature."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
+    name: Text
+    role: Text
+
+
+class Syringe(_Section):
+    """One row of the syringe catalogue: inner diameter in mm and where it was read."""
+
+    name: Text
+    diameter_mm: Annotated[float, Field(ge=0.1, le=50)]
+    size_ml: Annotated[float, Field(gt=0, le=200)] | None = None
+    source: Text
+
+    @property
+    def diameter_um(self) -> Micrometre:
+        """Inner diameter in um."""
+        return millimetre(self.diameter_mm)
+
+    @property
+    def size_nl(self) -> Nanolitre | None:
+        """Nominal size in nL, where the catalogue gives it."""
+        return None if self.size_ml is None else millilitre(self.size_ml)
+
+
+class FlushSection(_Section):
+    """How the line is cleared after the drug."""
+
+    method: Literal["same_pump", "manual"] = "same_pump"
+    volume_dead_volumes: Annotated[float, Field(ge=2, le=3)] = 3.0
+
+    def volume_nl(self, dead_volume_nl: int) -> Nanolitre:
+        """Flush volume in nL for a line of ``dead_volume_nl``, rounded up."""
+        return Nanolitre(scaled_up(self.volume_dead_volumes, dead_volume_nl))
+
+
+class JournalSection(_Section):
+    """Where sessions are journalled; relative to the daemon's working directory if not absolute."""
+
+    directory: Text
+
+
+class MqttSection(_Section):
+    """The broker. Without this section nothing is published and nothing is missed."""
+
+    url: Annotated[str, _ruled(broker_address), Field(repr=False)]
+
+    @property
+    def address(self) -> BrokerAddress:
+        """The broker's address, user and password."""
+        return broker_address(self.url)
+
+
+class ApiSection(_Section):
+    """Where the panel listens (loopback only) and the path of the Unix socket."""
+
+    listen: Annotated[str, _ruled(listen_address)] = "127.0.0.1:8131"
+    socket: Text | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return listen_address(self.listen)
+
+
+class RegimenSection(_Section):
+    """Names of the regimens that may be ordered here."""
+
+    allowed: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("clr131",)
+
+
+def _limits(table: Any) -> Limits:
+    """Return all limits of the table, or refuse it with every key that breaks a rule."""
+    if not isinstance(table, dict):
+        raise PydanticCustomError("rule", "{rule}", {"rule": "must be a table"})
+    texts = [(key, value) for key, value in table.items() if isinstance(value, str)]
+    problems = [Problem(f"limits.{key}", repr(value), "must be a number") for key, value in texts]
+    left = {key: value for key, value in table.items() if not isinstance(value, str)}
+    while True:
+        try:
+            limits = limits_from(left)
+        except LimitError as error:
+            problems.append(Problem(f"limits.{error.key}", repr(error.value), error.rule))
+            del left[error.key]
+        else:
+            _refuse(problems)
+            return limits
+
+
+class SiteConfig(_Section):
+    """One site.toml. ``site_hash`` is the SHA-256 of the file's bytes and goes into record 0."""
+
+    site: SiteSection
+    calibrator: CalibratorSection
+    pump: PumpSection
+    operator: Annotated[tuple[Operator, ...], Field(strict=False)]
+    syringe: Annotated[tuple[Syringe, ...], Field(strict=False, min_length=1)]
+    flush: FlushSection = FlushSection()
+    limits: Annotated[Limits, PlainValidator(_limits)] = Field(default_factory=lambda: _limits({}))
+    journal: JournalSection
+    mqtt: MqttSection | None = None
+    api: ApiSection = ApiSection()
+    regimen: RegimenSection = RegimenSection()
+    site_hash: str
+
+    @property
+    def socket_path(self) -> Path:
+        """The Unix socket for ``isodrip status`` and ``isodrip stop``."""
+        return Path(self.api.socket or Path(self.journal.directory) / "isodrip.sock")
+
+    @model_validator(mode="after")
+    def _agree(self) -> "SiteConfig":
+        problems = [
+            *_repeated("operator.id", (person.id for person in self.operator)),
+            *_repeated("syringe.name", (syringe.name for syringe in self.syringe)),
+            *_repeated("pump.port and calibrator.port", (self.pump.port, self.calibrator.port)),
+        ]
+        if len(self.operator) < 2:
+            rule = "must be at least two people: two release a dose"
+            problems.append(Problem("operator", str(len(self.operator)), rule))
+        if len(bytes(self.socket_path)) > SOCKET_PATH_BYTES:
+            rule = f"must be at most {SOCKET_PATH_BYTES} bytes long: name a shorter one"
+            problems.append(Problem("api.socket", repr(str(self.socket_path)), rule))
+        _refuse(problems)
+        return self
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return dotted.removeprefix(".") or "site.toml"
+
+
+def _problems(error: ErrorDetails) -> list[Problem]:
+    field, kind = _place(error["loc"]), error["type"]
+    if kind == "problems":
+        return list(error["ctx"]["problems"])
+    if kind == "missing":
+        return [Problem(field, "(absent)", "is required")]
+    rule = "is no key of this program" if kind == "extra_forbidden" else error["msg"]
+    # The broker's password may stand anywhere in its section.
+    value = "(not shown)" if field.startswith("mqtt") else repr(error["input"])[:80]
+    return [Problem(field, value, rule)]
+
+
+def load_site(text: str) -> SiteConfig:
+    """Return the site that the text of a site.toml describes; raises ``ConfigError``."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([Problem("site.toml", "(not TOML)", str(error))]) from None
+    if "site_hash" in table:
+        rule = "is no key of this program"
+        raise ConfigError([Problem("site_hash", repr(table["site_hash"])[:80], rule)])
+    site_hash = hashlib.sha256(text.encode()).hexdigest()
+    try:
+        return SiteConfig.model_validate({**table, "site_hash": site_hash})
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    raise ConfigError(problem for detail in details for problem in _problems(detail))
+
+
+def read_site(path: Path) -> SiteConfig:
+    """Return the site of a file, byte for byte; raises ``ConfigError`` and ``OSError``."""
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem("site.toml", "(not UTF-8)", str(error))]) from None
+    return load_site(text)

@@ -1,0 +1,258 @@
+"""The daemon: one inbox, one consumer, and the workers who carry out what was decided.
+
+Each event is journalled, judged, its STOP acted on at once, and only then anything else is begun.
+The consumer never waits for a device, the disk or a broker. Everything it needs from the world is
+handed in, so that a whole treatment also runs in virtual time.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from controller.calibrator_worker import CalibratorWorker
+from controller.core import commands as c
+from controller.core import events
+from controller.core.codec import plain
+from controller.core.state import Phase, State
+from controller.core.step import polls, tick_ns
+from controller.herald import Herald
+from controller.inbox import SITE, Inbox, Posted, Verdict
+from controller.ports import Clock
+from controller.pump_worker import PumpWorker
+from controller.sessions import (
+    Session,
+    SessionJournal,
+    decision_body,
+    event_body,
+    judged,
+    session_header,
+)
+from controller.store import Quarantined
+from controller.surroundings import Loaded, Setting, Surroundings
+from firmware_interfaces.readings import Identity
+
+_EVERY_SESSION: Final = (events.ConditionSeen, events.ShutdownRequested)
+_ACTIVE_SESSION: Final = (
+    events.StopPressed,
+    events.AlarmSeen,
+    events.PermitExpired,
+    events.PumpIdentified,
+    events.CalibratorIdentified,
+)
+
+
+class UnknownSession(Exception):
+    """No such session is open."""
+
+
+class Daemon:
+    """The sessions of one room and the only consumer of its inbox.
+
+    `controller.life` furnishes, starts and ends it.
+    """
+
+    def __init__(self, setting: Setting, world: Surroundings, clock: Clock, inbox: Inbox) -> None:
+        self.setting, self.world, self.clock, self.inbox = setting, world, clock, inbox
+        self.sessions: dict[str, Session] = {}
+        self.closed: dict[str, State] = {}
+        self.quarantined: tuple[Quarantined, ...] = ()
+        self.conditions: dict[str, events.ConditionSeen] = {}
+        self.pump_identity: Identity | None = None
+        self.calibrator_identity: Identity | None = None
+        self._loading = asyncio.Lock()
+        self._judging = True
+        self.herald: Herald
+        self.pump: PumpWorker
+        self.calibrator: CalibratorWorker
+        self.site_journal: SessionJournal
+
+    # --- what others may ask -------------------------------------------------------------------
+
+    def active(self) -> Session | None:
+        """The session that holds the room, or None."""
+        return next((s for s in self.sessions.values() if s.active), None)
+
+    def polled(self) -> str | None:
+        """Name of the session that wants the pump polled now."""
+        return next((s.id for s in self.sessions.values() if polls(s.state)), None)
+
+    def tick_periods(self) -> list[tuple[str, int]]:
+        """(session, how often it wants a tick in ns, 0 for never)."""
+        return [(s.id, tick_ns(s.state)) for s in self.sessions.values()]
+
+    async def request(
+        self, session: str, kind: Callable[..., events.Event], *fields: object
+    ) -> Verdict:
+        """Post a person's event and return what became of it. Raises `UnknownSession`.
+
+        `SITE` leaves it to the daemon which session it concerns.
+        """
+        if session != SITE and session not in self.sessions:
+            raise UnknownSession(session)
+        answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        if not self.inbox.tell(session, kind, *fields, answer=answer):
+            name = getattr(kind, "__name__", "event")
+            return Verdict(session, "", c.Refuse(name, "", "the inbox has room", "it is full"))
+        return await answer
+
+    async def stop(self, who: str, role: str, source: str) -> Verdict:
+        """STOP from anybody; where nobody can judge it, the pump is stopped all the same."""
+        if not self._judging:
+            self._stop_pump("STOP while the judgement was down")
+            return Verdict(SITE, "")
+        verdict = await self.request(SITE, events.StopPressed, who, role, source)
+        if verdict.refusal is not None:
+            self._stop_pump("STOP found no room in the inbox")
+            return replace(verdict, refusal=None)
+        return verdict
+
+    async def load(
+        self, order: Loaded, treatment: events.Treatment, who: str, role: str
+    ) -> Verdict:
+        """Begin a session with a checked order.
+
+        Raises JournalFailed or OSError; nothing began then.
+        """
+        async with self._loading:
+            holder = self.active()
+            if holder is not None:
+                found = f"session {holder.id} is under way"
+                phase = holder.state.phase.value
+                refusal = c.Refuse("OrderLoaded", phase, "one treatment at a time", found)
+                return Verdict(holder.id, phase, refusal)
+            session = await self._begin(order)
+            verdict = await self.request(session.id, events.OrderLoaded, who, role, treatment)
+            if verdict.refusal is not None:
+                del self.sessions[session.id]
+                await session.journal.close(2.0)
+            return verdict
+
+    async def _begin(self, order: Loaded) -> Session:
+        name = self.world.new_id()
+        devices = [
+            plain(i) for i in (self.pump_identity, self.calibrator_identity) if i is not None
+        ]
+        facts = {
+            "session": name,
+            "order": order.text,
+            "order_hash": order.order_hash,
+            "regimen": order.regimen,
+            "regimen_text": order.regimen_text,
+            "regimen_hash": order.regimen_hash,
+            "devices": devices,
+        }
+        limits = self.setting.limits
+        header = session_header({**self.setting.header, **facts}, self.pump.epoch, limits)
+        stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
+        journal = await self.world.store.create(name, header, order.text, stamps)
+        state = State(session=name, epoch=self.pump.epoch)
+        session = self.sessions[name] = Session(name, state, journal, limits, header)
+        self._tell_what_stands(name)
+        return session
+
+    def _tell_what_stands(self, session: str) -> None:
+        """A new session hears who the devices are and which conditions of the host hold."""
+        if self.pump_identity is not None:
+            self.inbox.tell(session, events.PumpIdentified, self.pump_identity)
+        if self.calibrator_identity is not None:
+            self.inbox.tell(session, events.CalibratorIdentified, self.calibrator_identity)
+        for seen in self.conditions.values():
+            condition = (seen.condition, seen.present, seen.evidence)
+            self.inbox.tell(session, events.ConditionSeen, *condition)
+
+    # --- the consumer --------------------------------------------------------------------------
+
+    async def consume(self) -> None:
+        """Take events for ever. The only place where sessions change."""
+        self._judging = True
+        while True:
+            posted = await self.inbox.take()
+            try:
+                verdict = self._take(posted)
+            except Exception as error:
+                self._judging = False
+                self._stop_pump(f"the judgement failed: {error}")
+                if posted.answer is not None and not posted.answer.done():
+                    posted.answer.set_exception(error)
+                raise
+            if posted.answer is not None and not posted.answer.done():
+                posted.answer.set_result(verdict)
+
+    def _take(self, posted: Posted) -> Verdict:
+        event = posted.event
+        if isinstance(event, events.ConditionSeen) and posted.session == SITE:
+            self._remember(event)
+        targets = self._targets(posted)
+        if not targets:
+            return self._take_for_site(event)
+        verdicts = [self._judge(session, event) for session in targets]
+        return verdicts[0]
+
+    def _remember(self, event: events.ConditionSeen) -> None:
+        if event.present:
+            self.conditions[event.condition] = event
+        else:
+            self.conditions.pop(event.condition, None)
+
+    def _targets(self, posted: Posted) -> list[Session]:
+        if posted.session != SITE:
+            session = self.sessions.get(posted.session)
+            return [] if session is None else [session]
+        if isinstance(posted.event, _EVERY_SESSION):
+            return [session for session in self.sessions.values() if session.open]
+        active = self.active() if isinstance(posted.event, _ACTIVE_SESSION) else None
+        return [] if active is None else [active]
+
+    def _take_for_site(self, event: events.Event) -> Verdict:
+        """Keep an event without a session in the site's journal; a STOP still reaches the pump."""
+        if isinstance(event, events.StopPressed):
+            self.pump.stop(SITE, self.pump.epoch)
+        self.site_journal.append("event", event_body(event), event.mono_ns, event.utc_ns)
+        self.herald.note(SITE, event, Phase.IDLE, ())
+        return Verdict(SITE, Phase.IDLE.value)
+
+    def _judge(self, session: Session, event: events.Event) -> Verdict:
+        seq = session.journal.append("event", event_body(event), event.mono_ns, event.utc_ns)
+        before = session.state.phase
+        session.state, decided = judged(session.state, event, session.limits)
+        for command in decided:
+            if isinstance(command, c.Stop):
+                self.pump.stop(session.id, command.epoch)
+        lasting = [command for command in decided if not isinstance(command, c.GrantPermit)]
+        if lasting or session.state.phase is not before:
+            body = decision_body(seq, session.state, lasting)
+            seq = session.journal.append("decision", body, event.mono_ns, event.utc_ns)
+        for command in decided:
+            if isinstance(command, c.GrantPermit):
+                self.pump.grant(command.permit)
+        self._hand_out(session, lasting, seq)
+        self.herald.note(session.id, event, session.state.phase, tuple(lasting))
+        refusal = next((x for x in lasting if isinstance(x, c.Refuse)), None)
+        return Verdict(session.id, session.state.phase.value, refusal)
+
+    def _hand_out(self, session: Session, decided: Iterable[c.Command], seq: int) -> None:
+        """Give each worker what is its own; nothing here waits."""
+        durable = partial(session.journal.committed, seq)
+        for command in decided:
+            match command:
+                case c.Prepare() | c.RunPump() | c.SetRate() | c.RecoverPump() | c.DisarmPump():
+                    self.pump.submit(session.id, command, durable)
+                case c.ReadAssay():
+                    self.calibrator.submit(session.id, command)
+                case _:
+                    pass
+
+    def task_died(self, name: str, reason: str) -> None:
+        """Keep the death of a task in the site's journal and tell it outside."""
+        stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
+        self.site_journal.append("task", {"task": name, "reason": reason}, *stamps)
+        self.herald.task_died(name, reason)
+
+    def _stop_pump(self, reason: str) -> None:
+        """STOP without judgement, where the judgement itself is what failed."""
+        active = self.active()
+        self.pump.stop_unjudged(SITE if active is None else active.id)
+        stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
+        self.site_journal.append("stop", {"reason": reason}, *stamps)

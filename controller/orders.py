@@ -1,0 +1,110 @@
+"""From an order's text to a treatment: every reason to refuse it is found before anything begins.
+
+Knows which regimens and syringes this site has. The rules themselves stand in `controller.clinic`.
+"""
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+from controller.clinic.documents import Problem, utc_ns
+from controller.clinic.order import Order, OrderError, order_hash, order_json, parse_order
+from controller.clinic.order_rules import check_order
+from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
+from controller.config import SiteConfig, Syringe
+from controller.core.events import Treatment
+from controller.surroundings import Loaded
+from firmware_interfaces.units import NS_PER_S, Nanoseconds, scaled_near
+
+WHOLE: Final = ((1_000_000, 1_000_000),)
+"""The default profile: one constant rate over the whole duration."""
+MS_PER_DAY: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOrder:
+    """An order that may be used here and now, and the treatment that it asks for."""
+
+    order: Order
+    regimen: Regimen
+    loaded: Loaded
+    treatment: Treatment
+
+
+def regimen_text(name: str) -> str:
+    """The text of a regimen of this program. Raises FileNotFoundError."""
+    folder = resources.files("controller.clinic") / "regimens"
+    found = {item.name: item for item in folder.iterdir()}.get(f"{name}.toml")
+    if found is None:
+        raise FileNotFoundError(name)
+    return found.read_text(encoding="utf-8")
+
+
+def regimen_of(order: Order, allowed: tuple[str, ...] | None) -> tuple[Regimen, str]:
+    """The order's regimen and its text. Raises OrderError; ``allowed`` None allows every one."""
+    rule = "must be a regimen of this program"
+    try:
+        if allowed is not None and order.regimen not in allowed:
+            rule = f"must be one of this site's regimens: {', '.join(allowed)}"
+            raise FileNotFoundError(order.regimen)
+        text = regimen_text(order.regimen)
+    except FileNotFoundError as error:
+        raise OrderError([Problem("regimen", repr(order.regimen), rule)]) from error
+    return parse_regimen(text), text
+
+
+def checked_order(text: str, site: SiteConfig, now_utc_ns: int) -> CheckedOrder:
+    """Check the order in ``text`` against regimen and site.
+
+    Raises OrderError with every problem.
+    """
+    order = parse_order(text)
+    regimen, regimen_source = regimen_of(order, site.regimen.allowed)
+    now, simulated = Nanoseconds(now_utc_ns), site.site.simulated
+    problems = list(check_order(order, regimen, site.site.name, now, simulated))
+    syringe = next((row for row in site.syringe if row.name == order.container.syringe), None)
+    problems += _syringe_problems(order, syringe)
+    if problems or syringe is None:
+        raise OrderError(problems)
+    regimen_facts = order.regimen, regimen_source, regimen_hash(regimen_source)
+    loaded = Loaded(order_json(order), order_hash(order), *regimen_facts)
+    return CheckedOrder(order, regimen, loaded, _treatment(order, regimen, site, syringe))
+
+
+def _syringe_problems(order: Order, syringe: Syringe | None) -> list[Problem]:
+    if syringe is None:
+        rule = "must be a syringe of the site's catalogue"
+        return [Problem("container.syringe", repr(order.container.syringe), rule)]
+    if syringe.size_nl is not None and order.fill_nl > syringe.size_nl:
+        rule = f"must be at most the size of a {syringe.name}"
+        return [Problem("container.fill_ml", f"{order.container.fill_ml:g}", rule)]
+    return []
+
+
+def _treatment(order: Order, regimen: Regimen, site: SiteConfig, syringe: Syringe) -> Treatment:
+    low_bq, high_bq = order.prescribed_range_bq or (0, 0)
+    return Treatment(
+        order_id=order.order_id,
+        patient_id=order.patient.id,
+        drug=order.drug,
+        nuclide=order.nuclide,
+        half_life_ms=scaled_near(regimen.half_life.days, MS_PER_DAY),
+        prescribed_bq=order.prescribed_bq,
+        range_low_bq=low_bq,
+        range_high_bq=high_bq,
+        administer=order.administer.value,
+        syringe=syringe.name,
+        diameter_um=syringe.diameter_um,
+        fill_nl=order.fill_nl,
+        unusable_nl=order.unusable_nl,
+        line_dead_nl=order.dead_volume_nl,
+        primed_with=order.line.primed_with.value,
+        duration_ns=order.infusion_ns,
+        profile=WHOLE,
+        flush_method=site.flush.method,
+        flush_volume_nl=site.flush.volume_nl(order.dead_volume_nl),
+        trigger=site.pump.trigger,
+        watchdog_ns=site.pump.watchdog_s * NS_PER_S,
+        authorized_user=order.authorized_user.name,
+        ordered_utc_ns=utc_ns(order.authorized_user.signed_at),
+    )

@@ -1,0 +1,1 @@
+"""The room's window: HTTP actions and news. It shows and passes on, it judges nothing."""

@@ -1,0 +1,264 @@
+"""The table of actions: what each is called, what its body holds, and which event it becomes.
+
+A body's numbers are in the units of their names and become base units here. Whether an action may
+happen now is decided by the judgement alone; here stands only what makes it readable.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from controller.config import SiteConfig
+from controller.core import events as e
+from firmware_interfaces.units import NL_PER_ML, scaled_down, scaled_near, scaled_up
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+OperatorId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
+Millilitres = Annotated[float, Field(ge=0, le=200)]
+MicrosievertPerHour = Annotated[float, Field(ge=0, le=1_000_000)]
+SIEVERT_STEPS: Final = 1000
+"""Survey readings are kept in thousandths of a microsievert per hour."""
+
+
+class Wrong(Exception):
+    """A body's field that this site cannot take: field, value, rule."""
+
+    def __init__(self, field: str, value: object, rule: str) -> None:
+        super().__init__(f"{field} = {value!r}: {rule}")
+        self.field, self.value, self.rule = field, value, rule
+
+
+class Body(BaseModel):
+    """What every action but ``stop`` carries; the client makes one ``action_id`` an action."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+    action_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+    operator: OperatorId
+
+
+class InSession(Body):
+    """An action on a session."""
+
+    session: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class LoadOrder(Body):
+    """``order`` is the written directive, as in order.json."""
+
+    order: dict[str, Any]
+
+
+class Patency(InSession):
+    """A saline syringe of the site's catalogue is mounted."""
+
+    syringe: Name
+
+
+class PatencyConfirm(InSession):
+    """What was seen at the IV site."""
+
+    blood_return: bool
+    leak_seen: bool
+
+
+class Confirmed(InSession):
+    """A second, different person confirms."""
+
+    confirmed_by: OperatorId
+
+
+class SeatConfirm(InSession):
+    """Whether a drop was seen at the tip."""
+
+    drop_seen: bool
+
+
+class Connect(InSession):
+    """The line is joined; every clamp is open."""
+
+    clamps_open: bool
+
+
+class Volume(InSession):
+    """A volume in mL."""
+
+    volume_ml: Millilitres
+
+
+class SiteCheck(InSession):
+    """Whether the IV site looks well."""
+
+    site_ok: bool
+
+
+class Reasoned(InSession):
+    """Why."""
+
+    reason: Reason
+
+
+class Resume(InSession):
+    """``new_site``: another vein, after a new patency run."""
+
+    new_site: bool = False
+
+
+class Acknowledge(InSession):
+    """One alarm, or all of them when none is named."""
+
+    alarm: Annotated[str, StringConstraints(max_length=64)] = ""
+
+
+class Caused(InSession):
+    """The cause, as it will stand in the record."""
+
+    cause: Reason
+
+
+class Flush(Confirmed):
+    """A saline syringe of the site's catalogue is mounted."""
+
+    syringe: Name
+
+
+class Bound(Confirmed):
+    """What left the syringe lies between these volumes; how that was found out."""
+
+    method: Reason
+    low_ml: Millilitres
+    high_ml: Millilitres
+
+
+class Residual(InSession):
+    """What stands in the chamber."""
+
+    item: Literal["background", "syringe_and_line", "pads", "gloves", "other"]
+
+
+class Places(BaseModel):
+    """Readings of the survey meter in microsievert per hour."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+    pad: MicrosievertPerHour
+    site: MicrosievertPerHour
+    floor: MicrosievertPerHour
+    gloves: MicrosievertPerHour
+
+
+class Survey(InSession):
+    """The survey after the treatment."""
+
+    places: Places
+    contaminated: bool
+
+
+Fields = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action. ``fields`` gives the event's fields after who and role."""
+
+    name: str
+    body: type[Body]
+    event: type[e.ByPerson]
+    text: str
+    fields: Callable[[Any, SiteConfig], Fields] = lambda _body, _site: ()
+
+
+def _diameter_um(name: str, site: SiteConfig) -> int:
+    for syringe in site.syringe:
+        if syringe.name == name:
+            return syringe.diameter_um
+    raise Wrong("syringe", name, "must be a syringe of the site's catalogue")
+
+
+def second_person(body: Confirmed, site: SiteConfig) -> str:
+    """The id of who confirms: a known operator, and another than who asks. Raises `Wrong`."""
+    if all(person.id != body.confirmed_by for person in site.operator):
+        raise Wrong("confirmed_by", body.confirmed_by, "must be an operator of site.toml")
+    if body.confirmed_by == body.operator:
+        raise Wrong("confirmed_by", body.confirmed_by, "must be another person than operator")
+    return body.confirmed_by
+
+
+def _patency(body: Patency, site: SiteConfig) -> Fields:
+    return body.syringe, _diameter_um(body.syringe, site)
+
+
+def _flush(body: Flush, site: SiteConfig) -> Fields:
+    return body.syringe, _diameter_um(body.syringe, site), second_person(body, site)
+
+
+def _bound(body: Bound, site: SiteConfig) -> Fields:
+    if body.low_ml > body.high_ml:
+        raise Wrong("low_ml", body.low_ml, f"must not be above high_ml = {body.high_ml:g}")
+    low, high = scaled_down(body.low_ml, NL_PER_ML), scaled_up(body.high_ml, NL_PER_ML)
+    return second_person(body, site), body.method, low, high
+
+
+def _survey(body: Survey, _site: SiteConfig) -> Fields:
+    rounded = [(name, scaled_up(value, SIEVERT_STEPS)) for name, value in body.places]
+    return tuple(rounded), body.contaminated
+
+
+def _near(body: Volume, _site: SiteConfig) -> Fields:
+    return (scaled_near(body.volume_ml, NL_PER_ML),)
+
+
+def _down(body: Volume, _site: SiteConfig) -> Fields:
+    return (scaled_down(body.volume_ml, NL_PER_ML),)
+
+
+def _just(*names: str) -> Callable[[Any, SiteConfig], Fields]:
+    """The named fields of the body as they are."""
+    return lambda body, _site: tuple(getattr(body, name) for name in names)
+
+
+def _mounted(body: Confirmed, site: SiteConfig) -> Fields:
+    return (second_person(body, site),)
+
+
+ACTIONS: Final = (
+    Action("assay", InSession, e.AssayRequested, "Measure the syringe in the chamber"),
+    Action("release", InSession, e.ReleaseSigned, "Sign the release; two different people must"),
+    Action("patency", Patency, e.PatencyRequested, "Run saline to the vein", _patency),
+    Action("patency_confirm", PatencyConfirm, e.PatencyConfirmed, "Say what was seen at the site",
+           _just("blood_return", "leak_seen")),
+    Action("seat", Confirmed, e.SeatRequested, "Advance the drug syringe to a drop", _mounted),
+    Action("seat_confirm", SeatConfirm, e.SeatConfirmed, "Say whether a drop was seen",
+           _just("drop_seen")),
+    Action("connect", Connect, e.ConnectionConfirmed, "The line is joined", _just("clamps_open")),
+    Action("arm", InSession, e.ArmRequested, "Programme the pump and arm its watchdog"),
+    Action("start_request", InSession, e.StartRequested, "First step of the start"),
+    Action("start_confirm", InSession, e.StartConfirmed, "Second step, by the same person"),
+    Action("barrel_reading", Volume, e.BarrelRead, "What the syringe barrel says", _near),
+    Action("site_check", SiteCheck, e.SiteChecked, "The IV site was looked at", _just("site_ok")),
+    Action("hold", Reasoned, e.HoldRequested, "Pause, with a reason", _just("reason")),
+    Action("resume", Resume, e.ResumeRequested, "Go on; after a trip two people",
+           _just("new_site")),
+    Action("acknowledge", Acknowledge, e.Acknowledged, "An alarm was seen", _just("alarm")),
+    Action("abort", Caused, e.AbortRequested, "Stop for good, with a cause", _just("cause")),
+    Action("end", Caused, e.EndRequested, "No more delivery; account for what is left",
+           _just("cause")),
+    Action("flush", Flush, e.FlushRequested, "Flush by the pump", _flush),
+    Action("flush_confirm", Volume, e.FlushConfirmed, "Flushed by hand with this volume", _down),
+    Action("bound", Bound, e.DeliveryBounded, "Bound an uncertain delivery", _bound),
+    Action("give_up", InSession, e.GivenUp, "Leave an uncertain delivery as it is"),
+    Action("residual", Residual, e.ResidualRequested, "Measure what is left", _just("item")),
+    Action("survey", Survey, e.SurveyRecorded, "Readings of the survey meter", _survey),
+    Action("close", InSession, e.CloseRequested, "Close the session"),
+    Action("cancel", Reasoned, e.CancelRequested, "Call the treatment off", _just("reason")),
+    Action("pain", InSession, e.PainPressed, "PAIN / SWELLING"),
+    Action("spill", InSession, e.SpillPressed, "SPILL"),
+    Action("patient_moved", InSession, e.PatientMovedPressed, "PATIENT MOVED"),
+)  # fmt: skip
+
+LOAD_ORDER: Final = "load_order"
+STOP: Final = "stop"
+BY_NAME: Final = {action.name: action for action in ACTIONS}

@@ -1,0 +1,191 @@
+"""Gathers what a record is made of, from a session's header, its state and its journal's head.
+
+It reads what is there and names what is not; every judgement on it is `controller.clinic`'s.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from controller.chain import Record
+from controller.clinic.accounting import Candidate
+from controller.clinic.documents import utc_ns
+from controller.clinic.order import Order, parse_order
+from controller.clinic.record import (
+    AlarmFact,
+    Item,
+    Reading,
+    RecordFacts,
+    TreatmentRecord,
+    build_record,
+)
+from controller.clinic.regimen import parse_regimen
+from controller.clinic.signatures import Meaning, Signature
+from controller.core.aftermath import SYRINGE_AND_LINE, outcome_of
+from controller.core.alarms import ALARMS, not_observable
+from controller.core.limits import Limits
+from controller.core.state import Alarm, Purpose, Signed, State
+from controller.sessions import fold_state, limits_of
+from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds
+
+_MEANINGS: Final = {
+    "assayed syringe": Meaning.ASSAYED,
+    "started": Meaning.STARTED,
+    "resumed": Meaning.RESUMED,
+    "resume": Meaning.RESUMED,
+    "site checked": Meaning.SITE_CHECKED,
+    "survey": Meaning.SURVEYED,
+    "closed": Meaning.CLOSED,
+}
+_REPORTED: Final = {
+    "pain": Candidate.EXTRAVASATION,
+    "leak": Candidate.LEAK,
+    "spill": Candidate.LEAK,
+}
+
+
+class NoRecord(Exception):
+    """There is no record of that name, or not yet: the rule that is not met."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+
+
+def record_of_journal(records: list[Record], site: Limits) -> TreatmentRecord:
+    """The record of a journalled session. Raises `NoRecord` and `CodecError`."""
+    header = records[0].body
+    session = header.get("session")
+    if not isinstance(session, str):
+        raise NoRecord("must be the journal of a treatment")
+    state = fold_state(session, records, limits_of(header, site))
+    return record_of(header, state, records[-1].hash)
+
+
+def record_of(header: Mapping[str, Any], state: State, head: str) -> TreatmentRecord:
+    """The record of a session as it stands. Raises `NoRecord`."""
+    return build_record(record_facts(header, state, head))
+
+
+def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFacts:
+    """All facts of a session, in base units. Raises `NoRecord` where no order was ever taken."""
+    if state.treatment is None:
+        raise NoRecord("must be a session with an order")
+    order = parse_order(header["order"])
+    drug, flush = state.pumped(Purpose.DRUG), state.pumped(Purpose.FLUSH)
+    outcome = state.outcome or outcome_of(state)
+    return RecordFacts(
+        session=state.session,
+        simulated=header["simulated"],
+        outcome=outcome.value,
+        order=order,
+        regimen=parse_regimen(header["regimen_text"]),
+        assay=_assay(state),
+        started_at_utc_ns=_when(state.first_start_utc_ns),
+        residual=_residual(state),
+        waste=_waste(state),
+        prime=_prime(state),
+        resolution_bq=Becquerel(0 if state.assay is None else state.assay.resolution_bq),
+        planned_nl=Nanolitre(state.planned_nl),
+        pumped_low_nl=Nanolitre(drug.low_nl),
+        pumped_high_nl=Nanolitre(drug.high_nl),
+        flushed_nl=Nanolitre(flush.low_nl),
+        infusion_ns=Nanoseconds(state.active_ns),
+        alarms=tuple(_alarm(alarm) for alarm in state.history),
+        people=_people(header, state, order),
+        times=_times(state, order),
+        devices=tuple(header["devices"]),
+        versions=header["versions"],
+        journal_head=head,
+        not_observable=tuple(row.id for row in not_observable(tuple(header["kinds"]))),
+        reported=_reported(state),
+    )
+
+
+def _when(at_utc_ns: int | None) -> Nanoseconds | None:
+    return None if at_utc_ns is None else Nanoseconds(at_utc_ns)
+
+
+def _assay(state: State) -> Reading | None:
+    if state.assay is None or state.assay.activity_bq is None or state.assay_utc_ns is None:
+        return None
+    return Reading(state.assay.activity_bq, Nanoseconds(state.assay_utc_ns))
+
+
+def _net_bq(state: State, activity_bq: int) -> Becquerel:
+    """An item's reading less the fresh empty-well background, never below zero."""
+    return Becquerel(max(0, activity_bq - (state.background_bq or 0)))
+
+
+def _residual(state: State) -> Reading | None:
+    for item in state.items:
+        if item.item == SYRINGE_AND_LINE:
+            return Reading(_net_bq(state, item.activity_bq), Nanoseconds(item.utc_ns))
+    return None
+
+
+def _waste(state: State) -> tuple[Item, ...]:
+    return tuple(
+        Item(item.item, _net_bq(state, item.activity_bq), Nanoseconds(item.utc_ns))
+        for item in state.items
+        if item.item != SYRINGE_AND_LINE
+    )
+
+
+def _prime(state: State) -> tuple[Item, ...]:
+    """The drop at the tip, by its share of the fill: it was given to nobody and is not assayed."""
+    assay = _assay(state)
+    if assay is None or not state.seat_prime_nl:
+        return ()
+    share = assay.activity_bq * state.seat_prime_nl // state.order.fill_nl
+    return (Item("drop at the tip", Becquerel(share), assay.at_utc_ns),)
+
+
+def _alarm(alarm: Alarm) -> AlarmFact:
+    row = ALARMS[alarm.id]
+    raised = Nanoseconds(alarm.raised_utc_ns)
+    return AlarmFact(
+        alarm.id, row.priority.value, row.action.value, row.text, raised, alarm.evidence
+    )
+
+
+def _reported(state: State) -> tuple[Candidate, ...]:
+    seen = [_REPORTED[alarm.id] for alarm in state.history if alarm.id in _REPORTED]
+    if state.contaminated:
+        seen.append(Candidate.LEAK)
+    return tuple(dict.fromkeys(seen))
+
+
+def _people(header: Mapping[str, Any], state: State, order: Order) -> tuple[Signature, ...]:
+    user = order.authorized_user
+    ordered = Signature("", user.name, "authorized user", Meaning.ORDERED, utc_ns(user.signed_at))
+    operators: Mapping[str, Mapping[str, str]] = header["operators"]
+    releases = [signed for signed in state.signatures if signed.meaning == "released"][-2:]
+    return ordered, *(_signature(signed, operators, releases) for signed in state.signatures)
+
+
+def _signature(
+    signed: Signed, operators: Mapping[str, Mapping[str, str]], releases: list[Signed]
+) -> Signature:
+    """A signature with the person's name; the last two releases are the ones that count."""
+    person = operators.get(signed.who, {"name": signed.who, "role": signed.role})
+    meaning = str(_MEANINGS.get(signed.meaning, signed.meaning))
+    if signed in releases:
+        first = signed is releases[0]
+        meaning = Meaning.RELEASED_FIRST if first else Meaning.RELEASED_SECOND
+    role = signed.role or person["role"]
+    at = Nanoseconds(signed.utc_ns)
+    return Signature(signed.who, person["name"], role, meaning, at, signed.identity)
+
+
+def _times(state: State, order: Order) -> dict[str, Nanoseconds]:
+    times = {
+        "reference": utc_ns(order.reference_time),
+        "assayed": state.assay_utc_ns,
+        "released": state.released[-1].utc_ns if state.released else None,
+        "pump_start": state.first_start_utc_ns,
+        "drug_arrival_estimated": state.arrival_utc_ns,
+        "drug_end": state.drug_end_utc_ns,
+        "clearance_end": state.clearance_utc_ns,
+        "surveyed": state.survey_utc_ns,
+    }
+    return {name: Nanoseconds(at) for name, at in times.items() if at is not None}

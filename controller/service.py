@@ -1,0 +1,261 @@
+"""The ward's daemon as a process: real devices, disk, broker, signals, HTTP and the Unix socket.
+
+The only place where the parts meet their real counterparts. It decides the order of things at start
+and end, and nothing about a treatment.
+"""
+
+import asyncio
+import contextlib
+import platform
+import secrets
+import shutil
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from controller import control_socket
+from controller.chain import JournalBroken
+from controller.clinic.documents import utc_datetime
+from controller.config import SiteConfig
+from controller.core.codec import CodecError
+from controller.daemon import Daemon
+from controller.inbox import Verdict
+from controller.life import Life, StartupFailure
+from controller.mqtt_link import mqtt_connect
+from controller.panel.api import Api
+from controller.panel.app import make_app
+from controller.panel.server import PanelServer, bind
+from controller.ports import Calibrator, Clock, Pump
+from controller.records import NoRecord, record_of, record_of_journal
+from controller.store import DirectoryStore
+from controller.surroundings import PumpListener, Setting, Surroundings, Telemetry
+from controller.telemetry import Telemetry as MqttTelemetry
+from controller.telemetry import room_prefix
+from controller.view import state_view
+from drivers.capintec import Crc55
+from drivers.new_era import NewEraPump
+from drivers.serial_port import opener
+from firmware_interfaces.units import NS_PER_S, Nanoseconds
+
+HEADER_SCHEMA: Final = 1
+BYTES_PER_MB: Final = 1_000_000
+PANEL_FAREWELL_S: Final = 4.0
+
+
+class NoTelemetry:
+    """Stands where no broker is configured: nothing is published and nothing is missed."""
+
+    def publish(
+        self, suffix: str, payload: dict[str, Any], *, retain: bool = False, qos: int = 1
+    ) -> None:
+        """Drop the message."""
+
+    async def run(self) -> None:
+        """Have nothing to do."""
+
+    def stop(self) -> None:
+        """Have nothing to end."""
+
+
+def versions() -> dict[str, str]:
+    """What runs here, for the record."""
+    try:
+        own = metadata.version("isodrip")
+    except metadata.PackageNotFoundError:
+        own = "unknown"
+    return {"isodrip": own, "python": platform.python_version()}
+
+
+def setting_of(site: SiteConfig) -> Setting:
+    """What the daemon and every record 0 take from site.toml."""
+    running = versions()
+    kinds = (site.pump.kind, site.calibrator.kind)
+    operators = {p.id: {"name": p.name, "role": p.role} for p in site.operator}
+    header = {
+        "schema": HEADER_SCHEMA,
+        "site": site.site.name,
+        "room": site.site.room,
+        "site_hash": site.site_hash,
+        "simulated": site.site.simulated,
+        "versions": running,
+        "kinds": list(kinds),
+        "operators": operators,
+    }
+    return Setting(
+        site=site.site.name,
+        room=site.site.room,
+        simulated=site.site.simulated,
+        version=running["isodrip"],
+        kinds=kinds,
+        limits=site.limits,
+        watchdog_ns=site.pump.watchdog_s * NS_PER_S,
+        header=header,
+    )
+
+
+def _now(clock: Clock) -> Callable[[], Nanoseconds]:
+    return lambda: Nanoseconds(clock.monotonic_ns())
+
+
+def _pump(site: SiteConfig, clock: Clock, heard: PumpListener) -> Pump:
+    section = site.pump
+    return NewEraPump(
+        opener(section.port, section.baud),
+        section.address,
+        _now(clock),
+        baud=section.baud,
+        on_event=heard.alarm,
+        on_permit_expired=heard.permit_expired,
+    )
+
+
+def _calibrator(site: SiteConfig, clock: Clock) -> Calibrator:
+    section = site.calibrator
+    return Crc55(opener(section.port, section.baud), section.chamber, _now(clock))
+
+
+def _telemetry(site: SiteConfig, on_link: Callable[[bool, str], None]) -> Telemetry:
+    if site.mqtt is None:
+        return NoTelemetry()
+    prefix = room_prefix(site.site.name, site.site.room)
+    return MqttTelemetry(prefix, mqtt_connect(site.mqtt.address), on_link=on_link)
+
+
+def surroundings_of(site: SiteConfig, clock: Clock) -> Surroundings:
+    """The real world of a site."""
+    directory = Path(site.journal.directory)
+
+    def new_id() -> str:
+        day = utc_datetime(Nanoseconds(clock.utc_ns())).strftime("%Y%m%d")
+        return f"{day}-{secrets.token_hex(3)}"
+
+    return Surroundings(
+        clock=clock,
+        store=DirectoryStore(directory),
+        pump=partial(_pump, site),
+        calibrator=partial(_calibrator, site),
+        telemetry=partial(_telemetry, site),
+        new_id=new_id,
+        disk_free_mb=lambda: shutil.disk_usage(directory).free // BYTES_PER_MB,
+    )
+
+
+async def record_json(daemon: Daemon, session: str) -> dict[str, Any]:
+    """The record of an open or closed session. Raises `NoRecord`."""
+    live = daemon.sessions.get(session)
+    if live is not None:
+        record = record_of(live.header, live.state, live.journal.head)
+    else:
+        try:
+            records = await daemon.world.store.read(session)
+            record = record_of_journal(records, daemon.setting.limits)
+        except FileNotFoundError as error:
+            raise NoRecord("must be a session of this site") from error
+        except (JournalBroken, CodecError) as error:
+            raise NoRecord(f"must have a journal that holds: {error}") from error
+    found: dict[str, Any] = record.model_dump(mode="json", by_alias=True)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Where the daemon can be found."""
+
+    api: str
+    socket: str
+    simulated: bool
+
+
+class Service:
+    """One run of the daemon. ``run`` returns the process' exit code."""
+
+    def __init__(
+        self, site: SiteConfig, world: Surroundings, on_ready: Callable[[Ready], None]
+    ) -> None:
+        self._site, self._world, self._on_ready = site, world, on_ready
+        self._ending = asyncio.Event()
+
+    async def run(self) -> int:
+        """Serve until SIGTERM or SIGINT. Raises `StartupFailure`."""
+        http, unix = self._sockets()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ending.set)
+        life = Life(setting_of(self._site), self._world)
+        try:
+            daemon = await life.start()
+        except StartupFailure:
+            self._close_sockets(http, unix)
+            raise
+        panel = self._serve(life, daemon, http, unix)
+        await self._ending.wait()
+        return await self._end(life, panel, http, unix)
+
+    def _sockets(self) -> tuple[socket.socket, socket.socket]:
+        """Both sockets, before any device is spoken to: a second daemon goes no further."""
+        path = self._site.socket_path
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            unix = control_socket.listen(path)
+        except (control_socket.SocketTaken, OSError) as error:
+            raise StartupFailure("Unix socket", str(error)) from error
+        try:
+            return bind(*self._site.api.address), unix
+        except OSError as error:
+            unix.close()
+            path.unlink(missing_ok=True)
+            raise StartupFailure("API address", str(error)) from error
+
+    def _close_sockets(self, http: socket.socket, unix: socket.socket) -> None:
+        http.close()
+        unix.close()
+        self._site.socket_path.unlink(missing_ok=True)
+
+    def _serve(
+        self, life: Life, daemon: Daemon, http: socket.socket, unix: socket.socket
+    ) -> PanelServer:
+        app = make_app(Api(daemon, self._site), partial(record_json, daemon))
+        panel = PanelServer(app, http, daemon.herald.ring)
+
+        async def stop() -> dict[str, Any]:
+            return verdict_json(await daemon.stop("", "", "terminal"))
+
+        async def status() -> dict[str, Any]:
+            return state_view(daemon)
+
+        handlers = {"stop": stop, "status": status}
+        life.supervisor.keep("panel", panel.run, critical=False)
+        serve = partial(control_socket.serve, unix, handlers)
+        life.supervisor.keep("control socket", serve, critical=False)
+        host, port = self._site.api.address
+        shown = f"[{host}]" if ":" in host else host
+        path = str(self._site.socket_path)
+        self._on_ready(Ready(f"http://{shown}:{port}/api/v1", path, self._site.site.simulated))
+        return panel
+
+    async def _end(
+        self, life: Life, panel: PanelServer, http: socket.socket, unix: socket.socket
+    ) -> int:
+        """The STOP first and confirmed; whoever watches is told of it before the panel closes."""
+        rested = await life.end(partial(_close_panel, life, panel))
+        self._close_sockets(http, unix)
+        return 0 if rested else 3
+
+
+async def _close_panel(life: Life, panel: PanelServer) -> None:
+    panel.stop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PANEL_FAREWELL_S):
+            await life.supervisor.ended("panel")
+    await life.supervisor.stop("panel", "control socket")
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as the API and the Unix socket give it."""
+    accepted = verdict.refusal is None
+    return {"accepted": accepted, "session": verdict.session, "phase": verdict.phase}

@@ -1,0 +1,73 @@
+"""All that the daemon is given from outside: the site's facts, and the world behind ports.
+
+The ward's program fills it with drivers, disk and broker; a bench fills it with stand-ins in
+virtual time.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from controller.core.limits import Limits
+from controller.ports import Calibrator, Clock, Pump, TelemetryPort
+from controller.store import Store
+from firmware_interfaces.readings import PumpStatus
+
+
+class Telemetry(TelemetryPort, Protocol):
+    """Outbound news that can say farewell."""
+
+    def stop(self) -> None:
+        """Have ``run`` send what is queued and return."""
+
+
+@dataclass(frozen=True, slots=True)
+class PumpListener:
+    """Who hears of an alarm that nobody asked for, and of a pump stopped for want of a permit."""
+
+    alarm: Callable[[PumpStatus], None]
+    permit_expired: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The world. Devices are made with the daemon's clock, which goes on where the journals ended.
+
+    ``telemetry`` is given who is to hear of the broker (up, reason); ``new_id`` makes session names
+    that no other session of the site has. ``executor`` asks the disk, None takes the loop's own.
+    """
+
+    clock: Clock
+    store: Store
+    pump: Callable[[Clock, PumpListener], Pump]
+    calibrator: Callable[[Clock], Calibrator]
+    telemetry: Callable[[Callable[[bool, str], None]], Telemetry]
+    new_id: Callable[[], str]
+    disk_free_mb: Callable[[], int]
+    executor: Executor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the site says. ``header`` goes into record 0 of every journal, ``kinds`` are devices."""
+
+    site: str
+    room: str
+    simulated: bool
+    version: str
+    kinds: tuple[str, ...]
+    limits: Limits
+    watchdog_ns: int
+    header: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An order that was checked: its canonical text, and what goes into the session's record 0."""
+
+    text: str
+    order_hash: str
+    regimen: str
+    regimen_text: str
+    regimen_hash: str

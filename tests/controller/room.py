@@ -1,0 +1,244 @@
+"""A room without wires: devices in memory, two people, and the daemon in stepped time."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+from typing import Any
+
+import httpx
+
+from controller.clock import SystemClock
+from controller.config import load_site
+from controller.life import Life
+from controller.panel.api import Api
+from controller.panel.app import make_app
+from controller.service import record_json, setting_of
+from controller.store import DirectoryStore
+from controller.surroundings import Surroundings
+from controller.view import session_view
+from firmware_interfaces.units import (
+    NS_PER_S,
+)
+from tests.controller.memory_devices import (
+    PRESCRIBED_MBQ,
+    MemoryCalibrator,
+    MemoryPump,
+    MemoryTelemetry,
+)
+from tests.controller.stepped_loop import InlineExecutor
+
+NOON_UTC_NS = 1_763_640_000 * NS_PER_S  # 2025-11-20 12:00 UTC
+ORDER: dict[str, Any] = {
+    "schema": 1,
+    "order_id": "WD-1",
+    "site": "Madison 03",
+    "patient": {
+        "name": "Example, Robin",
+        "id": "C131-0042",
+        "birth_date": "1961-04-02",
+        "weight_kg": 70.0,
+        "weight_date": "2025-11-19",
+        "height_cm": 170.0,
+        "height_date": "2025-11-19",
+    },
+    "drug": "CLR 131",
+    "nuclide": "I-131",
+    "regimen": "clr131-bench",
+    "dose_number": 1,
+    "route": "intravenous",
+    "bsa_formula": "mosteller",
+    "prescribed_mbq": PRESCRIBED_MBQ,
+    "administer": "whole_syringe",
+    "container": {"kind": "syringe", "syringe": "BD 60 mL", "fill_ml": 20.0, "unusable_ml": 0.5},
+    "line": {"dead_volume_ml": 1.5, "primed_with": "saline"},
+    "infusion_min": 1.0,
+    "reference_time": "2025-11-20T12:30:00+00:00",
+    "authorized_user": {"name": "Example, Alex", "signed_at": "2025-11-19T16:20:00+00:00"},
+}
+
+
+def site_text(directory, listen="127.0.0.1:8131"):
+    return f"""
+[site]
+name = "Madison 03"
+room = "hot lab 2"
+timezone = "America/Chicago"
+simulated = true
+[calibrator]
+kind = "crc55"
+port = "socket://127.0.0.1:1"
+[pump]
+kind = "ne1000"
+port = "socket://127.0.0.1:2"
+[[operator]]
+id = "ab"
+name = "A. B."
+role = "technician"
+[[operator]]
+id = "cd"
+name = "C. D."
+role = "authorized_user"
+[[syringe]]
+name = "BD 60 mL"
+diameter_mm = 26.59
+size_ml = 60
+source = "maker's table"
+[journal]
+directory = "{directory}"
+[api]
+listen = "{listen}"
+[regimen]
+allowed = ["clr131-bench"]
+"""
+
+
+class Room:
+    """One room with its daemon. Use as ``async with Room(directory)``."""
+
+    def __init__(self, directory, *, executor=None, absent="", utc_ns=NOON_UTC_NS, pump=None):
+        self.directory = directory
+        self.site = load_site(site_text(directory))
+        loop = asyncio.get_running_loop()
+        begun = round(loop.time() * 1_000_000) * 1000
+
+        def mono():
+            return round(loop.time() * 1_000_000) * 1000
+
+        self.clock = SystemClock(mono, lambda: utc_ns + mono() - begun)
+        self.absent = absent
+        self.old_pump = pump
+        ids = itertools.count(1)
+        self.world = Surroundings(
+            clock=self.clock,
+            store=DirectoryStore(
+                directory, executor=executor or InlineExecutor(), synchronous="OFF"
+            ),
+            pump=self._pump,
+            calibrator=self._calibrator,
+            telemetry=self._telemetry,
+            new_id=lambda: f"S{utc_ns // NS_PER_S}-{next(ids)}",
+            disk_free_mb=lambda: 50_000,
+            executor=InlineExecutor(),
+        )
+        self.life = Life(setting_of(self.site), self.world)
+        self.actions = itertools.count(1)
+        self.session = ""
+
+    def _pump(self, clock, heard):
+        self.pump = MemoryPump(clock, heard)
+        self.pump.absent = self.absent
+        if self.old_pump is not None:
+            # The same pump after its watchdog stopped it: its counter outlives the daemon.
+            self.pump.plan, self.pump.counter_nl = self.old_pump.plan, self.old_pump.infused_nl()
+        return self.pump
+
+    def _calibrator(self, clock):
+        self.calibrator = MemoryCalibrator(clock)
+        return self.calibrator
+
+    def _telemetry(self, on_link):
+        self.telemetry = MemoryTelemetry(on_link)
+        return self.telemetry
+
+    async def __aenter__(self):
+        self.daemon = await self.life.start()
+        self.api = Api(self.daemon, self.site)
+
+        async def record(session):
+            return await record_json(self.daemon, session)
+
+        app = make_app(self.api, record)
+        transport = httpx.ASGITransport(app)
+        self.http = httpx.AsyncClient(
+            transport=transport,
+            base_url="http://127.0.0.1:8131/api/v1",
+            headers={"X-Isodrip": "1"},
+        )
+        return self
+
+    async def __aexit__(self, *_):
+        await self.http.aclose()
+        await self.end()
+
+    async def end(self):
+        async def nothing():
+            self.daemon.herald.ring.close()
+
+        with contextlib.suppress(AttributeError):
+            self.rested = await self.life.end(nothing)
+
+    async def crash(self):
+        """The process dies: nothing is said to anybody."""
+        await self.life.supervisor.stop()
+        worker = self.daemon.pump
+        tasks = [*worker._timers, *([worker._stopping] if worker._stopping else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for session in self.daemon.sessions.values():
+            await session.journal.close(1)
+        await self.daemon.site_journal.close(1)
+
+    async def state(self):
+        return (await self.http.get("state")).json()
+
+    async def phase(self):
+        found = [s for s in (await self.state())["sessions"] if s["session"] == self.session]
+        return found[0]["phase"] if found else None
+
+    async def ask(self, name, operator="ab", **fields):
+        """One action; returns the response."""
+        body = {"action_id": f"a{next(self.actions)}", "operator": operator, **fields}
+        if name != "load_order":
+            body.setdefault("session", self.session)
+        return await self.http.post(f"actions/{name}", json=body)
+
+    async def do(self, name, operator="ab", **fields):
+        """One action that must be accepted; returns its body."""
+        response = await self.ask(name, operator, **fields)
+        assert response.status_code == 200, f"{name}: {response.text}"
+        return response.json()
+
+    async def until(self, condition, within_s=600):
+        """Let stepped time pass until ``condition`` of the session's view holds."""
+        view: dict[str, Any] = {}
+        for _ in range(within_s * 4):
+            session = self.daemon.sessions[self.session]
+            view = session_view(session.state, self.daemon.clock.monotonic_ns())
+            if condition(view):
+                return view
+            await asyncio.sleep(0.25)
+        raise AssertionError(f"never: {json.dumps(view, indent=1)}")
+
+    async def until_phase(self, phase, within_s=600):
+        return await self.until(lambda view: view["phase"] == phase, within_s)
+
+    async def to_ordered(self):
+        self.session = (await self.do("load_order", order=ORDER))["session"]
+
+    async def to_released(self):
+        await self.to_ordered()
+        await self.do("assay")
+        await self.until_phase("ASSAYED")
+        await self.do("release", "ab")
+        await self.do("release", "cd")
+
+    async def to_armed(self):
+        await self.to_released()
+        await self.do("patency", syringe="BD 60 mL")
+        await self.until(lambda v: v["run"] is None and v["pumped"]["patency"]["low_ml"] > 0.9)
+        await self.do("patency_confirm", blood_return=True, leak_seen=False)
+        await self.do("seat", confirmed_by="cd")
+        await self.until(lambda v: v["pumped"]["seat"]["low_ml"] >= 0.1)
+        await self.do("seat_confirm", drop_seen=True)
+        await self.until(lambda v: v["run"] is None)
+        await self.do("connect", clamps_open=True)
+        await self.do("arm")
+        await self.until_phase("ARMED")
+
+    async def to_infusing(self):
+        await self.to_armed()
+        await self.do("start_request")
+        await self.do("start_confirm")
+        await self.until(lambda v: v["run"] is not None and v["run"]["stage"] == "running")
