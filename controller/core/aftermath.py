@@ -7,11 +7,12 @@ from controller.core import events as e
 from controller.core import motion
 from controller.core.judge import enter, forget, note, to_stopped
 from controller.core.limits import Limits
-from controller.core.rules import Refused, Result, done, second_person, sign
-from controller.core.state import Item, Outcome, Phase, State
+from controller.core.rules import Refused, Result, co_sign, done, second_person, sign
+from controller.core.state import Item, Outcome, Phase, Stage, State
 
 BACKGROUND = "background"
 SYRINGE_AND_LINE = "syringe_and_line"
+PADS = "pads"
 SURVEY_PLACES = frozenset({"pad", "site", "floor", "gloves"})
 COMPLETE_PERMILLE = 10
 """Complete: all but 1 % of the planned volume was pumped, and the line is cleared."""
@@ -36,7 +37,7 @@ def delivery_bounded(
     if not state.drug.low_nl <= event.low_nl <= event.high_nl <= state.drug.high_nl:
         known = f"{state.drug.low_nl} .. {state.drug.high_nl} nL"
         return Refused("inside what is certain", f"{event.low_nl} .. {event.high_nl}, not {known}")
-    state = sign(state, event, f"bounded by {event.method} with {event.confirmed_by}")
+    state = co_sign(state, event, event.confirmed_by, f"bounded by {event.method}")
     drug = replace(state.drug, low_nl=event.low_nl, high_nl=event.high_nl)
     return done(leave_uncertain(replace(state, drug=drug, unbounded=False)))
 
@@ -46,8 +47,6 @@ def settle_run(state: State) -> State:
     run = state.run
     if run is None:
         return state
-    if not run.live:
-        return replace(state, run=None)
     high = motion.upper_nl(state, run)
     unbounded = state.unbounded or high > run.counter_nl
     return replace(motion.book(state, run.counter_nl, high), unbounded=unbounded)
@@ -58,8 +57,9 @@ def given_up(state: State, event: e.GivenUp, limits: Limits) -> Result | Refused
 
     Also from STOPPED, where a pump never confirmed its STOP: else nobody could end the treatment.
     """
-    if state.phase is Phase.STOPPED and state.run is None:
-        return Refused("something must be uncertain", "the pump rests and its volume is booked")
+    stopping = state.run is not None and state.run.stage is Stage.STOPPING
+    if state.phase is Phase.STOPPED and not stopping:
+        return Refused("something must be uncertain", "no STOP waits for its confirmation")
     state = settle_run(sign(state, event, "given up: interval stands"))
     return done(leave_uncertain(replace(state, no_resume="delivery could not be bounded")))
 

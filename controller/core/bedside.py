@@ -8,7 +8,7 @@ from controller.core import judge, motion
 from controller.core.judge import PERMIT_SHARE, Commands, enter, forget, note
 from controller.core.limits import Limits
 from controller.core.profile import Profile, profile_of, rate_max_ul_h, remaining
-from controller.core.rules import Refused, Result, done, second_person, sign
+from controller.core.rules import Refused, Result, co_sign, done, second_person, sign
 from controller.core.state import Phase, Pumped, Purpose, Run, Stage, State
 from firmware_interfaces.readings import Permit
 from firmware_interfaces.units import Nanoseconds
@@ -102,7 +102,8 @@ def seat_requested(state: State, event: e.SeatRequested, limits: Limits) -> Resu
     left = limits.seat_volume_nl - state.seat.high_nl
     if left < limits.drop_nl:
         return Refused("the seat volume is capped", f"{state.seat.high_nl} nL are used up")
-    state = sign(state, event, f"syringe {state.order.syringe} mounted")
+    mounted = f"syringe {state.order.syringe} mounted"
+    state = co_sign(state, event, event.confirmed_by, mounted)
     rate = min(limits.seat_rate_ul_h, rate_max_ul_h(drug_profile(state)))
     profile = constant(left, rate)
     return begin(state, Purpose.SEAT, left, profile, state.order.diameter_um)
@@ -256,7 +257,8 @@ def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Re
     left = state.order.flush_volume_nl - state.flush.low_nl
     if left <= 0:
         return Refused("the flush is complete", f"{state.flush.low_nl} nL flushed")
-    state = enter(sign(state, event, f"flush syringe {event.syringe}"), Phase.FLUSHING)
+    mounted = f"flush syringe {event.syringe} mounted"
+    state = enter(co_sign(state, event, event.confirmed_by, mounted), Phase.FLUSHING)
     profile = constant(left, flush_rate_ul_h(state))
     state, commands = begin(state, Purpose.FLUSH, left, profile, event.diameter_um)
     return state, cleared + commands

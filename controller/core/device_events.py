@@ -268,8 +268,6 @@ def stop_unconfirmed(state: State, event: e.StopUnconfirmed, limits: Limits) -> 
 
 def pump_recovered(state: State, event: e.PumpRecovered, limits: Limits) -> Result:
     """What the pump still knows bounds what was pumped, or leaves an interval to people."""
-    if state.phase is not Phase.UNCERTAIN:
-        return done(state)
     state = forget(state, "stop_unconfirmed")
     recovery, run = event.recovery, state.run
     if run is None:

@@ -20,6 +20,7 @@ from controller.core.rules import Refused, Result, done, sign
 from controller.core.state import Outcome, Phase, Signed, State
 from firmware_interfaces.units import Becquerel
 
+SYRINGE = "syringe"
 OVERRIDER = "authorized_user"
 
 
@@ -35,8 +36,8 @@ def assay_requested(state: State, event: e.AssayRequested, limits: Limits) -> Re
         return Refused("one reading at a time", f"{state.assay_pending} is being measured")
     if state.run is not None or state.connected:
         return Refused("nothing is assayed once the line is in use", "a run or a connection exists")
-    state = replace(forget(state, "calibrator_link"), assay_pending="syringe", assay_by=event.who)
-    return done(state, c.ReadAssay("syringe", state.order.nuclide))
+    state = replace(forget(state, "calibrator_link"), assay_pending=SYRINGE, assay_by=event.who)
+    return done(state, c.ReadAssay(SYRINGE, state.order.nuclide))
 
 
 def assay_at(state: State, utc_ns: int) -> Becquerel:
@@ -160,7 +161,7 @@ def cancel_requested(state: State, event: e.CancelRequested, limits: Limits) -> 
 def assay_read(state: State, event: e.AssayRead, limits: Limits) -> Result:
     """Take the syringe's assay if it may be used as a final reading, else say why not."""
     pending, state = state.assay_pending, replace(state, assay_pending="")
-    if pending != "syringe" or event.item != "syringe":
+    if pending != SYRINGE or event.item != SYRINGE:
         return done(state)
     reading = event.reading
     if not reading.final:

@@ -240,12 +240,7 @@ def take_over(state: State, limits: Limits) -> str:
     odd = (Motion.PURGING, Motion.WAITING, Motion.TIMED_PAUSE)
     if run is not None and run.motion in odd:
         return f"pump is {run.motion.value} during a run"
-    return _noticed("take_over")(state, limits)
-
-
-def monotonic(state: State, limits: Limits) -> str:
-    """Hazard: time itself cannot be trusted. An event is older than the one before. Trips."""
-    return _noticed("monotonic")(state, limits)
+    return ""
 
 
 def near_end(state: State, limits: Limits) -> str:
@@ -298,15 +293,6 @@ def barrel_due(state: State, limits: Limits) -> str:
     return f"due for {_s(overdue)}" if overdue >= 0 else ""
 
 
-def _noticed(id_: str) -> Interlock:
-    """An interlock over a fact that an event brought: its evidence stands in a notice."""
-
-    def noticed(state: State, limits: Limits) -> str:
-        return next((n.evidence for n in state.notices if n.id == id_), "")
-
-    return noticed
-
-
 def repeat_lock(state: State, limits: Limits) -> str:
     """Hazard: resuming against a fault. The same trip too often in the window. Trips, no resume."""
     since = state.now_ns - limits.lock_window_ns
@@ -317,7 +303,7 @@ def repeat_lock(state: State, limits: Limits) -> str:
     return ""
 
 
-INTERLOCKS: Final[dict[str, Interlock]] = {
+COMPUTED: Final[dict[str, Interlock]] = {
     "status_stale": status_stale,
     "no_flow": no_flow,
     "free_flow": free_flow,
@@ -332,7 +318,6 @@ INTERLOCKS: Final[dict[str, Interlock]] = {
     "projection": projection,
     "stopped_cause_lost": stopped_cause_lost,
     "take_over": take_over,
-    "monotonic": monotonic,
     "near_end": near_end,
     "hold_forgotten": hold_forgotten,
     "site_check_due": site_check_due,
@@ -340,34 +325,35 @@ INTERLOCKS: Final[dict[str, Interlock]] = {
     "site_check_missed": site_check_missed,
     "barrel_due": barrel_due,
     "repeat_lock": repeat_lock,
-    **{
-        id_: _noticed(id_)
-        for id_ in (
-            *HOST_CONDITIONS,
-            "stop_unconfirmed",
-            "uncertain",
-            "restarted",
-            "permit_expired",
-            "stop_pressed",
-            "pain",
-            "spill",
-            "leak",
-            "patient_moved",
-            "occlusion",
-            "pump_reset",
-            "watchdog_fired",
-            "program_error",
-            "readback",
-            "run_refused",
-            "identity",
-            "barrel_mismatch",
-            "shutdown",
-            "pump_link",
-            "calibrator_link",
-        )
-    },
 }
-"""Every interlock by the id of its alarm row.
+"""Interlocks that look at the numbers of the state, by the id of their alarm row."""
 
-Rows without one here are not observable by any device.
-"""
+NOTICED: Final = (
+    *HOST_CONDITIONS,
+    "stop_unconfirmed",
+    "uncertain",
+    "restarted",
+    "permit_expired",
+    "stop_pressed",
+    "pain",
+    "spill",
+    "leak",
+    "patient_moved",
+    "occlusion",
+    "pump_reset",
+    "watchdog_fired",
+    "program_error",
+    "readback",
+    "run_refused",
+    "take_over",
+    "identity",
+    "monotonic",
+    "barrel_mismatch",
+    "shutdown",
+    "pump_link",
+    "calibrator_link",
+)
+"""Interlocks over a fact that an event brought: its notice is the condition and the evidence."""
+
+INTERLOCKS: Final = tuple(dict.fromkeys((*COMPUTED, *NOTICED)))
+"""Every interlock by the id of its row. Rows that are not here no device of ours can see."""

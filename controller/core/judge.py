@@ -5,10 +5,11 @@ A trip row that becomes active latches: drug flow is zero from there on, and onl
 """
 
 from dataclasses import replace
+from typing import Final
 
 from controller.core import commands as c
 from controller.core.alarms import ALARMS, LATCHING, Action
-from controller.core.interlocks import INTERLOCKS
+from controller.core.interlocks import COMPUTED, NOTICED
 from controller.core.limits import Limits
 from controller.core.state import Alarm, Notice, Phase, Stage, State
 from firmware_interfaces.readings import Permit
@@ -85,13 +86,21 @@ def start_refusals(state: State) -> tuple[str, ...]:
     return tuple(a.id for a in state.alarms if ALARMS[a.id].action is not Action.ADVISORY)
 
 
-def _armed(state: State, id_: str) -> bool:
-    return state.phase in ALARMS[id_].phases
+_ARMED: Final = {
+    phase: tuple((id_, rule) for id_, rule in COMPUTED.items() if phase in ALARMS[id_].phases)
+    for phase in Phase
+}
+"""Interlocks that compute something, by the phase in which their row is armed."""
 
 
 def _evaluate(state: State, limits: Limits) -> dict[str, str]:
-    found = {id_: rule(state, limits) for id_, rule in INTERLOCKS.items() if _armed(state, id_)}
-    return {id_: evidence for id_, evidence in found.items() if evidence}
+    """Evidence by row, of every interlock whose row is armed in this phase."""
+    found = {id_: rule(state, limits) for id_, rule in _ARMED[state.phase]}
+    found = {id_: evidence for id_, evidence in found.items() if evidence}
+    for seen in state.notices:
+        if seen.id in NOTICED and state.phase in ALARMS[seen.id].phases:
+            found.setdefault(seen.id, seen.evidence)
+    return found
 
 
 def _kept(state: State, found: dict[str, str]) -> tuple[tuple[Alarm, ...], Commands]:
@@ -107,6 +116,8 @@ def _kept(state: State, found: dict[str, str]) -> tuple[tuple[Alarm, ...], Comma
 
 def _raise(state: State, found: dict[str, str]) -> tuple[State, Commands]:
     """The state with its alarms brought up to date, and what is to be told."""
+    if not found and not state.alarms:
+        return state, ()
     kept, cleared = _kept(state, found)
     known = {alarm.id for alarm in kept}
     new = tuple(

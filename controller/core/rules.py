@@ -29,6 +29,13 @@ def sign(state: State, event: ByPerson, meaning: str) -> State:
     return replace(state, signatures=(*state.signatures, signed))
 
 
+def co_sign(state: State, event: ByPerson, other: str, meaning: str) -> State:
+    """The state with both signatures: who asked, and the second person who confirms it."""
+    signed = Signed(other, "", f"confirmed: {meaning}", event.utc_ns)
+    state = sign(state, event, meaning)
+    return replace(state, signatures=(*state.signatures, signed))
+
+
 def second_person(event: ByPerson, other: str) -> Refused | None:
     """A refusal unless ``other`` is somebody else than who asks."""
     if other and other != event.who:

@@ -12,6 +12,7 @@ from controller.core import events as e
 from controller.core.limits import Limits, limits_from
 from controller.core.state import Purpose
 from firmware_interfaces.readings import Motion, PumpAlarm
+from tests.core.hand import Hand
 from tests.core.world import (
     CALIBRATOR,
     LIMITS,
@@ -19,7 +20,6 @@ from tests.core.world import (
     MINUTE,
     ML,
     PUMP,
-    Hand,
     activity,
     readback,
     recovery,
@@ -228,7 +228,7 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
     run = state.run
     pumped = 0 if run is None else run.counter_nl
     left = hand.treatment.fill_nl - state.pumped(Purpose.DRUG).high_nl
-    plan = _built("armed").state.run.plan if run is None else run.plan  # type: ignore[union-attr]
+    plan = _built("armed").run.plan if run is None else run.plan
     rest = status(now, pumped, Motion.STOPPED)
     going = status(now, pumped + 1_000)
     person = ("ab", "technician")

@@ -8,8 +8,9 @@ from controller.core import commands as c
 from controller.core import events as e
 from controller.core.state import Phase, Stage
 from firmware_interfaces.readings import Motion, PumpAlarm
+from tests.core.hand import Hand
 from tests.core.situations import BUILDERS, at
-from tests.core.world import OTHER_PUMP, PUMP, Hand, S, readback, recovery, status
+from tests.core.world import OTHER_PUMP, PUMP, S, readback, recovery, status
 
 
 def _stop(hand: Hand) -> bool:
@@ -33,16 +34,16 @@ def test_the_confirmation_of_an_older_stop_books_nothing_of_a_newer_run() -> Non
 
 def test_a_prepare_of_an_older_epoch_arms_nothing() -> None:
     hand = at("arming")
-    old, plan = hand.state.epoch, hand.state.run.plan
+    old, plan = hand.state.epoch, hand.run.plan
     hand.do(e.StopPressed, "panel")
     hand.see(e.PumpPrepared, old, readback(plan, hand.now_ns))
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)
     assert hand.state.run is None
     other = at("arming")
     other.see(e.PumpPrepared, old - 1, readback(plan, hand.now_ns))
-    assert other.state.run.stage is Stage.PREPARING
+    assert other.run.stage is Stage.PREPARING
     other.see(e.PrepareFailed, old - 1, "", "silent")
-    assert other.state.run.stage is Stage.PREPARING
+    assert other.run.stage is Stage.PREPARING
 
 
 def test_a_run_that_began_in_an_older_epoch_changes_nothing() -> None:
@@ -58,7 +59,7 @@ def test_a_run_that_began_in_an_older_epoch_changes_nothing() -> None:
 @pytest.mark.parametrize("ago_ns", [0, 1, S])
 def test_a_late_or_doubled_reading_is_ignored(ago_ns: int) -> None:
     hand = at("infusing")
-    run, expires = hand.state.run, hand.state.permit_expires_ns
+    run, expires = hand.run, hand.state.permit_expires_ns
     hand.see(e.PumpRead, status(hand.now_ns - ago_ns, 0))
     assert hand.state.run == run
     assert hand.state.permit_expires_ns == expires
@@ -70,7 +71,7 @@ def test_a_reading_asked_before_the_rest_was_confirmed_is_no_take_over() -> None
     asked = hand.now_ns
     hand.stopped()
     hand.see(e.PumpRead, status(asked, 700_000))
-    assert hand.state.phase is Phase.HELD
+    hand.must_be(Phase.HELD)
 
 
 @pytest.mark.parametrize("name", ["patent", "seated", "held", "flushing", "stopped"])
@@ -80,7 +81,7 @@ def test_a_pump_that_moves_unasked_is_stopped_each_time(name: str) -> None:
         hand.reads(0, motion=Motion.INFUSING)
         assert isinstance(hand.last[0], c.Stop)
         assert "take_over" in hand.alarms
-        assert hand.state.phase is Phase.STOPPED
+        hand.must_be(Phase.STOPPED)
         hand.stopped()
         hand.do(e.Acknowledged, "")
 
@@ -121,14 +122,14 @@ def test_a_rate_that_was_refused_stops_the_run() -> None:
     hand.see(e.RunRefused, hand.state.epoch, "journal: disk full")
     assert hand.alarms & {"run_refused"}
     assert isinstance(hand.last[0], c.Stop)
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)
 
 
 @pytest.mark.parametrize("name", ["infusing", "flush_running", "armed"])
 def test_the_reset_of_a_pump_that_was_programmed_is_uncertain(name: str) -> None:
     hand = at(name)
     hand.see(e.AlarmSeen, status(hand.now_ns, None, None, alarm=PumpAlarm.RESET))
-    assert hand.state.phase is Phase.UNCERTAIN
+    hand.must_be(Phase.UNCERTAIN)
 
 
 @pytest.mark.parametrize("name", ["released", "patency_preparing", "arming"])
@@ -152,7 +153,7 @@ def test_abort_while_stopping_asks_for_a_new_confirmation() -> None:
     hand = at("holding")
     old = hand.state.epoch
     hand.do(e.AbortRequested, "medical")
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)
     hand.see(e.StopConfirmed, old, hand.status(Motion.STOPPED))
     assert hand.stopping
     hand.stopped()
@@ -164,21 +165,21 @@ def test_seat_confirmed_while_its_stop_is_under_way() -> None:
     while not hand.stopping:
         hand.poll()
     hand.do(e.SeatConfirmed, True)
-    assert hand.state.phase is Phase.SEATED
+    hand.must_be(Phase.SEATED)
     assert not _stop(hand)
     assert hand.refused(e.ConnectionConfirmed, False).rule == "the clamps must be open"
     hand.connected()
     assert hand.refused(e.ArmRequested).rule == "one run at a time"
     hand.stopped()
     hand.do(e.ArmRequested)
-    assert hand.state.run.stage is Stage.PREPARING
+    assert hand.run.stage is Stage.PREPARING
 
 
 def test_a_pump_exchanged_in_the_hot_lab_is_just_another_pump() -> None:
     hand = at("assayed")
     hand.see(e.PumpIdentified, OTHER_PUMP)
     hand.released()
-    assert hand.state.phase is Phase.RELEASED
+    hand.must_be(Phase.RELEASED)
     assert hand.alarms == set()
     hand.see(e.PumpIdentified, PUMP)
     assert "identity" in hand.alarms
@@ -230,3 +231,17 @@ def test_a_failed_step_keeps_the_alarm_list_and_history_apart() -> None:
     hand.do(e.ResumeRequested, False, who="cd")
     assert "pain" not in hand.alarms
     assert [a.id for a in hand.state.history if a.id == "pain"] == ["pain"]
+
+
+@pytest.mark.parametrize("lost", ["run", "stage", "epoch"])
+def test_an_armed_pump_without_its_programme_is_not_started(lost: str) -> None:
+    """No event leads there; the gate does not rely on that."""
+    hand = at("armed")
+    run = hand.run
+    spoilt = {
+        "run": None,
+        "stage": replace(run, stage=Stage.PREPARING),
+        "epoch": replace(run, epoch=run.epoch - 1),
+    }
+    hand.state = replace(hand.state, run=spoilt[lost])
+    assert hand.refused(e.StartRequested).rule == "the pump must be programmed and read back"

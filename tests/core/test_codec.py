@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, fields, replace
 from enum import Enum
+from typing import Any
 
 import pytest
 
@@ -43,9 +44,9 @@ def test_a_float_has_no_place() -> None:
 
 
 def _spoilt(path: str, value: object) -> dict[str, object]:
-    body = json.loads(json.dumps(plain(at("infusing").state)))
+    body: dict[str, object] = json.loads(json.dumps(plain(at("infusing").state)))
     *parents, last = path.split(".")
-    inner = body
+    inner: Any = body
     for name in parents:
         inner = inner[name]
     inner[last] = value

@@ -7,7 +7,8 @@ one per cent slow or fast and begins 0.3 s after it was told to.
 import pytest
 
 from controller.core.state import Phase
-from tests.core.world import MIN, ML, Hand, S, jittered, treatment
+from tests.core.hand import Hand
+from tests.core.world import MIN, ML, S, jittered, treatment
 
 PROMPTS = {"near_end", "site_check_due", "barrel_due"}
 ORDERS = {
@@ -40,7 +41,7 @@ def test_a_fault_free_infusion_trips_nothing(name: str, speed_ppm: int) -> None:
         if hand.stopping:
             hand.stopped()
     assert hand.raised <= PROMPTS
-    assert hand.state.phase is Phase.FLUSHING
+    hand.must_be(Phase.FLUSHING)
     assert hand.state.drug.low_nl == hand.state.drug.high_nl == hand.state.planned_nl
     assert hand.state.drug_end_utc_ns is not None
     assert hand.state.first_start_utc_ns is not None

@@ -8,8 +8,9 @@ from controller.core import commands as c
 from controller.core import events as e
 from controller.core.state import Outcome, Phase
 from firmware_interfaces.readings import ReadingStatus
+from tests.core.hand import Hand
 from tests.core.situations import at
-from tests.core.world import MIN, MINUTE, PRESCRIBED, Hand, S, activity, readback, treatment
+from tests.core.world import MIN, MINUTE, PRESCRIBED, S, activity, readback, treatment
 
 STABLE = 10**18
 """A half-life so long that a test reads the same activity all day."""
@@ -36,11 +37,11 @@ def test_ten_to_twenty_per_cent_need_the_authorized_user(bq: int, first: bool) -
     refusal = hand.refused(e.ReleaseSigned, who="cd")
     assert refusal.rule == "10 to 20 % off needs the authorized user's signature"
     hand.do(e.ReleaseSigned, who="au", role="authorized_user")
-    assert hand.state.phase is Phase.RELEASED
+    hand.must_be(Phase.RELEASED)
     other = _assayed(bq)
     other.do(e.ReleaseSigned, who="au", role="authorized_user")
     other.do(e.ReleaseSigned, who="cd")
-    assert other.state.phase is Phase.RELEASED
+    other.must_be(Phase.RELEASED)
 
 
 LITTLE = (PRESCRIBED - TWENTY - 1, 1, 0, -5)
@@ -118,7 +119,7 @@ def test_a_new_assay_voids_every_release_and_what_followed(name: str) -> None:
     disarmed = [x for x in hand.last if isinstance(x, c.DisarmPump)]
     assert bool(disarmed) is armed
     hand.see(e.Booted, "0.1.0")
-    assert hand.state.phase is Phase.ASSAYED
+    hand.must_be(Phase.ASSAYED)
 
 
 def test_one_reading_at_a_time() -> None:
@@ -147,7 +148,7 @@ def test_a_reading_that_comes_after_a_trip_is_forgotten(answer: str) -> None:
     hand = at("released")
     hand.do(e.AssayRequested)
     hand.do(e.PainPressed)
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)
     if answer == "read":
         hand.see(e.AssayRead, "syringe", activity(1))
     else:
@@ -168,7 +169,7 @@ def test_a_reading_that_may_not_be_used_is_no_assay(reading, evidence: str) -> N
     hand = at("ordered")
     hand.do(e.AssayRequested)
     hand.see(e.AssayRead, "syringe", reading)
-    assert hand.state.phase is Phase.ORDERED
+    hand.must_be(Phase.ORDERED)
     assert hand.state.assay is None
     assert evidence in hand.state.notices[0].evidence
     assert hand.alarms == {"calibrator_link"}
@@ -207,10 +208,10 @@ def test_cancel_owes_the_residual_of_what_was_assayed(name: str) -> None:
     assert hand.refused(e.CancelRequested, "").rule == "a reason must be given"
     hand.do(e.CancelRequested, "patient withdrew")
     if name == "ordered":
-        assert hand.state.phase is Phase.CLOSED
+        hand.must_be(Phase.CLOSED)
         assert hand.state.outcome is Outcome.NOT_GIVEN
     else:
-        assert hand.state.phase is Phase.RESIDUAL
+        hand.must_be(Phase.RESIDUAL)
         hand.do(e.ResidualRequested, "background")
         hand.see(e.AssayRead, "background", activity(0))
         hand.do(e.ResidualRequested, "syringe_and_line")
@@ -241,7 +242,7 @@ def test_a_volume_too_small_for_a_rate_is_refused() -> None:
     hand.do(e.ReleaseSigned, who="ab")
     refusal = hand.refused(e.ReleaseSigned, who="cd")
     assert refusal.rule == "every part of the profile must have a rate"
-    assert hand.state.phase is Phase.ASSAYED
+    hand.must_be(Phase.ASSAYED)
 
 
 # --- bedside gates --------------------------------------------------------------------------------
@@ -261,7 +262,7 @@ def test_the_start_is_two_steps_of_one_person_in_ten_seconds() -> None:
     for _ in range(10):
         hand.poll(S)
     hand.do(e.StartConfirmed, who="ab")
-    assert hand.state.phase is Phase.INFUSING
+    hand.must_be(Phase.INFUSING)
 
 
 def test_a_start_needs_a_pump_that_answers() -> None:
@@ -276,6 +277,7 @@ def test_a_start_needs_a_pump_that_answers() -> None:
 
 def test_a_release_is_good_for_a_quarter_of_an_hour() -> None:
     hand = at("armed")
+    assert hand.state.released_ns is not None
     left = hand.state.released_ns + 15 * MIN - hand.now_ns
     hand.wait(left)
     hand.see(e.PumpRead, hand.status())
@@ -299,7 +301,7 @@ def test_the_seat_is_capped_and_confirmed_by_a_second_person_and_a_drop() -> Non
     assert hand.state.seat.high_nl == 600_000
     assert hand.refused(e.SeatRequested, "cd").rule == "the seat volume is capped"
     hand.do(e.SeatConfirmed, True)
-    assert hand.state.phase is Phase.SEATED
+    hand.must_be(Phase.SEATED)
 
 
 def test_one_run_at_a_time() -> None:
@@ -333,14 +335,14 @@ def test_the_line_is_open_and_connected_before_the_pump_is_armed() -> None:
 def test_a_pump_that_holds_something_else_is_not_armed(field, value, evidence) -> None:
     hand = at("arming")
     hand.prepared(**{field: value})
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)
     assert hand.state.run is None
     assert [a.evidence for a in hand.state.alarms if a.id == "readback"] == [evidence]
 
 
 def test_a_trigger_input_that_is_off_where_it_shall_stop_is_not_armed() -> None:
     hand = at("arming")
-    plan = hand.state.run.plan
+    plan = hand.run.plan
     held = readback(plan, hand.now_ns, trigger=type(plan.trigger)("off"))
     hand.see(e.PumpPrepared, hand.state.epoch, held)
     assert "readback" in hand.alarms
@@ -350,11 +352,11 @@ def test_a_trigger_input_that_is_off_where_it_shall_stop_is_not_armed() -> None:
 def test_a_pump_may_round_down_by_a_per_cent(rate: int, volume: int) -> None:
     hand = at("arming")
     hand.prepared(rate_ul_h=rate, volume_nl=volume)
-    assert hand.state.phase is Phase.ARMED
+    hand.must_be(Phase.ARMED)
 
 
 def test_a_value_that_did_not_stay_is_a_trip() -> None:
     hand = at("arming")
     hand.see(e.PrepareFailed, hand.state.epoch, "DIA", "20.00 read back")
     assert [a.evidence for a in hand.state.alarms] == ["DIA: 20.00 read back"]
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)

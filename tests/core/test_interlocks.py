@@ -1,4 +1,4 @@
-"""Each interlock fires alone, does what its row says, and is quiet just inside its limit."""
+"""What alarm rows amount to beside their limits: refusals, latches, odd readings, the table."""
 
 import pytest
 
@@ -13,69 +13,16 @@ from controller.core.alarms import (
     not_observable,
     observable,
 )
-from controller.core.interlocks import INTERLOCKS
+from controller.core.interlocks import COMPUTED, INTERLOCKS
 from controller.core.judge import latched
 from controller.core.state import Phase, Stage
 from firmware_interfaces.readings import Motion, PumpAlarm
 from tests.core.situations import at
-from tests.core.sole_causes import CASES, ahead
-from tests.core.world import Hand, S, status
+from tests.core.test_sole_causes import CASES, TRIPS, ahead
+from tests.core.world import status
 
-TRIPS = {id_ for id_, row in ALARMS.items() if row.action is Action.TRIP}
 START_REFUSALS = {id_ for id_, row in ALARMS.items() if row.action is Action.START_REFUSAL}
 HERE = ("ne1000", "crc55")
-
-
-def _new(hand: Hand, before: set[str]) -> set[str]:
-    return hand.raised - before
-
-
-@pytest.mark.parametrize("id_", CASES)
-def test_sole_cause(id_: str) -> None:
-    case = CASES[id_]
-    hand = at(case.start)
-    before = hand.state
-    case.fire(hand)
-    raised = {x.alarm for x in hand.told if isinstance(x, c.RaiseAlarm)}
-    expected = {id_} if id_ in TRIPS else set()
-    # The lock comes on top of the trips that it counts.
-    allowed = {"stop_pressed"} if id_ == "repeat_lock" else set()
-    assert (raised & TRIPS) - allowed == expected
-    assert id_ in hand.alarms
-    alarm = next(a for a in hand.state.alarms if a.id == id_)
-    assert alarm.evidence
-    assert alarm.present
-    if id_ in TRIPS:
-        _tripped(hand, case.start, case.ends)
-    else:
-        _goes_on(hand, before.phase, id_)
-
-
-def _tripped(hand: Hand, start: str, ends: Phase | None) -> None:
-    assert hand.state.phase is ends
-    assert latched(hand.state)
-    stops = [x for x in hand.told if isinstance(x, c.Stop)]
-    assert stops or start in ("holding", "uncertain")
-    assert hand.state.run is None or hand.stopping
-    hand.tick(S)
-    assert latched(hand.state)
-    assert hand.state.phase is ends
-
-
-def _goes_on(hand: Hand, phase: Phase, id_: str) -> None:
-    assert hand.state.phase is phase
-    assert not latched(hand.state)
-    assert not any(isinstance(x, c.Stop) for x in hand.told)
-    assert ALARMS[id_].action is not Action.TRIP
-
-
-@pytest.mark.parametrize("id_", CASES)
-def test_just_inside_is_quiet(id_: str) -> None:
-    hand = at(CASES[id_].start)
-    CASES[id_].inside(hand)
-    raised = {x.alarm for x in hand.told if isinstance(x, c.RaiseAlarm)}
-    assert id_ not in raised
-    assert raised & TRIPS <= ({"stop_pressed"} if id_ == "repeat_lock" else set())
 
 
 @pytest.mark.parametrize("id_", sorted(START_REFUSALS & set(HOST_CONDITIONS)))
@@ -90,7 +37,7 @@ def test_a_start_refusal_keeps_drug_from_starting(id_: str) -> None:
     assert armed.refused(e.StartConfirmed).detail == id_
     armed.see(e.ConditionSeen, id_, False, "over")
     armed.do(e.StartConfirmed)
-    assert armed.state.phase is Phase.INFUSING
+    armed.must_be(Phase.INFUSING)
 
 
 @pytest.mark.parametrize("id_", ["pump_link", "calibrator_link"])
@@ -102,7 +49,7 @@ def test_a_link_that_failed_keeps_drug_from_starting_until_it_is_acknowledged(id
     hand.do(e.Acknowledged, "pump_link")
     hand.do(e.ArmRequested)
     hand.prepared()
-    assert hand.state.phase is Phase.ARMED
+    hand.must_be(Phase.ARMED)
     assert ALARMS[id_].action is Action.START_REFUSAL
 
 
@@ -170,8 +117,7 @@ def test_a_run_that_is_never_answered_is_stopped_although_the_pump_answers_polls
     hand = at("starting")
     for _ in range(10):
         hand.poll()
-        assert hand.state.run is not None
-        assert hand.state.run.stage is Stage.STARTING
+        assert hand.run.stage is Stage.STARTING
     hand.poll()
     assert hand.alarms & TRIPS == {"status_stale"}
 
@@ -195,12 +141,11 @@ def test_a_reading_from_the_future_trips_and_grants_nothing() -> None:
 
 def test_flow_rows_watch_saline_too() -> None:
     hand = at("flush_running")
-    run = hand.state.run
-    assert run is not None
+    run = hand.run
     for _ in range(24):
         hand.reads(run.counter_nl)
     assert hand.alarms & TRIPS == {"no_flow"}
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)
 
 
 # --- the table of rows ----------------------------------------------------------------------------
@@ -243,7 +188,7 @@ def test_a_host_condition_names_a_row(id_: str) -> None:
 def test_every_function_states_hazard_or_prompt() -> None:
     undocumented = [
         id_
-        for id_, rule in INTERLOCKS.items()
-        if rule.__name__ != "noticed" and not (rule.__doc__ or "").startswith(("Hazard", "Prompt"))
+        for id_, rule in COMPUTED.items()
+        if not (rule.__doc__ or "").startswith(("Hazard", "Prompt"))
     ]
     assert undocumented == []

@@ -1,6 +1,7 @@
 """Profiles never ask for more than their volume, and motion is counted without a gap."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -30,8 +31,7 @@ def shares(draw: st.DrawFn) -> tuple[tuple[int, int], ...]:
     for _ in range(2):
         cuts = draw(st.sets(st.integers(1, 99), min_size=count - 1, max_size=count - 1))
         edges = [0, *sorted(cuts), 100]
-        pairs = zip(edges, edges[1:], strict=False)
-        columns.append([(b - a) * 10_000 for a, b in pairs])
+        columns.append([(b - a) * 10_000 for a, b in pairwise(edges)])
     return tuple(zip(*columns, strict=True))
 
 
@@ -95,7 +95,7 @@ def test_parts_change_at_their_volume() -> None:
 
 
 def test_a_window_is_judged_by_what_the_pump_was_told() -> None:
-    run = replace(at("infusing").state.run, told=((0, 36_000), (10 * S, 72_000)))
+    run = replace(at("infusing").run, told=((0, 36_000), (10 * S, 72_000)))
     assert motion.due_nl(run, 0, 20 * S, 0) == (300_000, 300_000)
     assert motion.due_nl(run, 0, 20 * S, 2 * S) == (280_000 - 20_000, 300_000)
     assert motion.due_nl(run, 5 * S, 5 * S, 0) == (0, 0)
@@ -109,7 +109,7 @@ def test_a_window_is_judged_by_what_the_pump_was_told() -> None:
 
 
 def test_windows_never_hold_fewer_than_five_counter_steps() -> None:
-    run = replace(at("infusing").state.run, profile=((2_000, 30 * MIN),), step_nl=10_000)
+    run = replace(at("infusing").run, profile=((2_000, 30 * MIN),), step_nl=10_000)
     assert motion.flow_window_ns(run, LIMITS) == 90 * S
     assert motion.rate_window_ns(run, LIMITS) == 90 * S
     fast = replace(run, profile=((120_000, MIN),))
@@ -121,15 +121,16 @@ def test_only_samples_that_a_window_can_need_are_kept() -> None:
     hand = at("infusing_thirty")
     for _ in range(200):
         hand.poll()
-    samples = hand.state.run.samples
+    samples = hand.run.samples
     assert samples[-1].at_ns - samples[0].at_ns == 60 * S
-    assert motion.window(hand.state.run, 60 * S)[1] == samples[0]
-    assert motion.window(hand.state.run, 60 * S + 1) is None
-    assert motion.window(replace(hand.state.run, samples=()), 0) is None
+    found = motion.window(hand.run, 60 * S)
+    assert found == (samples[-1].nl - samples[0].nl, samples[0])
+    assert motion.window(hand.run, 60 * S + 1) is None
+    assert motion.window(replace(hand.run, samples=()), 0) is None
 
 
 def test_the_resolution_of_the_counter_only_gets_coarser() -> None:
-    run = at("infusing").state.run
+    run = at("infusing").run
     coarse = motion.absorb(run, status(run.read_ns + S, 900_000, step_nl=10_000), LIMITS)
     fine = motion.absorb(coarse, status(run.read_ns + 2 * S, 901_000, step_nl=1_000), LIMITS)
     assert (coarse.step_nl, fine.step_nl) == (10_000, 10_000)

@@ -1,11 +1,14 @@
 """Every (phase, event) pair is decided, and the diagram says what the table does."""
 
+import runpy
+
 import pytest
 
 from controller.core import commands as c
 from controller.core import events as e
+from controller.core import table
 from controller.core.state import Phase
-from controller.core.step import polls, tick_ns
+from controller.core.step import FAST_TICK_NS, SLOW_TICK_NS, polls, tick_ns
 from controller.core.table import EVENTS, HANDLERS, ROWS, TRIPS_FROM, diagram, is_request
 from tests.core.situations import BUILDERS, at, plausible
 from tests.core.world import round_trip
@@ -108,7 +111,19 @@ def test_the_pump_is_polled_where_it_is_armed_and_no_stop_is_under_way(name: str
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("idle", 0), ("residual", 0), ("closed", 0), ("held", 10**9), ("infusing", 5 * 10**8)],
+    [
+        ("idle", 0),
+        ("residual", 0),
+        ("closed", 0),
+        ("held", SLOW_TICK_NS),
+        ("infusing", FAST_TICK_NS),
+    ],
 )
 def test_time_alone_is_told_where_something_depends_on_it(name: str, expected: int) -> None:
     assert tick_ns(at(name).state) == expected
+
+
+def test_the_module_prints_its_diagram(capsys) -> None:
+    assert table.__file__ is not None
+    runpy.run_path(table.__file__, run_name="__main__")
+    assert capsys.readouterr().out == diagram() + "\n"

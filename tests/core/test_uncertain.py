@@ -6,8 +6,9 @@ from controller.core import commands as c
 from controller.core import events as e
 from controller.core.state import Phase, Stage
 from firmware_interfaces.readings import Motion, PumpAlarm
+from tests.core.hand import Hand
 from tests.core.situations import BUILDERS, at
-from tests.core.world import ML, Hand, S, recovery, status
+from tests.core.world import ML, S, recovery, status
 
 RATE_NL_S = 120_000_000 / 3600
 """120 mL/h in nL a second."""
@@ -32,7 +33,7 @@ def test_a_boot_never_goes_back_into_a_run(name: str) -> None:
     hand.wait(60 * S)
     commands = hand.see(e.Booted, "0.1.0")
     if name in TOUCHED:
-        assert hand.state.phase is Phase.UNCERTAIN
+        hand.must_be(Phase.UNCERTAIN)
         assert _told(commands) == ["Stop", "RecoverPump"]
         assert {"restarted", "uncertain"} <= hand.alarms
         assert hand.state.run is None or hand.stopping
@@ -51,7 +52,7 @@ def test_a_boot_is_over_when_the_pump_still_knows_its_counter(name: str) -> None
     counted = 0 if run is None else run.counter_nl + 7_000
     booked = hand.state.drug
     hand.see(e.PumpRecovered, recovery(counted))
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)
     assert hand.state.run is None
     assert not hand.state.unbounded
     if run is not None and run.purpose.value == "drug":
@@ -63,10 +64,10 @@ def test_a_boot_is_over_when_the_pump_still_knows_its_counter(name: str) -> None
 def test_a_lost_reply_to_a_rate_leaves_an_interval_of_permit_and_lease() -> None:
     """[last read, last read + rate x (last read to last permit + lease)] (treatment.md 5)."""
     hand = at("infusing")
-    run = hand.state.run
+    run = hand.run
     hand.see(e.WriteLost, hand.state.epoch, "RAT")
     hand.see(e.PumpRecovered, recovery(None))
-    assert hand.state.phase is Phase.UNCERTAIN
+    hand.must_be(Phase.UNCERTAIN)
     assert hand.state.unbounded
     low, high = hand.state.drug.low_nl, hand.state.drug.high_nl
     assert low == run.counter_nl
@@ -79,7 +80,8 @@ def test_a_lost_reply_to_run_counts_from_the_start() -> None:
     hand.poll()
     hand.see(e.WriteLost, hand.state.epoch, "RUN")
     hand.see(e.PumpRecovered, recovery(None, power_cycled=True))
-    run = at("starting").state.run
+    run = at("starting").run
+    assert run.started_ns is not None
     lived = hand.state.permit_expires_ns - run.started_ns
     assert lived == 5 * S // 3 + S // 2
     assert hand.state.drug.low_nl == 0
@@ -88,7 +90,7 @@ def test_a_lost_reply_to_run_counts_from_the_start() -> None:
 
 def test_a_reading_without_a_counter_does_not_narrow_the_interval() -> None:
     hand = at("infusing")
-    run = hand.state.run
+    run = hand.run
     hand.reads(None, S)
     hand.see(e.WriteLost, hand.state.epoch, "RAT")
     hand.do(e.GivenUp)
@@ -101,7 +103,7 @@ def test_the_interval_ends_at_the_programmed_volume() -> None:
     hand = at("infusing")
     while hand.pump.counter_nl < 2 * ML - 100_000:
         hand.poll()
-    counted = hand.state.run.counter_nl
+    counted = hand.run.counter_nl
     hand.see(e.WriteLost, hand.state.epoch, "RAT")
     hand.see(e.PumpRecovered, recovery(None))
     assert (hand.state.drug.low_nl, hand.state.drug.high_nl) == (counted, 2 * ML)
@@ -111,12 +113,12 @@ def test_the_interval_ends_at_the_programmed_volume() -> None:
 def test_a_counter_that_is_lost_or_lower_leaves_the_interval(counted: int | None) -> None:
     hand = at("uncertain")
     hand.see(e.PumpRecovered, recovery(counted))
-    assert hand.state.phase is Phase.UNCERTAIN
+    hand.must_be(Phase.UNCERTAIN)
     assert hand.state.drug.low_nl < hand.state.drug.high_nl
     assert hand.state.run is None
     # Asking once more changes nothing: the number is gone.
     hand.see(e.PumpRecovered, recovery(5 * ML))
-    assert hand.state.phase is Phase.UNCERTAIN
+    hand.must_be(Phase.UNCERTAIN)
 
 
 def test_a_power_cycle_makes_the_counter_worthless() -> None:
@@ -131,9 +133,9 @@ def test_a_power_cycle_makes_the_counter_worthless() -> None:
 
 def test_a_recovered_counter_is_exact_even_above_the_last_read() -> None:
     hand = at("uncertain")
-    read = hand.state.run.counter_nl
+    read = hand.run.counter_nl
     hand.see(e.PumpRecovered, recovery(read + 33_000))
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)
     assert hand.state.drug.low_nl == hand.state.drug.high_nl == read + 33_000
     assert "uncertain" in hand.alarms
     assert hand.refused(e.ResumeRequested, False).rule == "every trip must be gone and acknowledged"
@@ -154,18 +156,18 @@ def test_two_people_bound_it_inside_what_is_certain_and_the_upper_bound_limits_t
     assert hand.refused(e.DeliveryBounded, "ab", "barrel", low, high).rule == second
     assert hand.refused(e.DeliveryBounded, "", "barrel", low, high).rule == second
     _bounded(hand, low + 1, high - 1)
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)
     assert (hand.state.drug.low_nl, hand.state.drug.high_nl) == (low + 1, high - 1)
     hand.do(e.Acknowledged, "")
     hand.do(e.ResumeRequested, False, who="ab")
     hand.do(e.ResumeRequested, False, who="cd")
-    assert hand.state.run.plan.volume_nl == 2 * ML - (high - 1)
-    assert hand.state.run.plan.rate_ul_h <= 120_000
+    assert hand.run.plan.volume_nl == 2 * ML - (high - 1)
+    assert hand.run.plan.rate_ul_h <= 120_000
 
 
 def test_it_can_be_bounded_before_the_pump_could_be_asked() -> None:
     hand = at("uncertain")
-    low = hand.state.run.counter_nl
+    low = hand.run.counter_nl
     _bounded(hand, low, low)
     assert hand.state.run is None
     assert hand.state.drug.low_nl == hand.state.drug.high_nl == low
@@ -176,13 +178,13 @@ def test_it_can_be_bounded_before_the_pump_could_be_asked() -> None:
 def test_given_up_keeps_the_interval_and_forbids_a_resume() -> None:
     hand = at("uncertain")
     hand.do(e.GivenUp)
-    assert hand.state.phase is Phase.STOPPED
+    hand.must_be(Phase.STOPPED)
     assert hand.state.drug.low_nl < hand.state.drug.high_nl
     hand.do(e.Acknowledged, "")
     refusal = hand.refused(e.ResumeRequested, False)
     assert (refusal.rule, refusal.detail) == ("no resume", "delivery could not be bounded")
     hand.do(e.EndRequested, "equipment")
-    assert hand.accounted().state.phase is Phase.CLOSED
+    hand.accounted().must_be(Phase.CLOSED)
 
 
 def test_a_pump_that_never_confirms_its_stop_can_be_given_up() -> None:
@@ -193,11 +195,12 @@ def test_a_pump_that_never_confirms_its_stop_can_be_given_up() -> None:
     assert hand.state.drug.low_nl < hand.state.drug.high_nl
     assert hand.state.unbounded
     hand.do(e.EndRequested, "equipment")
-    assert hand.state.phase is Phase.RESIDUAL
+    hand.must_be(Phase.RESIDUAL)
 
 
-def test_what_is_certain_cannot_be_given_up() -> None:
-    assert at("stopped").refused(e.GivenUp).rule == "something must be uncertain"
+@pytest.mark.parametrize("name", ["stopped", "stopped_patency"])
+def test_what_is_certain_cannot_be_given_up(name: str) -> None:
+    assert at(name).refused(e.GivenUp).rule == "something must be uncertain"
 
 
 @pytest.mark.parametrize("counted", [None, 1])
@@ -207,15 +210,15 @@ def test_a_stop_without_its_counter_asks_the_pump_what_it_knows(counted: int | N
         e.StopConfirmed, hand.state.epoch, status(hand.now_ns, counted, Motion.STOPPED)
     )
     assert _told(commands) == ["Stop", "RecoverPump"]
-    assert hand.state.phase is Phase.UNCERTAIN
+    hand.must_be(Phase.UNCERTAIN)
     assert hand.state.uncertain_from is Phase.HELD
 
 
 def test_a_confirmed_stop_while_uncertain_books_nothing() -> None:
     hand = at("uncertain")
     hand.stopped()
-    assert hand.state.phase is Phase.UNCERTAIN
-    assert hand.state.run.stage is Stage.STOPPING
+    hand.must_be(Phase.UNCERTAIN)
+    assert hand.run.stage is Stage.STOPPING
 
 
 def test_stop_while_uncertain_asks_the_pump_again_in_the_new_epoch() -> None:
@@ -236,7 +239,7 @@ def test_a_trip_while_uncertain_leaves_the_recovery_alone() -> None:
 def test_a_lost_write_of_an_older_epoch_is_not_this_run_s() -> None:
     hand = at("infusing")
     hand.see(e.WriteLost, hand.state.epoch - 1, "RUN")
-    assert hand.state.phase is Phase.INFUSING
+    hand.must_be(Phase.INFUSING)
 
 
 def test_a_flush_of_which_nobody_knows_leaves_the_drug_certain() -> None:
@@ -252,7 +255,7 @@ def test_bounds_never_loosen_while_a_treatment_goes_on() -> None:
     seen = []
     for _ in range(30):
         hand.poll()
-        seen.append(hand.state.pumped(hand.state.run.purpose))
+        seen.append(hand.state.pumped(hand.run.purpose))
     assert seen == sorted(seen, key=lambda one: one.low_nl)
     assert all(one.low_nl == one.high_nl for one in seen)
     assert pytest.approx(seen[-1].low_nl - seen[0].low_nl, abs=1_000) == 14.5 * RATE_NL_S

@@ -7,11 +7,25 @@ from controller.core import events as e
 from controller.core.state import Outcome, Phase, Purpose, Stage
 from controller.core.step import step
 from firmware_interfaces.readings import Permit, PumpPlan, Trigger
+from firmware_interfaces.units import MicrolitrePerHour, Micrometre, Nanolitre, Nanoseconds
+from tests.core.hand import Hand
 from tests.core.situations import at
-from tests.core.world import LIMITS, MIN, MINUTE, ML, PRESCRIBED, Hand, S, treatment
+from tests.core.world import LIMITS, MIN, MINUTE, ML, PRESCRIBED, S, treatment
 
+PLAN = PumpPlan(
+    Micrometre(26_590),
+    MicrolitrePerHour(120_000),
+    Nanolitre(2 * ML),
+    Nanoseconds(5 * S),
+    Trigger.STOP_ONLY,
+)
 LOW_FIRST = ((250_000, 500_000), (750_000, 500_000))
 HIGH_FIRST = ((500_000, 250_000), (500_000, 750_000))
+
+
+def _permit(hand: Hand) -> c.GrantPermit:
+    """A permit of this moment: a third of the watchdog's time."""
+    return c.GrantPermit(Permit(hand.state.epoch, Nanoseconds(hand.now_ns + 5 * S // 3)))
 
 
 def _given(order: e.Treatment, bq: int = PRESCRIBED) -> Hand:
@@ -39,7 +53,7 @@ def test_thirty_minutes_whole_syringe() -> None:
     assert state.arrival_utc_ns is not None
     assert 135 * S <= state.arrival_utc_ns - state.first_start_utc_ns <= 136 * S
     hand.flushed().accounted()
-    assert hand.state.phase is Phase.CLOSED
+    hand.must_be(Phase.CLOSED)
     assert hand.state.outcome is Outcome.COMPLETE
     assert hand.state.flush.low_nl == 4_500_000
     assert hand.raised == {"near_end", "site_check_due", "barrel_due"}
@@ -59,11 +73,13 @@ def test_a_minute_and_who_signed_what() -> None:
         "ab: patency run",
         "ab: patency confirmed",
         "ab: syringe BD 60 mL mounted",
+        "cd: confirmed: syringe BD 60 mL mounted",
         "ab: drop seen",
         "ab: line connected",
         "ab: arm",
         "ab: started",
-        "ab: flush syringe saline 10 mL",
+        "ab: flush syringe saline 10 mL mounted",
+        "cd: confirmed: flush syringe saline 10 mL mounted",
         "ab: survey",
         "ab: closed",
     ]
@@ -81,7 +97,9 @@ def test_a_line_primed_with_drug_is_neither_pumped_again_nor_late() -> None:
     order = treatment(primed_with="drug", duration_ns=MIN)
     hand = _given(order)
     assert hand.state.planned_nl == 20 * ML - 1_500_000
-    assert hand.state.arrival_utc_ns == hand.state.first_start_utc_ns + S // 20
+    started = hand.state.first_start_utc_ns
+    assert started is not None
+    assert hand.state.arrival_utc_ns == started + S // 20
     assert "barrel_mismatch" not in hand.raised
 
 
@@ -100,7 +118,7 @@ def test_a_manual_flush_closes_the_drug_as_well() -> None:
     assert hand.refused(e.FlushConfirmed, 0).rule.startswith("a flush volume")
     assert hand.refused(e.FlushConfirmed, 3_000_001).detail == "3000001 nL"
     hand.do(e.FlushConfirmed, 450_000)
-    assert hand.state.phase is Phase.RESIDUAL
+    hand.must_be(Phase.RESIDUAL)
     assert hand.state.clearance_utc_ns == hand.state.now_utc_ns
     assert hand.accounted().state.outcome is Outcome.COMPLETE
 
@@ -108,14 +126,15 @@ def test_a_manual_flush_closes_the_drug_as_well() -> None:
 @pytest.mark.parametrize("profile", [LOW_FIRST, HIGH_FIRST])
 def test_the_next_part_begins_where_the_volume_of_the_first_is_in(profile) -> None:
     hand = Hand(treatment(profile=profile, duration_ns=4 * MIN)).bedside().infusing()
-    first, second = (rate for rate, _ in hand.state.run.profile)
-    boundary = first * 1_000 * hand.state.run.profile[0][1] // 3_600_000_000_000
+    first, second = (rate for rate, _ in hand.run.profile)
+    boundary = first * 1_000 * hand.run.profile[0][1] // 3_600_000_000_000
+    before = 0
     while not any(isinstance(x, c.SetRate) for x in hand.last):
         before = hand.pump.counter_nl
         hand.poll()
-    assert before < boundary <= hand.state.run.counter_nl
+    assert before < boundary <= hand.run.counter_nl
     assert hand.last[0] == c.SetRate(hand.state.epoch, second)
-    assert hand.state.run.part == 1
+    assert hand.run.part == 1
     while not hand.stopping:
         hand.poll()
         hand.prompted()
@@ -126,7 +145,7 @@ def test_the_next_part_begins_where_the_volume_of_the_first_is_in(profile) -> No
 
 def test_the_plan_is_the_order_s() -> None:
     hand = at("arming")
-    assert hand.state.run.plan == PumpPlan(26_590, 120_000, 2 * ML, 5 * S, Trigger.STOP_ONLY)
+    assert hand.run.plan == PLAN
     prepares = [x for x in Hand(MINUTE).bedside().told if isinstance(x, c.Prepare)]
     assert [x.plan.volume_nl for x in prepares] == [ML, 600_000, 2 * ML]
     assert [x.plan.rate_ul_h for x in prepares] == [120_000, 60_000, 120_000]
@@ -135,15 +154,14 @@ def test_the_plan_is_the_order_s() -> None:
 def test_a_run_gets_its_first_permit_with_the_run_and_one_with_each_fresh_reading() -> None:
     hand = at("armed")
     hand.energised()
-    third = 5 * S // 3
     epoch = hand.state.epoch
-    permit = c.GrantPermit(Permit(epoch, hand.now_ns + third))
+    permit = _permit(hand)
     assert hand.last == (permit, c.RunPump(epoch))
     hand.started()
-    assert hand.last[-1] == c.GrantPermit(Permit(epoch, hand.now_ns + third))
+    assert _permit(hand) in hand.last
     assert hand.tick(S // 2) == ()
     hand.poll(S // 10)
-    assert hand.last[0] == c.GrantPermit(Permit(epoch, hand.now_ns + third))
+    assert hand.last[0] == _permit(hand)
     hand.see(e.PumpRead, hand.status())
     assert not any(isinstance(x, c.GrantPermit) for x in hand.last)
 
@@ -162,7 +180,7 @@ def test_nothing_runs_before_the_prepare_was_read_back() -> None:
     hand = at("patency_preparing")
     for _ in range(4):
         hand.tick(S)
-    assert hand.state.run.stage is Stage.PREPARING
+    assert hand.run.stage is Stage.PREPARING
     hand.prepared()
     assert isinstance(hand.last[-1], c.RunPump)
 
@@ -170,17 +188,17 @@ def test_nothing_runs_before_the_prepare_was_read_back() -> None:
 def test_the_end_of_the_volume_is_stopped_and_only_then_the_flush_is_owed() -> None:
     hand = at("completing")
     assert isinstance(hand.last[0], c.Stop)
-    assert hand.state.phase is Phase.INFUSING
+    hand.must_be(Phase.INFUSING)
     assert hand.refused(e.FlushRequested, "saline", 14_430, "cd").rule == "not in this phase"
     hand.stopped()
-    assert hand.state.phase is Phase.FLUSHING
+    hand.must_be(Phase.FLUSHING)
     assert hand.state.drug.low_nl == 2 * ML
 
 
 def test_stopped_half_way_and_ended_is_partial() -> None:
     hand = at("stopped")
     hand.do(e.EndRequested, "patient intervention")
-    assert hand.state.phase is Phase.RESIDUAL
+    hand.must_be(Phase.RESIDUAL)
     assert 0 < hand.state.drug.low_nl < 2 * ML
     assert hand.accounted().state.outcome is Outcome.PARTIAL
 
@@ -196,7 +214,7 @@ def test_all_in_but_not_flushed_is_partial() -> None:
 def test_a_cancelled_dose_was_not_given_and_its_residual_is_owed() -> None:
     hand = at("patent")
     hand.do(e.CancelRequested, "patient withdrew")
-    assert hand.state.phase is Phase.RESIDUAL
+    hand.must_be(Phase.RESIDUAL)
     assert c.DisarmPump(hand.state.epoch) in hand.last
     assert hand.refused(e.CloseRequested).rule == "residual before close"
     hand.do(e.ResidualRequested, "background")
@@ -212,7 +230,7 @@ def test_residual_and_survey_come_before_the_close() -> None:
     )
     before = hand.state
     hand.accounted()
-    assert hand.state.phase is Phase.CLOSED
+    hand.must_be(Phase.CLOSED)
     assert before.outcome is None
     assert hand.refused(e.CloseRequested).rule == "not in this phase"
 
@@ -221,7 +239,7 @@ def test_the_seat_run_that_is_stopped_by_the_drop_is_booked_as_prime() -> None:
     hand = at("seat_running")
     hand.do(e.SeatConfirmed, True)
     assert isinstance(hand.last[0], c.Stop)
-    assert hand.state.phase is Phase.SEATED
+    hand.must_be(Phase.SEATED)
     assert hand.state.seat_prime_nl == 50_000
     hand.stopped()
     assert hand.state.seat.low_nl == hand.state.pumped(Purpose.SEAT).high_nl == 50_000

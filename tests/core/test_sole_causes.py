@@ -5,12 +5,19 @@ A case starts from a situation. ``fire`` and ``inside`` each take a fresh hand f
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import pytest
+
+from controller.core import commands as c
 from controller.core import events as e
+from controller.core.alarms import ALARMS, Action
+from controller.core.judge import latched
 from controller.core.state import Phase
 from firmware_interfaces.readings import Motion, PumpAlarm
-from tests.core.world import ML, OTHER_PUMP, Hand, S, activity, status
+from tests.core.hand import Hand
+from tests.core.situations import at
+from tests.core.world import ML, OTHER_PUMP, S, activity, status
 
 Deed = Callable[[Hand], object]
 
@@ -27,8 +34,7 @@ class Case:
 
 def counts(hand: Hand, share_percent: int, seconds: float, until: str = "") -> None:
     """Poll while the counter advances at a share of the profile's rate."""
-    run = hand.state.run
-    assert run is not None
+    run = hand.run
     begin, rate = run.counter_nl, run.profile[0][0]
     for index in range(1, round(seconds * 2) + 1):
         due = rate * 1_000 * (index * S // 2) // 3_600_000_000_000
@@ -38,10 +44,10 @@ def counts(hand: Hand, share_percent: int, seconds: float, until: str = "") -> N
             return
 
 
-def ahead(hand: Hand, extra_nl: int, **fields: object) -> None:
+def ahead(hand: Hand, extra_nl: int, **fields: Any) -> None:
     """One poll whose counter is what was there plus something."""
     assert hand.state.run is not None
-    hand.reads(hand.state.run.counter_nl + extra_nl, **fields)
+    hand.reads(hand.run.counter_nl + extra_nl, **fields)
 
 
 def goes_on(hand: Hand) -> None:
@@ -84,7 +90,7 @@ def seconds_left(left_nl: int) -> Deed:
 
     def deed(hand: Hand) -> None:
         assert hand.state.run is not None
-        total = hand.state.run.plan.volume_nl
+        total = hand.run.plan.volume_nl
         while hand.pump.counter_nl < total - left_nl - 60_000:
             hand.poll()
         hand.wait(S // 2)
@@ -98,7 +104,7 @@ def past_its_end(beyond_nl: int) -> Deed:
 
     def deed(hand: Hand) -> None:
         assert hand.state.run is not None
-        total = hand.state.run.plan.volume_nl
+        total = hand.run.plan.volume_nl
         while hand.pump.counter_nl < total - 60_000:
             hand.poll()
         hand.wait(S // 2)
@@ -111,8 +117,7 @@ def slow_for(seconds_past: float) -> Deed:
     """At 70 % of the rate, until so many seconds past the planned three minutes."""
 
     def deed(hand: Hand) -> None:
-        run = hand.state.run
-        assert run is not None
+        run = hand.run
         assert run.started_ns is not None
         begin_ns, begin_nl = hand.now_ns, run.counter_nl
         end_ns = run.started_ns + 180 * S + round(seconds_past * S)
@@ -311,3 +316,53 @@ CASES: Final[dict[str, Case]] = {
     "calibrator_link": Case("ordered", reads_assay(None), reads_assay(10**9), None),
 }
 """By interlock."""
+
+TRIPS: Final = {id_ for id_, row in ALARMS.items() if row.action is Action.TRIP}
+
+
+@pytest.mark.parametrize("id_", CASES)
+def test_sole_cause(id_: str) -> None:
+    case = CASES[id_]
+    hand = at(case.start)
+    before = hand.state
+    case.fire(hand)
+    raised = {x.alarm for x in hand.told if isinstance(x, c.RaiseAlarm)}
+    expected = {id_} if id_ in TRIPS else set()
+    # The lock comes on top of the trips that it counts.
+    allowed = {"stop_pressed"} if id_ == "repeat_lock" else set()
+    assert (raised & TRIPS) - allowed == expected
+    assert id_ in hand.alarms
+    alarm = next(a for a in hand.state.alarms if a.id == id_)
+    assert alarm.evidence
+    assert alarm.present
+    if id_ in TRIPS:
+        _tripped(hand, case.start, case.ends)
+    else:
+        _goes_on(hand, before.phase, id_)
+
+
+def _tripped(hand: Hand, start: str, ends: Phase | None) -> None:
+    assert hand.state.phase is ends
+    assert latched(hand.state)
+    stops = [x for x in hand.told if isinstance(x, c.Stop)]
+    assert stops or start in ("holding", "uncertain")
+    assert hand.state.run is None or hand.stopping
+    hand.tick(S)
+    assert latched(hand.state)
+    assert hand.state.phase is ends
+
+
+def _goes_on(hand: Hand, phase: Phase, id_: str) -> None:
+    assert hand.state.phase is phase
+    assert not latched(hand.state)
+    assert not any(isinstance(x, c.Stop) for x in hand.told)
+    assert ALARMS[id_].action is not Action.TRIP
+
+
+@pytest.mark.parametrize("id_", CASES)
+def test_just_inside_is_quiet(id_: str) -> None:
+    hand = at(CASES[id_].start)
+    CASES[id_].inside(hand)
+    raised = {x.alarm for x in hand.told if isinstance(x, c.RaiseAlarm)}
+    assert id_ not in raised
+    assert raised & TRIPS <= ({"stop_pressed"} if id_ == "repeat_lock" else set())
