@@ -4,6 +4,7 @@ import asyncio
 
 from controller.core.commands import ReadAssay
 from controller.core.events import AssayFailed, AssayRead
+from controller.core.hot_lab import SYRINGE
 from controller.inbox import Inbox
 from controller.ports import Calibrator
 
@@ -24,7 +25,9 @@ class CalibratorWorker:
         while True:
             session, command = await self._wanted.get()
             try:
-                reading = await self._calibrator.assay(command.nuclide)
+                reading = await self._calibrator.assay(
+                    command.nuclide, release=command.item == SYRINGE
+                )
             except Exception as error:  # noqa: BLE001 - whatever went wrong, there is no reading
                 reason = str(error) or type(error).__name__
                 self._inbox.tell(session, AssayFailed, command.item, reason)

@@ -9,12 +9,13 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from controller import control_socket
 from controller.chain import JournalBroken
+from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
 from controller.clinic.order import order_hash, parse_order
@@ -24,87 +25,55 @@ from controller.clinic.regimen import parse_regimen
 from controller.clinic.text import activity_text
 from controller.clock import SystemClock
 from controller.config import ConfigError, SiteConfig, read_site
+from controller.console import (
+    DONE,
+    FAILED,
+    MISSING,
+    WRONG,
+    Fault,
+    Out,
+    fault,
+    problem,
+    problem_line,
+)
 from controller.core.codec import CodecError
-from controller.journal import export_lines, read, verify
+from controller.journal import read
 from controller.life import StartupFailure
 from controller.orders import checked_order, regimen_of, regimen_text
 from controller.records import NoRecord, record_of_journal
-from controller.replay_report import Verdict, report
-from controller.service import Ready, Service, surroundings_of, versions
+from controller.service import Ready, Service, surroundings_of
 from controller.store import JOURNAL
 from firmware_interfaces.units import as_mbq, as_mci
 
-DONE: Final = 0
-FAILED: Final = 1
-WRONG: Final = 2
-MISSING: Final = 3
 REGIMEN: Final = "clr131"
 EXIT_CODES: Final = (
     "exit codes: 0 done, 1 a check failed, 2 wrong use or input, 3 a device or service is missing, "
     "4 a safety violation was found"
 )
-_REPLAYED: Final = {Verdict.EQUAL: DONE, Verdict.DIFFERENT: FAILED, Verdict.UNREADABLE: WRONG}
-
-
-class Fault(Exception):
-    """An end with an exit code: each line names a thing, what was seen and the rule."""
-
-    def __init__(self, code: int, problems: Sequence[dict[str, str]]) -> None:
-        super().__init__("; ".join(map(_line, problems)))
-        self.code, self.problems = code, tuple(problems)
-
-
-def _problem(field: str, value: object, rule: str) -> dict[str, str]:
-    return {"field": field, "value": str(value), "rule": rule}
-
-
-def _line(problem: dict[str, str]) -> str:
-    return f"{problem['field']} = {problem['value']}: {problem['rule']}"
-
-
-def _fault(code: int, field: str, value: object, rule: str) -> Fault:
-    return Fault(code, [_problem(field, value, rule)])
-
-
-class Out:
-    """Where answers go: lines for people, or one object on the last line."""
-
-    def __init__(self, as_json: bool) -> None:
-        self.as_json = as_json
-
-    def say(self, text: str) -> None:
-        """A line for people; nothing under ``--json``."""
-        if not self.as_json:
-            print(text, flush=True)
-
-    def end(self, **result: Any) -> None:
-        """The object of ``--json``."""
-        if self.as_json:
-            print(json.dumps(result, ensure_ascii=False), flush=True)
 
 
 def _site(path: Path) -> SiteConfig:
     try:
         return read_site(path)
     except ConfigError as error:
-        problems = [_problem(p.field, p.value, p.rule) for p in error.problems]
+        problems = [problem(p.field, p.value, p.rule) for p in error.problems]
         raise Fault(WRONG, problems) from error
     except OSError as error:
-        raise _fault(WRONG, "file", path, f"must be readable: {error.strerror}") from error
+        raise fault(WRONG, "file", path, f"must be readable: {error.strerror}") from error
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _fault(WRONG, "file", path, f"must be readable text: {error}") from error
+        raise fault(WRONG, "file", path, f"must be readable text: {error}") from error
 
 
 def _socket(args: argparse.Namespace) -> Path:
     if args.socket is not None:
         return Path(args.socket)
     if args.config is None:
-        raise _fault(WRONG, "--config", "(absent)", "name the site's file, or --socket")
+        raise fault(WRONG, "--config", "(absent)", "name the site's file, or --socket")
     return _site(args.config).socket_path
 
 
@@ -113,7 +82,7 @@ def _ask(args: argparse.Namespace, what: str) -> dict[str, Any]:
     try:
         return control_socket.ask(path, what)
     except (OSError, ValueError) as error:
-        raise _fault(MISSING, "daemon", path, f"must answer: {error}") from error
+        raise fault(MISSING, "daemon", path, f"must answer: {error}") from error
 
 
 # --- commands -----------------------------------------------------------------------------------
@@ -135,7 +104,7 @@ def _run(args: argparse.Namespace, out: Out) -> int:
         # The runner is never closed: that would join threads, which a hung disk holds for ever.
         code = asyncio.Runner().run(serve())
     except StartupFailure as failure:
-        raise _fault(MISSING, failure.what, failure.seen, "must be there to start") from failure
+        raise fault(MISSING, failure.what, failure.seen, "must be there to start") from failure
     return code
 
 
@@ -157,15 +126,28 @@ def _status(args: argparse.Namespace, out: Out) -> int:
     state = _ask(args, "status")
     if state["simulated"]:
         out.say("SIMULATED")
-    out.say(f"{state['site']}, {state['room']}: {len(state['sessions'])} open sessions")
+    open_ones = [session for session in state["sessions"] if session["phase"] != "CLOSED"]
+    out.say(f"{state['site']}, {state['room']}: {len(open_ones)} open")
     for session in state["sessions"]:
-        drug = session["pumped"]["drug"]
-        out.say(f"{session['session']}: {session['phase']}, pumped {drug['high_ml']:.3f} mL")
+        out.say(_session_line(session))
         for alarm in session["alarms"]:
             out.say(f"  {alarm['priority']}: {alarm['text']} ({alarm['evidence']})")
             out.say(f"    {alarm['remedy']}")
     out.end(**state)
     return DONE
+
+
+def _session_line(session: Mapping[str, Any]) -> str:
+    """One session in a line: phase, what was assayed and pumped, and whose voice is missing."""
+    parts = [f"{session['session']}: {session['phase']}"]
+    if session["assay"] is not None:
+        parts.append(f"assayed {session['assay']['mbq']:.1f} MBq")
+    pumped = session["pumped"]["drug"]["high_ml"]
+    parts.append(f"pumped {pumped:.3f} of {session['planned_ml']:.3f} mL")
+    waiting = session["prompts"]["resume_requested_by"]
+    if waiting:
+        parts.append(f"{waiting} wants to resume, a second person must agree")
+    return ", ".join(parts)
 
 
 def _stop(args: argparse.Namespace, out: Out) -> int:
@@ -188,7 +170,7 @@ def _order_check(args: argparse.Namespace, out: Out) -> int:
             if problems:
                 raise DocumentError(problems)
     except DocumentError as error:
-        found = [_problem(p.field, p.value, p.rule) for p in error.problems]
+        found = [problem(p.field, p.value, p.rule) for p in error.problems]
         raise Fault(FAILED, found) from error
     out.say(f"{order.order_id}: good; {activity_text(order.prescribed_bq)}")
     out.end(ok=True, order_id=order.order_id, order_hash=order_hash(order))
@@ -203,7 +185,7 @@ def _dose(args: argparse.Namespace, out: Out) -> int:
         ("--height-cm", args.height_cm, bounds.height_cm),
     ):
         if not allowed.holds(value):
-            raise _fault(WRONG, field, f"{value:g}", f"must be {allowed}")
+            raise fault(WRONG, field, f"{value:g}", f"must be {allowed}")
     surface = bsa_m2(BsaFormula(args.formula), args.weight_kg, args.height_cm)
     activity = prescribed_bq(regimen.dose.mci_per_m2, surface)
     out.say(f"BSA {surface:.3f} m2 ({args.formula}); {activity_text(activity)}")
@@ -218,58 +200,11 @@ def _dose(args: argparse.Namespace, out: Out) -> int:
     return DONE
 
 
-def _journal_verify(args: argparse.Namespace, out: Out) -> int:
-    report = verify(args.file)
-    if report.ok:
-        out.say(f"{args.file}: {report.records} records hold; head {report.head}")
-    else:
-        out.say(f"{args.file}: record {report.broken_seq} does not hold: {report.reason}")
-    out.end(
-        ok=report.ok,
-        records=report.records,
-        head=report.head,
-        broken_seq=report.broken_seq,
-        reason=report.reason,
-    )
-    return DONE if report.ok else FAILED
-
-
-def _journal_show(args: argparse.Namespace, out: Out) -> int:
-    count = 0
-    for record in read(args.file):
-        count = record.seq + 1
-        name = record.body.get("type", "")
-        out.say(f"{record.seq:6} {record.utc_ns / 1e9:.3f} {record.kind:8} {name}")
-    out.end(ok=True, records=count)
-    return DONE
-
-
-def _journal_export(args: argparse.Namespace, out: Out) -> int:
-    count = 0
-    for line in export_lines(args.file):
-        print(line)
-        count += 1
-    out.end(ok=True, records=count)
-    return DONE
-
-
-def _journal_replay(args: argparse.Namespace, out: Out) -> int:
-    reports = [report(path, versions()["isodrip"]) for path in args.files]
-    for found in reports:
-        if found.verdict is Verdict.UNREADABLE:
-            print(f"isodrip: {found.lines[0]}", file=sys.stderr)
-        else:
-            out.say("\n".join(found.lines))
-    code = max(_REPLAYED[found.verdict] for found in reports)
-    out.end(ok=code == DONE, journals=[found.facts for found in reports])
-    return code
-
-
 def _record_show(args: argparse.Namespace, out: Out) -> int:
     site = _site(args.config)
     path = Path(site.journal.directory) / args.session / JOURNAL
     if Path(args.session).name != args.session:
-        raise _fault(WRONG, "SESSION", args.session, "must be the name of a session")
+        raise fault(WRONG, "SESSION", args.session, "must be the name of a session")
     record = record_of_journal(list(read(path)), site.limits)
     found = record.model_dump(mode="json", by_alias=True)
     if out.as_json:
@@ -326,14 +261,10 @@ def _document_arguments(top: Any) -> None:
     formulas = [formula.value for formula in BsaFormula]
     dose.add_argument("--formula", choices=formulas, required=True)
     journal = _group(top, "journal", "journals")
-    for name, work, text in (
-        ("verify", _journal_verify, "prove that every record holds"),
-        ("show", _journal_show, "list the records"),
-        ("export", _journal_export, "print canonical JSON lines"),
-    ):
+    for name, work, text in JOURNAL_COMMANDS:
         _command(journal, name, work, text).add_argument("file", type=Path, metavar="FILE")
     text = "judge journals or their exports anew; name the first decision that differs"
-    replayed = _command(journal, "replay", _journal_replay, text)
+    replayed = _command(journal, "replay", journal_replay, text)
     replayed.add_argument("files", type=Path, nargs="+", metavar="FILE")
     shown = _command(_group(top, "record", "records"), "show", _record_show, "show a record")
     shown.add_argument("session", metavar="SESSION")
@@ -346,11 +277,11 @@ def _worked(args: argparse.Namespace, out: Out) -> int:
     try:
         return work(args, out)
     except FileNotFoundError as error:
-        raise _fault(WRONG, "file", error.filename, "must be there") from error
+        raise fault(WRONG, "file", error.filename, "must be there") from error
     except (JournalBroken, CodecError) as error:
-        raise _fault(FAILED, "journal", "(broken)", str(error)) from error
+        raise fault(FAILED, "journal", "(broken)", str(error)) from error
     except NoRecord as error:
-        raise _fault(FAILED, "session", args.session, error.rule) from error
+        raise fault(FAILED, "session", args.session, error.rule) from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -359,9 +290,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     out = Out(args.json)
     try:
         code = _worked(args, out)
-    except Fault as fault:
-        for problem in fault.problems:
-            print(f"isodrip: {_line(problem)}", file=sys.stderr)
-        out.end(ok=False, problems=list(fault.problems))
-        code = fault.code
+    except Fault as ended:
+        for found in ended.problems:
+            print(f"isodrip: {problem_line(found)}", file=sys.stderr)
+        out.end(ok=False, problems=list(ended.problems))
+        code = ended.code
     return _leave(code) if args.work is _run else code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,8 +15,10 @@ from controller.calibrator_worker import CalibratorWorker
 from controller.core import commands as c
 from controller.core import events
 from controller.core.codec import plain
+from controller.core.motion import PERMIT_SHARE
 from controller.core.state import Phase, State
 from controller.core.step import polls, tick_ns
+from controller.core.treatment import Treatment
 from controller.herald import Herald
 from controller.inbox import SITE, Inbox, Posted, Verdict
 from controller.ports import Clock
@@ -24,9 +26,9 @@ from controller.pump_worker import PumpWorker
 from controller.sessions import (
     Session,
     SessionJournal,
-    decision_body,
     event_body,
     judged,
+    lasting_decision,
     session_header,
 )
 from controller.store import Quarantined
@@ -78,9 +80,9 @@ class Daemon:
         """Name of the session that wants the pump polled now."""
         return next((s.id for s in self.sessions.values() if polls(s.state)), None)
 
-    def tick_periods(self) -> list[tuple[str, int]]:
-        """(session, how often it wants a tick in ns, 0 for never)."""
-        return [(s.id, tick_ns(s.state)) for s in self.sessions.values()]
+    def tick_periods(self) -> list[tuple[str, int, int]]:
+        """(session, silence after which it wants a tick in ns or 0 for never, its last event)."""
+        return [(s.id, tick_ns(s.state), s.state.now_ns) for s in self.sessions.values()]
 
     async def request(
         self, session: str, kind: Callable[..., events.Event], *fields: object
@@ -108,9 +110,7 @@ class Daemon:
             return replace(verdict, refusal=None)
         return verdict
 
-    async def load(
-        self, order: Loaded, treatment: events.Treatment, who: str, role: str
-    ) -> Verdict:
+    async def load(self, order: Loaded, treatment: Treatment, who: str, role: str) -> Verdict:
         """Begin a session with a checked order.
 
         Raises JournalFailed or OSError; nothing began then.
@@ -220,17 +220,24 @@ class Daemon:
         for command in decided:
             if isinstance(command, c.Stop):
                 self.pump.stop(session.id, command.epoch)
-        lasting = [command for command in decided if not isinstance(command, c.GrantPermit)]
-        if lasting or session.state.phase is not before:
-            body = decision_body(seq, session.state, lasting)
+        body, lasting = lasting_decision(seq, before, session.state, decided)
+        if body is not None:
             seq = session.journal.append("decision", body, event.mono_ns, event.utc_ns)
         for command in decided:
-            if isinstance(command, c.GrantPermit):
+            if isinstance(command, c.GrantPermit) and self._keeps_up(session):
                 self.pump.grant(command.permit)
         self._hand_out(session, lasting, seq)
         self.herald.note(session.id, event, session.state.phase, tuple(lasting))
         refusal = next((x for x in lasting if isinstance(x, c.Refuse)), None)
         return Verdict(session.id, session.state.phase.value, refusal)
+
+    def _keeps_up(self, session: Session) -> bool:
+        """Whether the journal is at most a permit's life behind.
+
+        Otherwise permits are withheld and the driver stops the pump: after a crash nobody could
+        bound what was pumped on readings that were lost with it (`motion.upper_nl`).
+        """
+        return session.journal.oldest_pending_ns <= self.setting.watchdog_ns // PERMIT_SHARE
 
     def _hand_out(self, session: Session, decided: Iterable[c.Command], seq: int) -> None:
         """Give each worker what is its own; nothing here waits."""

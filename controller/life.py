@@ -149,7 +149,8 @@ class Life:
             try:
                 known(await connect())
             except Exception as error:
-                raise StartupFailure(name, _said(error)) from error
+                port, seen = self._setting.ports.get(name, ""), _said(error)
+                raise StartupFailure(name, seen if port in seen else f"{port}: {seen}") from error
 
     async def _identify(
         self, name: str, connect: Connect, known: Callable[[Identity], None]

@@ -9,6 +9,7 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 KEPT: Final = 1000
@@ -71,7 +72,8 @@ class NewsRing:
         """News from ``position`` on until the ring is closed; None where some were missed."""
         while not self.closed:
             more = self._more
-            waiting = [item for item in self._items if item.number >= position]
+            known = max(0, len(self._items) - (self._next - position))
+            waiting = list(islice(self._items, known, None))
             if waiting and waiting[0].number > position:
                 yield None
             for item in waiting:

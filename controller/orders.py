@@ -12,7 +12,7 @@ from controller.clinic.order import Order, OrderError, order_hash, order_json, p
 from controller.clinic.order_rules import check_order
 from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
 from controller.config import SiteConfig, Syringe
-from controller.core.events import Treatment
+from controller.core.treatment import Treatment
 from controller.surroundings import Loaded
 from firmware_interfaces.units import NS_PER_S, Nanoseconds, scaled_near
 

@@ -25,7 +25,7 @@ from controller.ports import Clock, Pump
 from drivers import pump_errors
 from firmware_interfaces.units import NS_PER_MS, NS_PER_S, Nanoseconds, as_seconds
 
-LAG_PERIOD_NS: Final = 100 * NS_PER_MS
+LAG_PERIOD_NS: Final = 200 * NS_PER_MS
 CLOCK_PERIOD_NS: Final = NS_PER_S
 DISK_PERIOD_NS: Final = 10 * NS_PER_S
 
@@ -62,23 +62,32 @@ async def _poll_once(pump: Pump, inbox: Inbox, session: str) -> None:
 
 
 class Ticker:
-    """A ``Ticked`` event for each session as often as its state wants one."""
+    """A ``Ticked`` event for each session that has heard nothing for as long as its state names.
+
+    Where polls are answered, every answer brings the time with it and no tick is needed.
+    """
 
     def __init__(self, clock: Clock, inbox: Inbox, look_ns: int) -> None:
         self._clock, self._inbox, self._look_ns = clock, inbox, look_ns
-        self._due: dict[str, int] = {}
+        self._told: dict[str, int] = {}
 
-    async def run(self, wanted: Callable[[], Iterable[tuple[str, int]]]) -> None:
-        """Serve until cancelled. ``wanted`` gives (session, period in ns), none for no ticks."""
+    async def run(self, wanted: Callable[[], Iterable[tuple[str, int, int]]]) -> None:
+        """Serve until cancelled.
+
+        ``wanted`` gives (session, silence in ns after which it wants a tick, its last event).
+        """
         while True:
             now = self._clock.monotonic_ns()
-            periods = {session: period for session, period in wanted() if period > 0}
-            self._due = {name: self._due.get(name, now + periods[name]) for name in periods}
-            for session in [name for name, due in self._due.items() if due <= now]:
+            due = {
+                session: max(last, self._told.get(session, 0)) + silence
+                for session, silence, last in wanted()
+                if silence > 0
+            }
+            for session in [name for name, at in due.items() if at <= now]:
                 self._inbox.tell(session, Ticked)
-                missed = (now - self._due[session]) // periods[session]
-                self._due[session] += (missed + 1) * periods[session]
-            await self._clock.sleep_until(min([*self._due.values(), now + self._look_ns]))
+                self._told[session] = now
+                del due[session]
+            await self._clock.sleep_until(min([*due.values(), now + self._look_ns]))
 
 
 @dataclass(slots=True)

@@ -73,8 +73,11 @@ class Calibrator(Protocol):
     async def connect(self) -> Identity:
         """Open the line and learn who is there."""
 
-    async def assay(self, nuclide: str) -> ActivityReading:
-        """A settled reading, or one whose status says why it is not final."""
+    async def assay(self, nuclide: str, *, release: bool) -> ActivityReading:
+        """A settled reading, or one whose status says why it is not final.
+
+        ``release`` demands the steadiness that the decision to release a dose rests on.
+        """
 
     async def close(self) -> None:
         """Close the line."""

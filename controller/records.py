@@ -20,7 +20,7 @@ from controller.clinic.record import (
 )
 from controller.clinic.regimen import parse_regimen
 from controller.clinic.signatures import Meaning, Signature
-from controller.core.aftermath import SYRINGE_AND_LINE, outcome_of
+from controller.core.aftermath import PADS, SYRINGE_AND_LINE, outcome_of
 from controller.core.alarms import ALARMS, not_observable
 from controller.core.limits import Limits
 from controller.core.state import Alarm, Purpose, Signed, State
@@ -132,9 +132,13 @@ def _waste(state: State) -> tuple[Item, ...]:
 
 
 def _prime(state: State) -> tuple[Item, ...]:
-    """The drop at the tip, by its share of the fill: it was given to nobody and is not assayed."""
+    """The drop at the tip, by its share of the fill: it was given to nobody.
+
+    Where the pads were measured it is in them, wiped off, and is not counted twice.
+    """
     assay = _assay(state)
-    if assay is None or not state.seat_prime_nl:
+    wiped = any(item.item == PADS for item in state.items)
+    if assay is None or wiped or not state.seat_prime_nl:
         return ()
     share = assay.activity_bq * state.seat_prime_nl // state.order.fill_nl
     return (Item("drop at the tip", Becquerel(share), assay.at_utc_ns),)

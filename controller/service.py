@@ -95,6 +95,7 @@ def setting_of(site: SiteConfig) -> Setting:
         limits=site.limits,
         watchdog_ns=site.pump.watchdog_s * NS_PER_S,
         header=header,
+        ports={"pump": site.pump.port, "calibrator": site.calibrator.port},
     )
 
 

@@ -4,14 +4,14 @@ Knows the journal's records of a session and how an event is written and read ba
 every event, live or read back, goes through the same `judged`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Protocol
 
 from controller.chain import Record
 from controller.core import events
 from controller.core.codec import CodecError, plain, revive
-from controller.core.commands import Command
+from controller.core.commands import Command, GrantPermit
 from controller.core.limits import Limits, limits_as_dict
 from controller.core.state import Phase, State
 from controller.core.step import step
@@ -76,6 +76,19 @@ def decision_body(seq: int, state: State, commands: Iterable[Command]) -> dict[s
     """What was decided on the event with number ``seq``."""
     told = [{"type": type(command).__name__, **plain(command)} for command in commands]
     return {"event": seq, "phase": state.phase.value, "commands": told}
+
+
+def lasting_decision(
+    seq: int, before: Phase, state: State, decided: Iterable[Command]
+) -> tuple[dict[str, Any] | None, Sequence[Command]]:
+    """The decision to be journalled for event ``seq``, or None; and all commands but permits.
+
+    A permit is no decision that lasts: it only says that the judgement is awake.
+    """
+    lasting = [command for command in decided if not isinstance(command, GrantPermit)]
+    if not lasting and state.phase is before:
+        return None, lasting
+    return decision_body(seq, state, lasting), lasting
 
 
 def event_of(body: Mapping[str, Any]) -> events.Event:

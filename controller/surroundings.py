@@ -6,7 +6,7 @@ virtual time.
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from controller.core.limits import Limits
@@ -60,6 +60,7 @@ class Setting:
     limits: Limits
     watchdog_ns: int
     header: Mapping[str, Any]
+    ports: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

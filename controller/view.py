@@ -11,9 +11,10 @@ from controller.clinic.ledger import LineModel
 from controller.clinic.order import Priming
 from controller.clinic.text import utc_text
 from controller.core.alarms import ALARMS, not_observable
-from controller.core.events import Treatment
 from controller.core.judge import latched
+from controller.core.sounding import audio_paused_ns, ordered, sounding
 from controller.core.state import Alarm, Pumped, Purpose, Run, Signed, State
+from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Identity
 from firmware_interfaces.units import (
     NL_PER_ML,
@@ -149,6 +150,16 @@ def _signed(signed: Signed) -> dict[str, Any]:
     return {**said, "at": _utc(signed.utc_ns)}
 
 
+def _audio(state: State) -> dict[str, Any]:
+    """What is to be heard, and how long the sound stays paused."""
+    heard = sounding(state)
+    return {
+        "sounding": None if heard is None else heard.id,
+        "priority": None if heard is None else ALARMS[heard.id].priority.value,
+        "paused_s": audio_paused_ns(state) / NS_PER_S,
+    }
+
+
 def session_view(state: State, now_ns: int) -> dict[str, Any]:
     """All that a panel needs of one session."""
     volumes = {purpose.value: _interval(state.pumped(purpose)) for purpose in Purpose}
@@ -176,7 +187,8 @@ def session_view(state: State, now_ns: int) -> dict[str, Any]:
             "drug_end": _utc(state.drug_end_utc_ns),
             "clearance": _utc(state.clearance_utc_ns),
         },
-        "alarms": [alarm_view(alarm) for alarm in state.alarms],
+        "alarms": [alarm_view(alarm) for alarm in ordered(state.alarms)],
+        "audio": _audio(state),
         "residual": [{"item": i.item, **_activity(i.activity_bq)} for i in state.items],
         "background_measured": state.background_bq is not None,
         "surveyed": state.survey_utc_ns is not None,

@@ -69,6 +69,9 @@ RELEASE: Final = Settling(
     give_up_ns=seconds(60),
 )
 """What the decision to release a dose demands: 1 % over at least 10 s."""
+LEFT_OVER_PPM: Final = 50_000
+"""What a residual item must keep to over the same time: shot noise alone is 0.8 % of 1.5 MBq each
+second (calibrators.md 2.3), so the rule for release would never be met."""
 
 
 class Crc55:
@@ -117,13 +120,17 @@ class Crc55:
         )
         return _reading(await self._exchange.ask(request))
 
-    async def assay(self, nuclide: str) -> ActivityReading:
+    async def assay(self, nuclide: str, *, release: bool = True) -> ActivityReading:
         """Read until settled: the mean of the window, VALID alone.
+
+        ``release`` False is for what is left over: a weak source is noisier than the release rule
+        allows, and the mean of the window is what counts.
 
         Otherwise the status says why it is not final: SETTLING (never within the limits),
         OVER_RANGE, or NUCLIDE_CHANGED (the instrument is set to something else; at once). Its age
         is that of the first question of the window. Raises as *read* does.
         """
+        rule = self._settling if release else replace(self._settling, spread_ppm_max=LEFT_OVER_PPM)
         window: deque[ActivityReading] = deque()
         start_ns, next_ns = self._now_ns(), None
         while True:
@@ -133,9 +140,9 @@ class Crc55:
             if reading.activity_bq is None:
                 return reading
             window.append(reading)
-            _forget_older(window, self._settling.window_ns)
-            found = _mean(window, settled=self._settled(window))
-            if found.final or found.read_ns - start_ns >= self._settling.give_up_ns:
+            _forget_older(window, rule.window_ns)
+            found = _mean(window, settled=_settled(window, rule))
+            if found.final or found.read_ns - start_ns >= rule.give_up_ns:
                 return found
             next_ns = await self._pause(reading.asked_ns if next_ns is None else next_ns)
 
@@ -159,13 +166,13 @@ class Crc55:
             return Verdict.FOREIGN
         return Verdict.ANSWER if reply.chamber == self._chamber else Verdict.FOREIGN
 
-    def _settled(self, window: Sequence[ActivityReading]) -> bool:
-        rule = self._settling
-        long_enough = window[-1].read_ns - window[0].read_ns >= rule.window_ns
-        values = _values(window)
-        step_bq = max(reading.resolution_bq for reading in window)
-        steady = _spread_ppm(values) <= rule.spread_ppm_max or max(values) - min(values) <= step_bq
-        return long_enough and len(window) >= rule.samples_min and steady
+
+def _settled(window: Sequence[ActivityReading], rule: Settling) -> bool:
+    long_enough = window[-1].read_ns - window[0].read_ns >= rule.window_ns
+    values = _values(window)
+    step_bq = max(reading.resolution_bq for reading in window)
+    steady = _spread_ppm(values) <= rule.spread_ppm_max or max(values) - min(values) <= step_bq
+    return long_enough and len(window) >= rule.samples_min and steady
 
 
 def _reading(answer: Answer[Heard]) -> ActivityReading:

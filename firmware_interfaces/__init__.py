@@ -1,1 +1,1 @@
-"""The vocabulary: what each device's firmware means, as data with a source. No I/O, no behaviour, no time."""
+"""The vocabulary: what each device's firmware means, as data with a source."""

@@ -1,8 +1,8 @@
 """What judgement and drivers say to each other: readings up, plans and permits down.
 
 Pure data. A driver fills a reading only with what the device said in one exchange; what it cannot
-know is ``None``, never a default. ``asked_ns`` is when the question left, ``read_ns`` when the answer
-was complete, both monotonic: a reading is as old as its question.
+know is ``None``, never a default. ``asked_ns`` is when the question left, ``read_ns`` when the
+answer was complete, both monotonic: a reading is as old as its question.
 """
 
 from dataclasses import dataclass
@@ -91,8 +91,9 @@ class Identity:
 class ActivityReading:
     """One reading of a dose calibrator.
 
-    ``activity_bq`` is None where the status says there is no value (OVER_RANGE, a voltage). ``spread_ppm``
-    is (max - min) / mean over the settling window in parts per million, ``samples`` the reads in it.
+    ``activity_bq`` is None where the status says there is no value (OVER_RANGE, a voltage).
+    ``spread_ppm`` is (max - min) / mean over the settling window in parts per million, ``samples``
+    the reads in it.
     """
 
     activity_bq: Becquerel | None
@@ -115,8 +116,8 @@ class ActivityReading:
 class PumpStatus:
     """One poll of a pump: what it does and what its own counter has infused since it was cleared.
 
-    ``infused_nl`` is None when the answer was an alarm or carried no counter; ``counter_step_nl`` is the
-    resolution of that number as printed (pumps.md 1.7).
+    ``infused_nl`` is None when the answer was an alarm or carried no counter; ``counter_step_nl``
+    is the resolution of that number as printed (pumps.md 1.7).
     """
 
     motion: Motion | None
@@ -130,7 +131,7 @@ class PumpStatus:
 
 @dataclass(frozen=True, slots=True)
 class PumpPlan:
-    """All that a pump must be told before it may run; the driver proves each item by reading it back.
+    """All that a pump must be told before it may run; each item is proven by reading it back.
 
     Rate and volume are upper bounds: a driver rounds both down to what the device can express.
     """
@@ -158,10 +159,10 @@ class PlanReadback:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What *recover* found and did: first status (with any alarm), then STOP confirmed, then the numbers.
+    """What *recover* found and did: status (with any alarm), STOP confirmed, then the numbers.
 
-    ``infused_nl`` and the rest are None where the device would not say. ``power_cycled`` is True when the
-    pump reported a reset, so that its counter means nothing.
+    ``infused_nl`` and the rest are None where the device would not say. ``power_cycled`` is True
+    when the pump reported a reset, so that its counter means nothing.
     """
 
     found: PumpStatus
@@ -174,7 +175,7 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to go on talking to a running pump until ``expires_ns`` (monotonic), in this epoch only."""
+    """Leave to talk to a running pump until ``expires_ns`` (monotonic), in this epoch only."""
 
     epoch: int
     expires_ns: Nanoseconds

@@ -1,8 +1,9 @@
 """Base units as integers, and the only places where a human unit becomes one.
 
-Everything that is stored, compared or journalled is an ``int`` in a base unit, so equality, JSON and
-replay are exact. Floats live inside pure functions and are rounded here, in the direction the caller
-names: commands and prescriptions go down, what may have been delivered goes up (treatment.md, 7).
+Everything that is stored, compared or journalled is an ``int`` in a base unit, so equality, JSON
+and replay are exact. Floats live inside pure functions and are rounded here, in the direction the
+caller names: commands and prescriptions go down, what may have been delivered goes up
+(treatment.md, 7).
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal

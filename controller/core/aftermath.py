@@ -5,6 +5,7 @@ from dataclasses import replace
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core import motion
+from controller.core.hot_lab import status_text
 from controller.core.judge import enter, forget, note, to_stopped
 from controller.core.limits import Limits
 from controller.core.rules import Refused, Result, co_sign, done, second_person, sign
@@ -85,7 +86,7 @@ def residual_read(state: State, event: e.AssayRead, limits: Limits) -> Result:
     pending, state = state.assay_pending, replace(state, assay_pending="")
     reading = event.reading
     if pending != event.item or reading.activity_bq is None or not reading.final:
-        return done(note(state, "calibrator_link", f"{event.item}: status {reading.status!r}"))
+        return done(note(state, "calibrator_link", f"{event.item}: {status_text(reading.status)}"))
     if reading.nuclide != state.order.nuclide:
         return done(note(state, "calibrator_link", f"measured as {reading.nuclide}"))
     if event.item == BACKGROUND:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core import judge, motion
-from controller.core.judge import PERMIT_SHARE, Commands, enter, forget, note
+from controller.core.judge import Commands, enter, forget, note
 from controller.core.limits import Limits
 from controller.core.profile import Profile, profile_of, rate_max_ul_h, remaining
 from controller.core.rules import Refused, Result, co_sign, done, second_person, sign
@@ -52,14 +52,14 @@ def energise(state: State, run: Run) -> Result:
     # What was counted before the start says nothing of the flow after it.
     told = ((state.now_ns, run.profile[0][0]),)
     run = replace(run, samples=(), previous=None, told=told)
-    expires = state.now_ns + run.plan.watchdog_ns // PERMIT_SHARE
+    expires = state.now_ns + motion.permit_life_ns(run.plan)
     state = replace(state, run=run, permit_expires_ns=expires)
     permit = Permit(state.epoch, Nanoseconds(expires))
     return done(state, c.GrantPermit(permit), c.RunPump(state.epoch))
 
 
 def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -> Result | Refused:
-    """Saline at the infusion's rate, before the drug is mounted.
+    """Saline at the infusion's rate, before the drug is mounted; whatever was seated comes off.
 
     After a stop the latch must be clear.
     """
@@ -73,7 +73,7 @@ def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -
             return Refused("the latch must be clear", standing or state.no_resume)
         state, cleared = judge.clear_latch(state)
     state = replace(sign(state, event, "patency run"), patency_ok=False, connected=False)
-    state = replace(state, patency_ran=False)
+    state = replace(state, patency_ran=False, seat_before_nl=state.seat.high_nl)
     rate = rate_max_ul_h(drug_profile(state))
     profile = constant(limits.patency_volume_nl, rate)
     volume = limits.patency_volume_nl
@@ -99,9 +99,10 @@ def seat_requested(state: State, event: e.SeatRequested, limits: Limits) -> Resu
         return refused
     if not state.patency_ok:
         return Refused("patency must be confirmed before the drug is mounted", "no patency run")
-    left = limits.seat_volume_nl - state.seat.high_nl
+    used = state.seat.high_nl - state.seat_before_nl
+    left = limits.seat_volume_nl - used
     if left < limits.drop_nl:
-        return Refused("the seat volume is capped", f"{state.seat.high_nl} nL are used up")
+        return Refused("the seat volume is capped", f"{used} nL are used up")
     mounted = f"syringe {state.order.syringe} mounted"
     state = co_sign(state, event, event.confirmed_by, mounted)
     rate = min(limits.seat_rate_ul_h, rate_max_ul_h(drug_profile(state)))
@@ -116,10 +117,11 @@ def seat_confirmed(state: State, event: e.SeatConfirmed, limits: Limits) -> Resu
     run = state.run
     if run is not None and run.purpose is not Purpose.SEAT:
         return Refused("one run at a time", f"{run.purpose.value} is {run.stage.value}")
-    pumped = state.pumped(Purpose.SEAT).high_nl
+    pumped = state.pumped(Purpose.SEAT).high_nl - state.seat_before_nl
     if pumped == 0:
         return Refused("the pusher must have moved before it is seated", "no seat run")
-    state = replace(sign(state, event, "drop seen"), seat_prime_nl=min(limits.drop_nl, pumped))
+    drop = state.seat_prime_nl + min(limits.drop_nl, pumped)
+    state = replace(sign(state, event, "drop seen"), seat_prime_nl=drop)
     commands: Commands = ()
     if run is not None and run.stage is not Stage.STOPPING:
         state, commands = judge.stop(state, "drop seen")
@@ -138,8 +140,13 @@ def connection_confirmed(
 
 
 def remaining_nl(state: State) -> int:
-    """What may still be given, by the upper bound of what was pumped, nL."""
-    return state.planned_nl - state.drug.high_nl
+    """What may still be given, by the upper bound of what was pumped, nL.
+
+    Each seating costs a drop: never more than the syringe then has to give.
+    """
+    order = state.order
+    given = order.primed_nl + state.seat_prime_nl
+    return min(state.planned_nl, order.fill_nl - order.unusable_nl - given) - state.drug.high_nl
 
 
 def programme_drug(state: State, limits: Limits) -> Result | Refused:

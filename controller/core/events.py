@@ -6,6 +6,7 @@ return readings and people send requests; the daemon makes events of both.
 
 from dataclasses import dataclass
 
+from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
     ActivityReading,
     Identity,
@@ -13,49 +14,6 @@ from firmware_interfaces.readings import (
     PumpStatus,
     Recovery,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Treatment:
-    """What the order, the regimen and the site say about one treatment, in base units.
-
-    ``profile`` is a tuple of (share of volume, share of time) in parts per million, each summing
-    to a million. A range of (0, 0) Bq means that the directive names no range.
-    """
-
-    order_id: str
-    patient_id: str
-    drug: str
-    nuclide: str
-    half_life_ms: int
-    prescribed_bq: int
-    range_low_bq: int
-    range_high_bq: int
-    administer: str
-    syringe: str
-    diameter_um: int
-    fill_nl: int
-    unusable_nl: int
-    line_dead_nl: int
-    primed_with: str
-    duration_ns: int
-    profile: tuple[tuple[int, int], ...]
-    flush_method: str
-    flush_volume_nl: int
-    trigger: str
-    watchdog_ns: int
-    authorized_user: str
-    ordered_utc_ns: int
-
-    @property
-    def primed_nl(self) -> int:
-        """Drug in the line before the pump runs, nL."""
-        return self.line_dead_nl if self.primed_with == "drug" else 0
-
-    @property
-    def prescribed_range_bq(self) -> tuple[int, int] | None:
-        """The prescribed range, or None where the directive names none."""
-        return (self.range_low_bq, self.range_high_bq) if self.range_high_bq else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +162,11 @@ class Acknowledged(ByPerson):
     """A person has seen an alarm; an empty id means all of them."""
 
     alarm: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPaused(ByPerson):
+    """The sound shall be quiet for a short while; what is wrong stays on the screen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from controller.core.judge import enter, forget, note
 from controller.core.limits import Limits
 from controller.core.rules import Refused, Result, done, sign
 from controller.core.state import Outcome, Phase, Signed, State
+from firmware_interfaces.readings import ReadingStatus
 from firmware_interfaces.units import Becquerel
 
 SYRINGE = "syringe"
@@ -36,6 +37,8 @@ def assay_requested(state: State, event: e.AssayRequested, limits: Limits) -> Re
         return Refused("one reading at a time", f"{state.assay_pending} is being measured")
     if state.run is not None or state.connected:
         return Refused("nothing is assayed once the line is in use", "a run or a connection exists")
+    if state.first_start_ns is not None:
+        return Refused("nothing is assayed once drug was given", "what is left is no dose")
     state = replace(forget(state, "calibrator_link"), assay_pending=SYRINGE, assay_by=event.who)
     return done(state, c.ReadAssay(SYRINGE, state.order.nuclide))
 
@@ -113,6 +116,15 @@ def _usable(state: State, event: e.ReleaseSigned, limits: Limits) -> Refused | N
     return None
 
 
+def _unsigned(event: e.ReleaseSigned, others: tuple[Signed, ...]) -> Refused | None:
+    """A refusal unless a named person signs who is none of the others."""
+    if not event.who:
+        return Refused("a release is signed by name", "no name was given")
+    if any(signed.who == event.who for signed in others):
+        return Refused("two different people must release", f"{event.who!r} has signed already")
+    return None
+
+
 def _needs_authorized_user(state: State, event: e.ReleaseSigned) -> bool:
     accepted = _accept(state, event.utc_ns)
     roles = {event.role, *(s.role for s in state.released)}
@@ -121,13 +133,9 @@ def _needs_authorized_user(state: State, event: e.ReleaseSigned) -> bool:
 
 def release_signed(state: State, event: e.ReleaseSigned, limits: Limits) -> Result | Refused:
     """One of two release signatures; the second, of another person, makes it RELEASED."""
-    refused = _usable(state, event, limits)
+    refused = _usable(state, event, limits) or _unsigned(event, state.released)
     if refused:
         return refused
-    if not event.who:
-        return Refused("a release is signed by name", "no name was given")
-    if any(signed.who == event.who for signed in state.released):
-        return Refused("two different people must release", f"{event.who!r} has signed already")
     last = len(state.released) == RELEASES - 1
     if last and _needs_authorized_user(state, event):
         return Refused("10 to 20 % off needs the authorized user's signature", event.role)
@@ -146,6 +154,22 @@ def release_signed(state: State, event: e.ReleaseSigned, limits: Limits) -> Resu
     return done(enter(state, Phase.RELEASED))
 
 
+def time_out_repeated(state: State, event: e.ReleaseSigned, limits: Limits) -> Result | Refused:
+    """The bedside time-out anew, where the start was delayed: the second signature is replaced.
+
+    It is again another person's than the first, over an assay that is still fresh.
+    """
+    first = state.released[0]
+    refused = _usable(state, event, limits) or _unsigned(event, (first,))
+    if refused:
+        return refused
+    if _needs_authorized_user(replace(state, released=(first,)), event):
+        return Refused("10 to 20 % off needs the authorized user's signature", event.role)
+    signed = Signed(event.who, event.role, "released", event.utc_ns)
+    state = replace(sign(state, event, "released"), released=(first, signed))
+    return done(replace(state, released_ns=state.now_ns))
+
+
 def cancel_requested(state: State, event: e.CancelRequested, limits: Limits) -> Result | Refused:
     """Call the treatment off: to RESIDUAL if a container was assayed, else CLOSED."""
     if not event.reason.strip():
@@ -158,6 +182,12 @@ def cancel_requested(state: State, event: e.CancelRequested, limits: Limits) -> 
     return done(enter(replace(state, outcome=Outcome.NOT_GIVEN), Phase.CLOSED))
 
 
+def status_text(status: ReadingStatus) -> str:
+    """Why a reading is not final, in the words of the status word: "settling, over range"."""
+    told = [bit.name or "" for bit in status if bit is not ReadingStatus.VALID]
+    return ", ".join(told).replace("_", " ").lower() or "no value"
+
+
 def assay_read(state: State, event: e.AssayRead, limits: Limits) -> Result:
     """Take the syringe's assay if it may be used as a final reading, else say why not."""
     pending, state = state.assay_pending, replace(state, assay_pending="")
@@ -165,7 +195,7 @@ def assay_read(state: State, event: e.AssayRead, limits: Limits) -> Result:
         return done(state)
     reading = event.reading
     if not reading.final:
-        return done(note(state, "calibrator_link", f"status {reading.status!r}"))
+        return done(note(state, "calibrator_link", status_text(reading.status)))
     if reading.nuclide != state.order.nuclide:
         evidence = f"measured as {reading.nuclide}, ordered {state.order.nuclide}"
         return done(note(state, "calibrator_link", evidence))

@@ -8,6 +8,7 @@ does stands in `controller.core.alarms`, and who calls them in `controller.core.
 from collections.abc import Callable
 from typing import Final
 
+from controller.clinic.text import volume_text as _ml
 from controller.core import motion
 from controller.core.alarms import HOST_CONDITIONS
 from controller.core.limits import Limits
@@ -17,7 +18,6 @@ from firmware_interfaces.readings import Motion
 from firmware_interfaces.units import (
     MicrolitrePerHour,
     Nanoseconds,
-    as_ml,
     as_seconds,
     volume_up,
 )
@@ -34,10 +34,6 @@ def _running(state: State) -> Run | None:
     """The run if the pump is to be moving right now."""
     run = state.run
     return run if run is not None and run.stage is Stage.RUNNING else None
-
-
-def _ml(nl: int) -> str:
-    return f"{as_ml(nl):.3f} mL"  # type: ignore[arg-type]
 
 
 def _s(ns: int) -> str:
@@ -205,7 +201,7 @@ def allowed_nl(state: State, run: Run, limits: Limits) -> int:
     if run.purpose is Purpose.DRUG:
         return state.planned_nl
     if run.purpose is Purpose.SEAT:
-        return limits.seat_volume_nl
+        return state.seat_before_nl + limits.seat_volume_nl
     return state.pumped(run.purpose).high_nl - run.counter_nl + run.plan.volume_nl
 
 

@@ -5,6 +5,7 @@ STOP is the shortest path here: it opens a new epoch and stops, in every phase, 
 
 from dataclasses import replace
 
+from controller.clinic.text import volume_text as _ml
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core import judge
@@ -84,12 +85,12 @@ def barrel_read(state: State, event: e.BarrelRead, limits: Limits) -> Result | R
     high = filled - pumped.low_nl + limits.barrel_nl
     later = [due for due in BARREL_NS if due > state.active_ns]
     state = replace(
-        sign(state, event, f"barrel read {event.volume_nl} nL"),
+        sign(state, event, f"barrel read {_ml(event.volume_nl)}"),
         barrel_due_active_ns=later[0] if later else None,
     )
     if low <= event.volume_nl <= high:
         return done(state)
-    evidence = f"read {event.volume_nl} nL, expected {low} .. {high} nL"
+    evidence = f"read {_ml(event.volume_nl)}, expected {_ml(low)} to {_ml(high)}"
     return done(note(state, "barrel_mismatch", evidence))
 
 
@@ -121,7 +122,10 @@ def resume_requested(state: State, event: e.ResumeRequested, limits: Limits) -> 
 
 
 def _resume_held(state: State, event: e.ResumeRequested, limits: Limits) -> Result | Refused:
-    """HELD goes back where it came from; INFUSING by way of ARMED, reprogrammed."""
+    """HELD goes back where it came from; INFUSING by way of ARMED, reprogrammed.
+
+    A flush that is complete has nothing to go back to: RESIDUAL.
+    """
     back = state.held_from
     assert back is not None
     state = sign(state, event, "resumed")
@@ -129,13 +133,17 @@ def _resume_held(state: State, event: e.ResumeRequested, limits: Limits) -> Resu
         return programme_drug(state, limits)
     if state.run is not None and back is not Phase.ARMED:
         return Refused("the pump must rest", "STOP is not confirmed yet")
-    return done(replace(enter(state, back), held_from=None, held_ns=None, hold_reason=""))
+    if back is Phase.FLUSHING and state.flush.low_nl >= state.order.flush_volume_nl:
+        back = Phase.RESIDUAL
+    state = replace(state, held_from=None, held_ns=None, hold_reason="")
+    return to_residual(state) if back is Phase.RESIDUAL else done(enter(state, back))
 
 
 def _resume_stopped(state: State, event: e.ResumeRequested, limits: Limits) -> Result | Refused:
-    """STOPPED -> SEATED (new site, after a new patency run) or, reprogrammed, ARMED.
+    """STOPPED -> RELEASED (new site, after a new patency run) or, reprogrammed, ARMED.
 
-    A syringe that was never seated goes back to RELEASED, so that no gate is passed by.
+    The patency run took the drug syringe off the pump, so it is seated anew: pusher slack would
+    count as drug.
     """
     if state.no_resume or state.unbounded:
         return Refused("no resume", state.no_resume or "what was pumped is not bounded")
@@ -152,8 +160,7 @@ def _resume_stopped(state: State, event: e.ResumeRequested, limits: Limits) -> R
         return done(replace(sign(state, event, "resume, first"), resume_by=event.who))
     state, cleared = judge.clear_latch(replace(sign(state, event, "resume"), resume_by=""))
     if event.new_site:
-        back = Phase.SEATED if state.seat_prime_nl else Phase.RELEASED
-        return replace(enter(state, back), connected=False), cleared
+        return enter(replace(state, connected=False), Phase.RELEASED), cleared
     result = programme_drug(state, limits)
     if isinstance(result, Refused):
         return result
@@ -169,6 +176,14 @@ def acknowledged(state: State, event: e.Acknowledged, limits: Limits) -> Result:
     )
     state = replace(sign(state, event, f"acknowledged {event.alarm or 'all'}"), alarms=alarms)
     return done(forget(state, *(named & MOMENTARY)))
+
+
+def audio_paused(state: State, event: e.AudioPaused, limits: Limits) -> Result | Refused:
+    """Quiet for a short while. It ends by itself, and at once when a new alarm comes."""
+    if not state.alarms:
+        return Refused("there must be an alarm to be quiet about", "none is active")
+    until = state.now_ns + limits.audio_pause_ns
+    return done(replace(sign(state, event, "audio paused"), audio_pause_until_ns=until))
 
 
 MOMENTARY = {

@@ -11,13 +11,12 @@ from controller.core import commands as c
 from controller.core.alarms import ALARMS, LATCHING, Action
 from controller.core.interlocks import COMPUTED, NOTICED
 from controller.core.limits import Limits
+from controller.core.motion import permit_life_ns
 from controller.core.state import Alarm, Notice, Phase, Stage, State
 from firmware_interfaces.readings import Permit
 from firmware_interfaces.units import Nanoseconds
 
 Commands = tuple[c.Command, ...]
-PERMIT_SHARE = 3
-"""A permit lives for a third of the pump's watchdog time (design.md, Conduct 1)."""
 HISTORY = 1000
 """Alarms kept in the state; the journal keeps all."""
 
@@ -131,6 +130,7 @@ def _raise(state: State, found: dict[str, str]) -> tuple[State, Commands]:
         alarms=kept + new,
         history=(state.history + new)[-HISTORY:],
         trips=(state.trips + trips)[-HISTORY:],
+        audio_pause_until_ns=0 if new else state.audio_pause_until_ns,
     )
     return state, cleared + tuple(c.RaiseAlarm(a.id, a.evidence) for a in new)
 
@@ -154,7 +154,7 @@ def _permit(state: State) -> tuple[State, Commands]:
     run = state.run
     if run is None or run.stage not in (Stage.STARTING, Stage.RUNNING):
         return state, ()
-    expires = max(run.read_ns, run.started_ns or 0) + run.plan.watchdog_ns // PERMIT_SHARE
+    expires = max(run.read_ns, run.started_ns or 0) + permit_life_ns(run.plan)
     if expires <= state.permit_expires_ns:
         return state, ()
     permit = Permit(state.epoch, Nanoseconds(expires))

@@ -105,15 +105,27 @@ def due_nl(run: Run, from_ns: int, to_ns: int, lag_ns: int) -> tuple[int, int]:
     return least, most
 
 
+PERMIT_SHARE = 3
+"""A permit lives for a third of the pump's watchdog time (design.md, Conduct 1)."""
+
+
+def permit_life_ns(plan: PumpPlan) -> int:
+    """How long a permit lives, ns."""
+    return plan.watchdog_ns // PERMIT_SHARE
+
+
 def upper_nl(state: State, run: Run) -> int:
     """The most that this run can have pumped if nothing more is ever known (treatment.md 5).
 
     Last read, plus the highest rate times (time from that read to the last packet that can have
-    left by the last permit, plus the lease); never more than the programmed volume.
+    left by the last permit, plus the lease); never more than the programmed volume. Permits are
+    only handed on while the journal is at most a permit's life behind (`controller.daemon`), so
+    one that a crash took with it cannot have lived longer than that.
     """
     counted_ns = run.samples[-1].at_ns if run.samples else (run.started_ns or run.read_ns)
+    lease_ns = run.plan.watchdog_ns
     since = max(state.permit_expires_ns, run.started_ns or 0) - counted_ns
-    time_ns = max(0, since) + run.plan.watchdog_ns
+    time_ns = max(0, since) + permit_life_ns(run.plan) + lease_ns
     more = volume_up(MicrolitrePerHour(held_rate_ul_h(run)), Nanoseconds(time_ns))
     return min(run.counter_nl + more, max(programmed_nl(run), run.counter_nl))
 

@@ -6,7 +6,7 @@ Integers in base units.
 from dataclasses import dataclass
 from enum import Enum
 
-from controller.core.events import Treatment
+from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
     ActivityReading,
     Identity,
@@ -185,6 +185,7 @@ class State:
     patency_ok: bool = False
     connected: bool = False
     seat_prime_nl: int = 0
+    seat_before_nl: int = 0
     start_by: str = ""
     start_requested_ns: int | None = None
     resume_by: str = ""
@@ -224,6 +225,7 @@ class State:
     alarms: tuple[Alarm, ...] = ()
     history: tuple[Alarm, ...] = ()
     trips: tuple[Notice, ...] = ()
+    audio_pause_until_ns: int = 0
 
     @property
     def order(self) -> Treatment:

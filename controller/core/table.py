@@ -49,6 +49,7 @@ ROWS: Final = (
     _row(e.AssayRead, WATCHED - {P.RELEASED}, hot_lab.assay_late),
     _row(e.AssayFailed, WATCHED - {P.RELEASED}, hot_lab.assay_late),
     _row(e.ReleaseSigned, {P.ASSAYED}, hot_lab.release_signed, P.RELEASED),
+    _row(e.ReleaseSigned, {P.RELEASED, P.SEATED, P.ARMED}, hot_lab.time_out_repeated),
     _row(e.CancelRequested, {P.ORDERED}, hot_lab.cancel_requested, P.CLOSED),
     _row(e.CancelRequested, {P.ASSAYED, P.RELEASED}, hot_lab.cancel_requested, P.RESIDUAL),
     # bedside
@@ -69,9 +70,10 @@ ROWS: Final = (
     _row(e.BarrelRead, WATCHED, interruption.barrel_read),
     _row(e.HoldRequested, GOING, interruption.hold_requested, P.HELD),
     _row(e.ResumeRequested, {P.HELD}, interruption.resume_requested,
-         P.RELEASED, P.SEATED, P.ARMED, P.FLUSHING),
-    _row(e.ResumeRequested, {P.STOPPED}, interruption.resume_requested, P.RELEASED, P.SEATED),
+         P.RELEASED, P.SEATED, P.ARMED, P.FLUSHING, P.RESIDUAL),
+    _row(e.ResumeRequested, {P.STOPPED}, interruption.resume_requested, P.RELEASED),
     _row(e.Acknowledged, OPEN, interruption.acknowledged),
+    _row(e.AudioPaused, OPEN, interruption.audio_paused),
     _row(e.AbortRequested, GOING | {P.HELD}, interruption.abort_requested, P.STOPPED),
     _row(e.EndRequested, {P.STOPPED}, interruption.end_requested, P.RESIDUAL),
     # flush

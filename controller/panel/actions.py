@@ -243,6 +243,7 @@ ACTIONS: Final = (
     Action("resume", Resume, e.ResumeRequested, "Go on; after a trip two people",
            _just("new_site")),
     Action("acknowledge", Acknowledge, e.Acknowledged, "An alarm was seen", _just("alarm")),
+    Action("pause_audio", InSession, e.AudioPaused, "Quiet for two minutes at most"),
     Action("abort", Caused, e.AbortRequested, "Stop for good, with a cause", _just("cause")),
     Action("end", Caused, e.EndRequested, "No more delivery; account for what is left",
            _just("cause")),

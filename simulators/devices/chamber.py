@@ -42,7 +42,8 @@ class Electrometer:
     """What a particular calibrator is like; the defaults are calibrators.md 2.1, 2.4 and 2.5.
 
     ``ranges_pa`` are the switch points, each range having a gain error within ``range_error``;
-    ``background_bq`` is what the empty shielded well shows as I-131.
+    ``background_bq`` is what the empty shielded well shows as I-131. A drift is a
+    share of the reading that grows with the time since it began.
     """
 
     sensitivity_pa_mbq: float = 8.16
@@ -54,6 +55,9 @@ class Electrometer:
     range_error: float = 0.003
     over_range_pa: float = 100_000.0
     noisy: bool = True
+    noise_factor: float = 1.0
+    drift_per_min: float = 0.0
+    drift_since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +117,11 @@ class Chamber:
     def _settle(self, aim_pa: float, dt_s: float) -> None:
         if abs(aim_pa - self._filtered_pa) > STEP * max(aim_pa, self._filtered_pa):
             self._noise = 0.0
-        tau = time_constant_s(aim_pa)
+        tau = time_constant_s(max(aim_pa, self._filtered_pa))
         left = math.exp(-dt_s / tau)
         self._filtered_pa = aim_pa + (self._filtered_pa - aim_pa) * left
-        sigma = self._sigma(aim_pa, tau) * math.sqrt(1.0 - left * left)
+        scatter = self.electrometer.noise_factor * math.sqrt(1.0 - left * left)
+        sigma = self._sigma(aim_pa, tau) * scatter
         self._noise = self._noise * left + self._random.gauss(0.0, 1.0) * sigma
         noise_pa = self._noise if self.electrometer.noisy else 0.0
         if not self.hold:
@@ -124,7 +129,10 @@ class Chamber:
 
     def _gain(self, current_pa: float) -> float:
         index = sum(current_pa >= limit for limit in self.electrometer.ranges_pa)
-        return 1.0 + self.electrometer.range_error * self._gains[index]
+        meter = self.electrometer
+        minutes = (self._now_ns - meter.drift_since_ns) / 60e9
+        drifted = 1.0 + meter.drift_per_min * max(minutes, 0.0)
+        return (1.0 + meter.range_error * self._gains[index]) * drifted
 
     def _sigma(self, current_pa: float, tau_s: float) -> float:
         """Standard deviation of the filtered current, pA: charges, electronics and a floor."""

@@ -19,12 +19,14 @@ from protocols.new_era import (
     encode_reply,
 )
 from simulators.devices.new_era_commands import NOT_APPLICABLE, OUT_OF_RANGE, UNKNOWN, find
-from simulators.devices.new_era_motor import Program, State
+from simulators.devices.new_era_motor import Defects, Program, State
 from simulators.devices.new_era_settings import PHASES, Meanings, Settings, parse_count
 from simulators.devices.room import Room
 
 INTER_BYTE_NS: Final = 500_000_000
 BAUDS: Final = (300, 1200, 2400, 9600, 19200)
+QUERIES: Final = frozenset(("RAT", "VOL", "DIA", "SAF", "TRG"))
+"""These ask when they stand alone; every other bare command does something."""
 STOP_TRIGGERS: Final = frozenset(("SP", "P2"))
 _ADDRESS: Final = re.compile(r"ADR([0-9]{1,2})?(?:B([0-9]+))?")
 
@@ -43,7 +45,9 @@ class Ne1000Firmware:
     ) -> None:
         self.room = room
         self.settings = Settings(meanings=meanings or Meanings(), address=address)
-        self.program = Program(room, self.settings)
+        self.defects = Defects()
+        self.deaf_to: set[str] = set()
+        self.program = Program(room, self.settings, self.defects)
         self.powered = True
         self.alarm: str | None = "R"
         self._was_running = False
@@ -106,7 +110,7 @@ class Ne1000Firmware:
         """
         self.room.process(now_ns)
         self.powered = True
-        self.program = Program(self.room, self.settings)
+        self.program = Program(self.room, self.settings, self.defects)
         self._deframer.discard_partial()
         if self.settings.flags["PF"] and self._was_running:
             self._raise(self.program.run(None))
@@ -140,6 +144,27 @@ class Ne1000Firmware:
         if self.settings.flags["LOC"] or handler is None:
             return False
         return handler[0](self.settings, self.program, handler[1]) == ""
+
+    def keypad_purge(self, now_ns: int) -> bytes:
+        """Hold the purge key: full speed forward, whatever the program says."""
+        out = self.process(now_ns)
+        self.program.purge()
+        return out + self._take_unasked()
+
+    def keypad_withdraw(self, now_ns: int) -> bytes:
+        """Stop, turn the direction round and start again at the keypad."""
+        out = self.process(now_ns)
+        self.program.reset()
+        self.settings.phase(1).direction = "WDR"
+        self._raise(self.program.run(None))
+        return out + self._take_unasked()
+
+    def raise_alarm(self, letter: str, now_ns: int) -> bytes:
+        """An alarm out of nowhere: the motor stands, as after every alarm."""
+        out = self.process(now_ns)
+        self.program.reset()
+        self._raise(letter)
+        return out + self._take_unasked()
 
     def trigger_edge(self, now_ns: int) -> bytes:
         """See the trigger input fall: stop-only modes stop, OF does nothing, others toggle."""
@@ -196,7 +221,7 @@ class Ne1000Firmware:
             return self._change_address(text)
         if command.system and text == "RESET":
             return self._factory_reset()
-        if text == "":
+        if text == "" or self._is_deaf(text):
             return ""
         if text.startswith("SAF"):
             return self._safe(text[3:])
@@ -204,6 +229,10 @@ class Ne1000Firmware:
             return self._run(text[3:])
         found = find(text)
         return UNKNOWN if found is None else found[0](self.settings, self.program, found[1])
+
+    def _is_deaf(self, text: str) -> bool:
+        """Whether this would change something that the pump only pretends to take."""
+        return text[:3] in self.deaf_to and text not in QUERIES
 
     def _safe(self, text: str) -> str:
         if not text:

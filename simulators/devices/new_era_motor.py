@@ -5,6 +5,7 @@ a wrong syringe makes a wrong flow and a right counter.
 """
 
 import math
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
@@ -21,11 +22,20 @@ class State(Enum):
     PURGING = "X"
 
 
+@dataclass(slots=True)
+class Defects:
+    """What is broken in this pump: a counter that stands, a motor that runs so much too fast."""
+
+    counter_stuck: bool = False
+    runaway: float = 1.0
+
+
 class Program:
     """The running program and the volatile numbers that a power cut takes away."""
 
-    def __init__(self, room: Room, settings: Settings) -> None:
+    def __init__(self, room: Room, settings: Settings, defects: Defects | None = None) -> None:
         self._room = room
+        self._defects = defects or Defects()
         self._settings = settings
         self.state = State.STOPPED
         self.number = 1
@@ -84,6 +94,11 @@ class Program:
         self.live_rate = rate
         self._turn()
 
+    def feel_defects(self) -> None:
+        """Let the motor turn as its defects have it from now on."""
+        if self.state is State.RUNNING:
+            self._turn()
+
     def change_direction(self) -> None:
         """Take the phase's new direction at once."""
         self._turn()
@@ -121,11 +136,13 @@ class Program:
 
     def _finish(self) -> str | None:
         """The target is reached: make the counter say so exactly, go on with the next phase."""
-        self.counted_nl[self._direction()] += self._target_nl() - self._done_nl
+        if not self._defects.counter_stuck:
+            self.counted_nl[self._direction()] += self._target_nl() - self._done_nl
         return self._enter(self.number + 1)
 
     def _turn(self) -> None:
-        speed = self._settings.speed_um_s(self.rate, self.phase.rate_unit)
+        told = self._settings.speed_um_s(self.rate, self.phase.rate_unit)
+        speed = told * self._defects.runaway
         self._travel_um = self._room.drive.travel_um
         self._room.set_speed(speed * self._sign())
         left_nl = self._target_nl() - self._done_nl
@@ -141,6 +158,8 @@ class Program:
         turned = abs(self._room.drive.travel_um - self._travel_um) * self._settings.area_mm2
         self._travel_um = self._room.drive.travel_um
         self._done_nl += turned
+        if self._defects.counter_stuck:
+            return
         roll_over_nl = ROLL_OVER * self._settings.unit_nl
         counted = self.counted_nl[self._direction()] + turned
         self.counted_nl[self._direction()] = counted % roll_over_nl

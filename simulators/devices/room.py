@@ -14,7 +14,13 @@ from simulators.devices.nuclides import decay_factor
 from simulators.devices.plumbing import Fluid, Line, Path, Syringe
 
 STEP_NS: Final = 50_000_000
-"""Length of the fixed inner steps; between them the equations are solved exactly."""
+"""Length of the inner steps while anything changes; between them the equations are solved exactly.
+"""
+STEADY_STEP_NS: Final = 1_000_000_000
+"""Length of a step while what is pushed is what flows: nothing can change inside it."""
+STEADY_SHARE: Final = 1e-4
+"""Push and flow that differ by less are steady."""
+FAR_FROM_STALL: Final = 0.9
 MEAN_WINDOW_NS: Final = 60_000_000_000
 SAMPLE_NS: Final = 1_000_000_000
 OPEN_TIP_KPA_S_NL: Final = 1e-6
@@ -31,7 +37,8 @@ class Surroundings:
     ``stall_n``: NE-1000 drives stall at 18-35 lbf = 80-156 N (pumps.md 1.8): with 5.5 uL/kPa that
     stores 0.74 mL at 80 N, the post-occlusion bolus of 0.6-0.9 mL (treatment.md 4). ``head_kpa`` is
     9.8 per metre of drop; ``resistance_kpa_h_ml`` is the line's and cannula's together; ``leak`` is
-    the share of the flow that runs out where line and tip are joined.
+    the share of the flow that runs out where line and tip are joined. ``kinked`` shuts the line;
+    ``drive_gain`` is how far the block really goes for each um of the screw.
     """
 
     stall_n: float = 80.0
@@ -40,6 +47,8 @@ class Surroundings:
     head_kpa: float = 0.0
     leak: float = 0.0
     drive_jammed: bool = False
+    kinked: bool = False
+    drive_gain: float = 1.0
 
 
 @dataclass(slots=True)
@@ -49,6 +58,22 @@ class Drive:
     speed_um_s: float = 0.0
     travel_um: float = 0.0
     stalled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """From ``at_ns`` until the next one the plunger went at ``flow_nl_s``, the tip leading there.
+
+    ``displaced_nl`` is the travel of all plungers until then, ``out_nl`` what had left the tip of
+    ``syringe`` (the mounted one, or "") by then, ``to`` where that tip leads.
+    """
+
+    at_ns: int
+    flow_nl_s: float
+    displaced_nl: float
+    syringe: str
+    out_nl: float
+    to: str
 
 
 class Room:
@@ -82,6 +107,7 @@ class Room:
         self.plunger_um_s = self.outflow_nl_s = 0.0
         self.displaced_nl = 0.0
         self.history: deque[tuple[int, float]] = deque([(start_ns, 0.0)])
+        self.moves: list[Move] = [Move(start_ns, 0.0, 0.0, "", 0.0, "")]
 
     @property
     def decay(self) -> float:
@@ -91,7 +117,10 @@ class Room:
     def process(self, now_ns: int) -> None:
         """Advance everything to ``now_ns``; a time already passed is ignored."""
         while self.now_ns < now_ns:
-            until = now_ns if self._resting() else (self.now_ns // STEP_NS + 1) * STEP_NS
+            until = now_ns
+            if not self._resting():
+                length_ns = STEADY_STEP_NS if self._steady() else STEP_NS
+                until = (self.now_ns // length_ns + 1) * length_ns
             self._step(min(until, now_ns))
         self.chamber.process(self.now_ns, self.well_items())
 
@@ -138,9 +167,9 @@ class Room:
         """Where the mounted syringe's tip leads, or None against a closed clamp."""
         if not self.line_joined:
             return Path(OPEN_TIP_KPA_S_NL, 0.0)
-        if not self.clamp_open:
-            return None
         around = self.surroundings
+        if not self.clamp_open or around.kinked:
+            return None
         venous = around.venous_kpa if self.line_end == "patient" else 0.0
         resistance = around.resistance_kpa_h_ml * 3600.0 / 1e6
         return Path(resistance, venous - around.head_kpa)
@@ -153,16 +182,51 @@ class Room:
         path = self._path()
         return path is None or path.at_rest(self.mounted)
 
+    def _steady(self) -> bool:
+        """True if the drive turns as it did, what it pushes flows, and neither end is near."""
+        syringe, path = self.mounted, self._path()
+        if syringe is None or path is None or self.plunger_um_s <= 0.0 or syringe.gap_um > 0.0:
+            return False
+        pushed_nl_s = self.drive.speed_um_s * syringe.area_mm2
+        if abs(self.plunger_um_s - self.drive.speed_um_s) > STEADY_SHARE * self.drive.speed_um_s:
+            return False
+        far = syringe.swept_nl - syringe.hub_nl > pushed_nl_s * STEADY_STEP_NS / 1e9
+        free = syringe.force_n < FAR_FROM_STALL * self.surroundings.stall_n
+        aim_kpa = pushed_nl_s * path.resistance_kpa_s_nl + path.back_kpa
+        settled = abs(aim_kpa - syringe.pressure_kpa) * syringe.compliance_nl_kpa
+        return far and free and settled < STEADY_SHARE * pushed_nl_s
+
     def _step(self, until_ns: int) -> None:
-        dt_s = (until_ns - self.now_ns) / 1e9
+        begin_ns, begin_nl = self.now_ns, self.displaced_nl
+        dt_s = (until_ns - begin_ns) / 1e9
         self.now_ns = until_ns
         before = 0.0 if self.mounted is None else self.mounted.displaced_nl
         self._turn_screw(dt_s)
         self.plunger_um_s = self.outflow_nl_s = 0.0
         if self.mounted is not None:
             self._let_flow(self.mounted, before, dt_s)
+        self._note_move(begin_ns, begin_nl, dt_s)
         if self.now_ns - self.history[-1][0] >= SAMPLE_NS or self.mounted is None:
             self._remember()
+
+    def _note_move(self, begin_ns: int, begin_nl: float, dt_s: float) -> None:
+        """Keep it if the step just done went otherwise than the one before it."""
+        flow_nl_s = (self.displaced_nl - begin_nl) / dt_s
+        last, syringe, to = self.moves[-1], self.mounted, self._leads_to()
+        name = "" if syringe is None else syringe.name
+        same = abs(flow_nl_s - last.flow_nl_s) <= STEADY_SHARE * abs(last.flow_nl_s)
+        if not same or name != last.syringe or to != last.to:
+            done_nl = self.outflow_nl_s * dt_s
+            out_nl = 0.0 if syringe is None else syringe.expelled.volume_nl - done_nl
+            self.moves.append(Move(begin_ns, flow_nl_s, begin_nl, name, out_nl, to))
+
+    def _leads_to(self) -> str:
+        """Where the tip of the mounted syringe leads: nowhere, "open", "closed" or a line's end."""
+        if self.mounted is None:
+            return ""
+        if not self.line_joined:
+            return "open"
+        return self.line_end if self.clamp_open else "closed"
 
     def _turn_screw(self, dt_s: float) -> None:
         travel = self.drive.speed_um_s * dt_s
@@ -170,7 +234,9 @@ class Room:
             return
         moves = not self.surroundings.drive_jammed
         if moves and self.mounted is not None:
-            moves = self.mounted.push(travel, self.surroundings.stall_n)
+            moves = self.mounted.push(
+                travel * self.surroundings.drive_gain, self.surroundings.stall_n
+            )
         if moves:
             self.drive.travel_um += travel
         self.drive.stalled = not moves

@@ -152,7 +152,7 @@ class MemoryCalibrator:
     async def connect(self):
         return Identity("crc55", "CRC-55", "", 1, None)
 
-    async def assay(self, nuclide):
+    async def assay(self, nuclide, *, release):
         begun_ns = self.clock.monotonic_ns()
         await asyncio.sleep(10)
         if self.fails is not None:

@@ -14,6 +14,7 @@ from controller.core.judge import latched
 from controller.core.limits import Limits
 from controller.core.state import Phase, Purpose, Run, Stage, State
 from controller.core.step import step
+from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Motion, PumpStatus
 from tests.core.world import (
     CALIBRATOR,
@@ -35,7 +36,7 @@ from tests.core.world import (
 class Hand:
     """Feeds one treatment event by event and checks what must hold in every step."""
 
-    treatment: e.Treatment = field(default_factory=treatment)
+    treatment: Treatment = field(default_factory=treatment)
     limits: Limits = LIMITS
     pump: Pump = field(default_factory=Pump)
     state: State = field(default_factory=lambda: State(session="s1"))

@@ -11,6 +11,7 @@ from typing import Any
 from controller.core import events as e
 from controller.core.limits import Limits, limits_from
 from controller.core.state import Purpose
+from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Motion, PumpAlarm
 from tests.core.hand import Hand
 from tests.core.world import (
@@ -35,7 +36,7 @@ STRICT = limits_from({"overrun_min": 1})
 """A site that waits no longer than a minute past the planned duration."""
 
 
-def _released(order: e.Treatment = MINUTE) -> Hand:
+def _released(order: Treatment = MINUTE) -> Hand:
     return Hand(order).ordered().assayed().released()
 
 
@@ -73,13 +74,13 @@ def _arming() -> Hand:
     return hand
 
 
-def _armed(order: e.Treatment = MINUTE) -> Hand:
+def _armed(order: Treatment = MINUTE) -> Hand:
     hand = Hand(order).bedside()
     hand.poll()
     return hand
 
 
-def _infusing(order: e.Treatment = MINUTE, limits: Limits = LIMITS) -> Hand:
+def _infusing(order: Treatment = MINUTE, limits: Limits = LIMITS) -> Hand:
     hand = Hand(order, limits).bedside().infusing()
     for _ in range(40):
         hand.poll()
@@ -123,6 +124,16 @@ def _stopped_patency() -> Hand:
     hand.prepared()
     hand.started()
     hand.poll()
+    return hand
+
+
+def _released_again() -> Hand:
+    """Part of the dose is given, and the syringe is off the pump for another site."""
+    hand = _stopped()
+    hand.do(e.Acknowledged, "")
+    hand.patent()
+    hand.do(e.ResumeRequested, True, who="ab")
+    hand.do(e.ResumeRequested, True, who="cd")
     return hand
 
 
@@ -199,6 +210,7 @@ BUILDERS: dict[str, Callable[[], Hand]] = {
     "tripping": _tripping,
     "stopped": _stopped,
     "stopped_patency": _stopped_patency,
+    "released_again": _released_again,
     "completing": _completing,
     "flushing": _flushing,
     "flush_running": _flush_running,
@@ -253,6 +265,7 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
         e.SpillPressed: person,
         e.PatientMovedPressed: person,
         e.Acknowledged: (*person, ""),
+        e.AudioPaused: person,
         e.AbortRequested: (*person, "medical"),
         e.EndRequested: (*person, "medical"),
         e.FlushRequested: (*person, "saline 10 mL", 14_430, "cd"),

@@ -160,8 +160,14 @@ def test_a_reading_that_comes_after_a_trip_is_forgotten(answer: str) -> None:
 @pytest.mark.parametrize(
     ("reading", "evidence"),
     [
-        (activity(None), "status"),
-        (activity(status=ReadingStatus.VALID | ReadingStatus.SETTLING), "status"),
+        (activity(None), "no value"),
+        (activity(status=ReadingStatus(0)), "no value"),
+        (activity(status=ReadingStatus.VALID | ReadingStatus.SETTLING), "settling"),
+        (activity(None, status=ReadingStatus.OVER_RANGE), "over range"),
+        (
+            activity(status=ReadingStatus.OVER_RANGE | ReadingStatus.SETTLING),
+            "settling, over range",
+        ),
         (activity(nuclide="Tc-99m"), "measured as Tc-99m, ordered I-131"),
     ],
 )
@@ -171,17 +177,23 @@ def test_a_reading_that_may_not_be_used_is_no_assay(reading, evidence: str) -> N
     hand.see(e.AssayRead, "syringe", reading)
     hand.must_be(Phase.ORDERED)
     assert hand.state.assay is None
-    assert evidence in hand.state.notices[0].evidence
-    assert hand.alarms == {"calibrator_link"}
+    assert [(a.id, a.evidence) for a in hand.state.alarms] == [("calibrator_link", evidence)]
 
 
-@pytest.mark.parametrize("reading", [activity(None), activity(nuclide="Tc-99m")])
-def test_a_residual_that_may_not_be_used_is_measured_again(reading) -> None:
+@pytest.mark.parametrize(
+    ("reading", "evidence"),
+    [
+        (activity(None), "background: no value"),
+        (activity(status=ReadingStatus.VALID | ReadingStatus.ZEROING), "background: zeroing"),
+        (activity(nuclide="Tc-99m"), "measured as Tc-99m"),
+    ],
+)
+def test_a_residual_that_may_not_be_used_is_measured_again(reading, evidence: str) -> None:
     hand = at("residual")
     hand.do(e.ResidualRequested, "background")
     hand.see(e.AssayRead, "background", reading)
     assert hand.state.background_bq is None
-    assert hand.alarms == {"calibrator_link"}
+    assert [(a.id, a.evidence) for a in hand.state.alarms] == [("calibrator_link", evidence)]
     hand.do(e.ResidualRequested, "background")
     assert hand.alarms == set()
 
@@ -273,35 +285,6 @@ def test_a_start_needs_a_pump_that_answers() -> None:
     refusal = hand.refused(e.StartConfirmed)
     assert (refusal.rule, refusal.detail) == ("the pump must answer", "last status 1500 ms old")
     assert hand.refused(e.StartRequested).rule == "the pump must answer"
-
-
-def test_a_release_is_good_for_a_quarter_of_an_hour() -> None:
-    hand = at("armed")
-    assert hand.state.released_ns is not None
-    left = hand.state.released_ns + 15 * MIN - hand.now_ns
-    hand.wait(left)
-    hand.see(e.PumpRead, hand.status())
-    hand.do(e.StartRequested)
-    hand.poll(1)
-    assert hand.refused(e.StartConfirmed).rule == "the time-out must be fresh"
-
-
-def test_the_seat_is_capped_and_confirmed_by_a_second_person_and_a_drop() -> None:
-    hand = at("released")
-    assert hand.refused(e.SeatRequested, "ab").rule == "a second, different person must confirm"
-    assert hand.refused(e.SeatRequested, "cd").rule.startswith("patency must be confirmed")
-    hand = at("patent")
-    assert hand.refused(e.SeatConfirmed, True).rule.startswith("the pusher must have moved")
-    assert hand.refused(e.SeatConfirmed, False).rule == "a drop must be seen at the tip"
-    hand.do(e.SeatRequested, "cd")
-    assert hand.refused(e.SeatConfirmed, True).detail == "no seat run"
-    hand.prepared()
-    hand.started()
-    hand.run_out()
-    assert hand.state.seat.high_nl == 600_000
-    assert hand.refused(e.SeatRequested, "cd").rule == "the seat volume is capped"
-    hand.do(e.SeatConfirmed, True)
-    hand.must_be(Phase.SEATED)
 
 
 def test_one_run_at_a_time() -> None:

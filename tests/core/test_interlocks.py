@@ -13,7 +13,7 @@ from controller.core.alarms import (
     not_observable,
     observable,
 )
-from controller.core.interlocks import COMPUTED, INTERLOCKS
+from controller.core.interlocks import COMPUTED, INTERLOCKS, NOTICED
 from controller.core.judge import latched
 from controller.core.state import Phase, Stage
 from firmware_interfaces.readings import Motion, PumpAlarm
@@ -153,8 +153,14 @@ def test_flow_rows_watch_saline_too() -> None:
 
 def test_every_interlock_has_its_case_and_its_row() -> None:
     assert set(CASES) == set(INTERLOCKS)
+    assert len(INTERLOCKS) == len(set(INTERLOCKS))
     assert set(INTERLOCKS) <= set(ALARMS)
     assert len(ALARMS) == len(ROWS)
+
+
+def test_an_interlock_computes_or_was_noticed_and_only_a_take_over_can_be_both() -> None:
+    assert set(COMPUTED) | set(NOTICED) == set(INTERLOCKS)
+    assert set(COMPUTED) & set(NOTICED) == {"take_over"}
 
 
 def test_a_row_is_either_judged_or_named_as_not_observable_here() -> None:

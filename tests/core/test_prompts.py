@@ -56,6 +56,17 @@ def test_a_barrel_volume_has_bounds() -> None:
     assert hand.refused(e.BarrelRead, 2 * hand.treatment.fill_nl + 1).rule.startswith("a barrel")
 
 
+def test_a_barrel_that_does_not_fit_is_told_in_millilitres() -> None:
+    hand = at("armed")
+    hand.do(e.BarrelRead, 4 * ML)
+    (alarm,) = hand.state.alarms
+    assert (alarm.id, alarm.evidence) == (
+        "barrel_mismatch",
+        "read 4.000 mL, expected 1.000 mL to 3.050 mL",
+    )
+    assert hand.state.signatures[-1].meaning == "barrel read 4.000 mL"
+
+
 @pytest.mark.parametrize("beyond_nl", [0, 1])
 def test_the_barrel_may_lack_the_drop_and_a_graduation(beyond_nl: int) -> None:
     hand = at("armed")

@@ -6,7 +6,7 @@ import pytest
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core.state import Phase, Purpose
+from controller.core.state import Outcome, Phase, Purpose
 from firmware_interfaces.readings import PumpAlarm
 from tests.core.hand import Hand
 from tests.core.situations import THREE, at
@@ -207,24 +207,6 @@ def test_three_times_in_more_than_ten_minutes_do_not() -> None:
     assert hand.state.no_resume == ""
 
 
-def test_a_new_site_needs_a_new_patency_run_and_a_new_connection() -> None:
-    hand = at("stopped")
-    hand.do(e.Acknowledged, "")
-    assert hand.refused(e.ResumeRequested, True).rule == "a new site needs a new patency run"
-    ran = "saline must have run before patency is confirmed"
-    assert hand.refused(e.PatencyConfirmed, True, False).rule == ran
-    hand.patent()
-    assert not hand.state.connected
-    refusal = hand.refused(e.ResumeRequested, False)
-    assert refusal.rule == "the line must be connected"
-    _two_resume(hand, new_site=True)
-    hand.must_be(Phase.SEATED)
-    assert hand.refused(e.ArmRequested).rule == "patency and connection must be confirmed"
-    given = hand.state.drug.high_nl
-    hand.connected().armed().infusing()
-    assert hand.run.plan.volume_nl == 2 * ML - given
-
-
 def test_a_patency_run_after_a_stop_needs_a_clear_latch() -> None:
     hand = at("stopped")
     refusal = hand.refused(e.PatencyRequested, "saline", 14_430)
@@ -282,8 +264,24 @@ def test_a_complete_flush_is_not_flushed_again() -> None:
         hand.poll()
     hand.do(e.HoldRequested, "toilet")
     hand.stopped()
+    hand.must_be(Phase.HELD)
     hand.do(e.ResumeRequested, False)
-    assert hand.refused(e.FlushRequested, "s", 14_430, "cd").rule == "the flush is complete"
+    hand.must_be(Phase.RESIDUAL)
+    state = hand.state
+    assert (state.held_from, state.held_ns, state.hold_reason) == (None, None, "")
+    assert c.DisarmPump(state.epoch) in hand.last
+    assert hand.accounted().state.outcome is Outcome.COMPLETE
+
+
+def test_a_flush_that_was_stopped_on_its_last_drop_is_not_flushed_again() -> None:
+    hand = at("flush_running")
+    while not hand.stopping:
+        hand.poll()
+    hand.do(e.StopPressed, "panel")
+    _quiet(hand)
+    hand.must_be(Phase.STOPPED)
+    refusal = hand.refused(e.FlushRequested, "s", 14_430, "cd")
+    assert (refusal.rule, refusal.detail) == ("the flush is complete", "450000 nL flushed")
     hand.do(e.FlushConfirmed, 1)
     hand.must_be(Phase.RESIDUAL)
 

@@ -12,13 +12,20 @@ from tests.core.world import ML, S, recovery, status
 
 RATE_NL_S = 120_000_000 / 3600
 """120 mL/h in nL a second."""
+PERMIT, LEASE = 5 * S // 3, 5 * S
+"""A permit's life, and the pump's own watchdog."""
 TOUCHED = {
     "patent", "patency_preparing", "patency_running", "seat_running", "seated", "arming", "armed",
     "starting", "infusing", "infusing_three", "infusing_strict", "infusing_thirty",
     "armed_thirty", "holding", "held", "held_armed", "resuming", "tripping", "stopped",
-    "stopped_patency", "completing", "flushing", "flush_running", "uncertain",
+    "stopped_patency", "released_again", "completing", "flushing", "flush_running", "uncertain",
     "uncertain_at_rest",
 }  # fmt: skip
+
+
+def _most_nl(time_ns: int) -> int:
+    """What 120 mL/h pump in this time, nL, rounded up."""
+    return -(-120_000_000 * time_ns // (3600 * S))
 
 
 def _told(commands: tuple[c.Command, ...]) -> list[str]:
@@ -61,8 +68,11 @@ def test_a_boot_is_over_when_the_pump_still_knows_its_counter(name: str) -> None
         assert hand.state.drug == booked
 
 
-def test_a_lost_reply_to_a_rate_leaves_an_interval_of_permit_and_lease() -> None:
-    """[last read, last read + rate x (last read to last permit + lease)] (treatment.md 5)."""
+def test_a_lost_reply_to_a_rate_leaves_an_interval_of_two_permits_and_the_lease() -> None:
+    """[last read, last read + rate x (last read to last permit + lease)] (treatment.md 5).
+
+    The last permit may be one that the journal does not know: another permit's life.
+    """
     hand = at("infusing")
     run = hand.run
     hand.see(e.WriteLost, hand.state.epoch, "RAT")
@@ -71,8 +81,8 @@ def test_a_lost_reply_to_a_rate_leaves_an_interval_of_permit_and_lease() -> None
     assert hand.state.unbounded
     low, high = hand.state.drug.low_nl, hand.state.drug.high_nl
     assert low == run.counter_nl
-    assert hand.state.permit_expires_ns - run.samples[-1].at_ns == 5 * S // 3
-    assert high - low == -(-120_000_000 * (5 * S // 3 + 5 * S) // (3600 * S))
+    assert hand.state.permit_expires_ns - run.samples[-1].at_ns == PERMIT
+    assert high - low == _most_nl(PERMIT + PERMIT + LEASE)
 
 
 def test_a_lost_reply_to_run_counts_from_the_start() -> None:
@@ -83,9 +93,9 @@ def test_a_lost_reply_to_run_counts_from_the_start() -> None:
     run = at("starting").run
     assert run.started_ns is not None
     lived = hand.state.permit_expires_ns - run.started_ns
-    assert lived == 5 * S // 3 + S // 2
+    assert lived == PERMIT + S // 2
     assert hand.state.drug.low_nl == 0
-    assert hand.state.drug.high_nl == -(-120_000_000 * (lived + 5 * S) // (3600 * S))
+    assert hand.state.drug.high_nl == _most_nl(lived + PERMIT + LEASE)
 
 
 def test_a_reading_without_a_counter_does_not_narrow_the_interval() -> None:
@@ -96,7 +106,7 @@ def test_a_reading_without_a_counter_does_not_narrow_the_interval() -> None:
     hand.do(e.GivenUp)
     width = hand.state.drug.high_nl - hand.state.drug.low_nl
     assert hand.state.drug.low_nl == run.counter_nl
-    assert width == -(-120_000_000 * (5 * S // 3 + 5 * S) // (3600 * S))
+    assert width == _most_nl(PERMIT + PERMIT + LEASE)
 
 
 def test_the_interval_ends_at_the_programmed_volume() -> None:
@@ -158,6 +168,8 @@ def test_two_people_bound_it_inside_what_is_certain_and_the_upper_bound_limits_t
     _bounded(hand, low + 1, high - 1)
     hand.must_be(Phase.STOPPED)
     assert (hand.state.drug.low_nl, hand.state.drug.high_nl) == (low + 1, high - 1)
+    signed = [(s.who, s.meaning) for s in hand.state.signatures[-2:]]
+    assert signed == [("ab", "bounded by barrel"), ("cd", "confirmed: bounded by barrel")]
     hand.do(e.Acknowledged, "")
     hand.do(e.ResumeRequested, False, who="ab")
     hand.do(e.ResumeRequested, False, who="cd")

@@ -6,6 +6,7 @@ from controller.core import commands as c
 from controller.core import events as e
 from controller.core.state import Outcome, Phase, Purpose, Stage
 from controller.core.step import step
+from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Permit, PumpPlan, Trigger
 from firmware_interfaces.units import MicrolitrePerHour, Micrometre, Nanolitre, Nanoseconds
 from tests.core.hand import Hand
@@ -28,7 +29,7 @@ def _permit(hand: Hand) -> c.GrantPermit:
     return c.GrantPermit(Permit(hand.state.epoch, Nanoseconds(hand.now_ns + 5 * S // 3)))
 
 
-def _given(order: e.Treatment, bq: int = PRESCRIBED) -> Hand:
+def _given(order: Treatment, bq: int = PRESCRIBED) -> Hand:
     hand = Hand(order)
     hand.ordered().assayed(bq).released().patent().seated().connected().armed().infusing()
     while hand.state.phase is Phase.INFUSING:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from controller.core import events as e
 from controller.core.codec import plain, revive
 from controller.core.limits import limits_from
 from controller.core.state import State
+from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
     ActivityReading,
     Identity,
@@ -41,9 +41,9 @@ OTHER_PUMP = Identity("ne1000", "NE1000", "3.900", 0, None)
 CALIBRATOR = Identity("crc55", "CRC-55tR", "1.0", None, "C55-0001")
 
 
-def treatment(**changes: Any) -> e.Treatment:
+def treatment(**changes: Any) -> Treatment:
     """20 mL in 30 minutes at 40 mL/h, whole syringe, saline-primed line of 1.5 mL."""
-    plain_one = e.Treatment(
+    plain_one = Treatment(
         order_id="WD-1",
         patient_id="P-1",
         drug="CLR 131",

@@ -1,0 +1,50 @@
+"""How the ``isodrip`` command answers: lines for people, one object for programs, exit codes."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+DONE: Final = 0
+FAILED: Final = 1
+WRONG: Final = 2
+MISSING: Final = 3
+
+
+class Fault(Exception):
+    """An end with an exit code: each line names a thing, what was seen and the rule."""
+
+    def __init__(self, code: int, problems: Sequence[dict[str, str]]) -> None:
+        super().__init__("; ".join(map(problem_line, problems)))
+        self.code, self.problems = code, tuple(problems)
+
+
+def problem(field: str, value: object, rule: str) -> dict[str, str]:
+    """What is wrong: the thing, what was seen, the rule."""
+    return {"field": field, "value": str(value), "rule": rule}
+
+
+def problem_line(found: dict[str, str]) -> str:
+    """A problem in a line."""
+    return f"{found['field']} = {found['value']}: {found['rule']}"
+
+
+def fault(code: int, field: str, value: object, rule: str) -> Fault:
+    """An end for one problem."""
+    return Fault(code, [problem(field, value, rule)])
+
+
+class Out:
+    """Where answers go: lines for people, or one object on the last line."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def say(self, text: str) -> None:
+        """A line for people; nothing under ``--json``."""
+        if not self.as_json:
+            print(text, flush=True)
+
+    def end(self, **result: Any) -> None:
+        """The object of ``--json``."""
+        if self.as_json:
+            print(json.dumps(result, ensure_ascii=False), flush=True)
