@@ -119,13 +119,14 @@ def upper_nl(state: State, run: Run) -> int:
 
     Last read, plus the highest rate times (time from that read to the last packet that can have
     left by the last permit, plus the lease); never more than the programmed volume. Permits are
-    only handed on while the journal is at most a permit's life behind (`controller.daemon`), so
-    one that a crash took with it cannot have lived longer than that.
+    only handed on while the journal is at most a permit's life behind (`controller.daemon`), and
+    it is behind from the first reading after the last durable one: so a permit that a crash took
+    with it outlived the last known one by a poll, which is no longer than a life, and a life.
     """
     counted_ns = run.samples[-1].at_ns if run.samples else (run.started_ns or run.read_ns)
     lease_ns = run.plan.watchdog_ns
     since = max(state.permit_expires_ns, run.started_ns or 0) - counted_ns
-    time_ns = max(0, since) + permit_life_ns(run.plan) + lease_ns
+    time_ns = max(0, since) + 2 * permit_life_ns(run.plan) + lease_ns
     more = volume_up(MicrolitrePerHour(held_rate_ul_h(run)), Nanoseconds(time_ns))
     return min(run.counter_nl + more, max(programmed_nl(run), run.counter_nl))
 

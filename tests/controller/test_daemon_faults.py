@@ -25,15 +25,16 @@ def alarm_ids(view):
     return {alarm["id"] for alarm in view["alarms"]}
 
 
-def test_a_disk_that_hangs_trips_and_does_not_hold_the_exit(tmp_path):
+def test_a_disk_that_hangs_ends_the_permits_then_fails_and_does_not_hold_the_exit(tmp_path):
     async def main():
         disk = HeldExecutor()
         room = await Room(tmp_path, executor=disk).__aenter__()
         await room.to_infusing()
         disk.held = True
         view = await room.until_phase("STOPPED", 20)
-        assert "journal_failed" in alarm_ids(view)
+        assert alarm_ids(view) == {"permit_expired", "journal_slow"}
         assert not room.pump.running
+        await room.until(lambda v: "journal_failed" in alarm_ids(v), 5)
         begun = asyncio.get_running_loop().time()
         await room.__aexit__()
         assert asyncio.get_running_loop().time() - begun < 15

@@ -68,7 +68,7 @@ def test_a_boot_is_over_when_the_pump_still_knows_its_counter(name: str) -> None
         assert hand.state.drug == booked
 
 
-def test_a_lost_reply_to_a_rate_leaves_an_interval_of_two_permits_and_the_lease() -> None:
+def test_a_lost_reply_to_a_rate_leaves_an_interval_of_three_permits_and_the_lease() -> None:
     """[last read, last read + rate x (last read to last permit + lease)] (treatment.md 5).
 
     The last permit may be one that the journal does not know: another permit's life.
@@ -82,7 +82,7 @@ def test_a_lost_reply_to_a_rate_leaves_an_interval_of_two_permits_and_the_lease(
     low, high = hand.state.drug.low_nl, hand.state.drug.high_nl
     assert low == run.counter_nl
     assert hand.state.permit_expires_ns - run.samples[-1].at_ns == PERMIT
-    assert high - low == _most_nl(PERMIT + PERMIT + LEASE)
+    assert high - low == _most_nl(3 * PERMIT + LEASE)
 
 
 def test_a_lost_reply_to_run_counts_from_the_start() -> None:
@@ -95,7 +95,7 @@ def test_a_lost_reply_to_run_counts_from_the_start() -> None:
     lived = hand.state.permit_expires_ns - run.started_ns
     assert lived == PERMIT + S // 2
     assert hand.state.drug.low_nl == 0
-    assert hand.state.drug.high_nl == _most_nl(lived + PERMIT + LEASE)
+    assert hand.state.drug.high_nl == _most_nl(lived + 2 * PERMIT + LEASE)
 
 
 def test_a_reading_without_a_counter_does_not_narrow_the_interval() -> None:
@@ -106,7 +106,7 @@ def test_a_reading_without_a_counter_does_not_narrow_the_interval() -> None:
     hand.do(e.GivenUp)
     width = hand.state.drug.high_nl - hand.state.drug.low_nl
     assert hand.state.drug.low_nl == run.counter_nl
-    assert width == _most_nl(PERMIT + PERMIT + LEASE)
+    assert width == _most_nl(3 * PERMIT + LEASE)
 
 
 def test_the_interval_ends_at_the_programmed_volume() -> None:
