@@ -45,6 +45,7 @@ class Inbox:
         self._lost = 0
         self._marked = False
         self._over = False
+        self._last = (clock.monotonic_ns(), clock.utc_ns())
 
     def tell(
         self,
@@ -71,7 +72,9 @@ class Inbox:
         if self._over and self._waiting.empty():
             self._over = False
             return self._condition(False, "the inbox is empty again")
-        return await self._waiting.get()
+        posted = await self._waiting.get()
+        self._last = (posted.event.mono_ns, posted.event.utc_ns)
+        return posted
 
     async def drained(self) -> None:
         """Return once nothing waits."""
@@ -79,5 +82,5 @@ class Inbox:
             await self._clock.sleep_until(self._clock.monotonic_ns())
 
     def _condition(self, present: bool, evidence: str) -> Posted:
-        now, utc = self._clock.monotonic_ns(), self._clock.utc_ns()
-        return Posted(SITE, ConditionSeen(now, utc, "inbox_overflow", present, evidence))
+        """Stamped as the event before it: what still waits is older than now."""
+        return Posted(SITE, ConditionSeen(*self._last, "inbox_overflow", present, evidence))

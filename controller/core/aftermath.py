@@ -48,9 +48,13 @@ def settle_run(state: State) -> State:
     run = state.run
     if run is None:
         return state
-    high = motion.upper_nl(state, run)
-    unbounded = state.unbounded or high > run.counter_nl
-    return replace(motion.book(state, run.counter_nl, high), unbounded=unbounded)
+    low, high = run.counter_nl, motion.upper_nl(state, run)
+    if run.doubt:
+        rested = state.rested_ns > (run.started_ns or 0)
+        until = state.rested_ns if rested else state.now_ns + run.plan.watchdog_ns
+        low, high = motion.doubted_nl(run, until)
+    unbounded = state.unbounded or high > low
+    return replace(motion.book(state, low, high), unbounded=unbounded)
 
 
 def given_up(state: State, event: e.GivenUp, limits: Limits) -> Result | Refused:

@@ -232,10 +232,18 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
     run = state.run
     if run is None or run.stage is not Stage.STOPPING or state.phase is Phase.UNCERTAIN:
         return done(state)
+    if run.doubt:
+        return _doubted(state, run)
     counted = event.status.infused_nl
     if counted is None or counted < run.counter_nl:
         return uncertain(state, "the pump rests but its counter is lost")
     return _rested(motion.book(_last_reading(state, run, event.status), counted, counted), run)
+
+
+def _doubted(state: State, run: Run) -> Result:
+    """To UNCERTAIN with an interval: the pump rests, but its counter cannot be believed."""
+    state = note(aftermath.settle_run(state), "uncertain", f"the counter is in doubt: {run.doubt}")
+    return done(enter(replace(state, uncertain_from=state.phase), Phase.UNCERTAIN))
 
 
 def _last_reading(state: State, run: Run, status: PumpStatus) -> State:
@@ -273,7 +281,8 @@ def pump_recovered(state: State, event: e.PumpRecovered, limits: Limits) -> Resu
     if run is None:
         return done(state if state.unbounded else aftermath.leave_uncertain(state))
     counted = recovery.infused_nl
-    if recovery.power_cycled or counted is None or counted < run.counter_nl:
+    lost = recovery.power_cycled or counted is None or counted < run.counter_nl
+    if run.doubt or lost or counted is None:
         state = aftermath.settle_run(state)
         return done(state if state.unbounded else aftermath.leave_uncertain(state))
     state = _arrival(replace(state, run=replace(run, counter_nl=counted)))

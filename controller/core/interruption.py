@@ -15,6 +15,7 @@ from controller.core.limits import Limits
 from controller.core.rules import Refused, Result, done, sign
 from controller.core.state import Phase, Purpose, State
 
+WRONG_SYRINGE = "barrel and counter disagree; a reading that agrees must come first"
 CHECK_EVERY_NS = 300_000_000_000
 SECOND_CHECK_NS = 300_000_000_000
 BUTTONS = {
@@ -89,9 +90,11 @@ def barrel_read(state: State, event: e.BarrelRead, limits: Limits) -> Result | R
         barrel_due_active_ns=later[0] if later else None,
     )
     if low <= event.volume_nl <= high:
-        return done(state)
+        known = "" if state.no_resume == WRONG_SYRINGE else state.no_resume
+        return done(replace(state, no_resume=known))
     evidence = f"read {_ml(event.volume_nl)}, expected {_ml(low)} to {_ml(high)}"
-    return done(note(state, "barrel_mismatch", evidence))
+    state = note(state, "barrel_mismatch", evidence)
+    return done(replace(state, no_resume=state.no_resume or WRONG_SYRINGE))
 
 
 def hold_requested(state: State, event: e.HoldRequested, limits: Limits) -> Result | Refused:

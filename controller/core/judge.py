@@ -149,6 +149,18 @@ def _trip(state: State, fresh: tuple[str, ...], stopped: bool) -> tuple[State, C
     return state, commands
 
 
+DOUBTS: Final = frozenset({"no_flow", "free_flow", "counter_fell", "counter_jumped"})
+"""Trips that say that the pump's counter and what was pumped are two things."""
+
+
+def _doubt(state: State, fresh: tuple[str, ...]) -> State:
+    """After such a trip the run is booked as an interval, not by its counter."""
+    doubts = [id_ for id_ in fresh if id_ in DOUBTS]
+    if state.run is None or not doubts:
+        return state
+    return replace(state, run=replace(state.run, doubt=doubts[0]))
+
+
 def _permit(state: State) -> tuple[State, Commands]:
     """A permit for a live run, as old as the reading it rests on. Never for one that is to stop."""
     run = state.run
@@ -178,6 +190,6 @@ def judge(state: State, limits: Limits, stopped: bool = False) -> tuple[State, C
     fresh = tuple(a.id for a in state.alarms if is_trip(a) and a.id not in before)
     stops: Commands = ()
     if fresh:
-        state, stops = _trip(state, fresh, stopped)
+        state, stops = _trip(_doubt(state, fresh), fresh, stopped)
     state, permits = _permit(state)
     return state, stops + told + permits

@@ -55,9 +55,7 @@ LIMIT_ROWS: Final = (
     LimitRow("check_reminder_ns", "check_reminder_s", NS_PER_S, "60", "30", "120", _T3),
     LimitRow("check_medium_ns", "check_medium_s", NS_PER_S, "120", "60", "240", _T3),
     LimitRow("check_trip_ns", "check_trip_s", NS_PER_S, "300", "120", "900", _T3 + ": site"),
-    LimitRow(
-        "audio_pause_ns", "audio_pause_s", NS_PER_S, "120", "10", "120", "GIP 3.2.1: 2 min"
-    ),
+    LimitRow("audio_pause_ns", "audio_pause_s", NS_PER_S, "120", "10", "120", "GIP 3.2.1: 2 min"),
     LimitRow("start_window_ns", "start_window_s", NS_PER_S, "10", "5", "30", "shapes.md: 10 s"),
     LimitRow("assay_age_ns", "assay_age_min", NS_PER_MIN, "60", "5", "120", "treatment.md 7"),
     LimitRow("time_out_ns", "time_out_min", NS_PER_MIN, "15", "5", "15", "treatment.md 2"),

@@ -131,6 +131,18 @@ def upper_nl(state: State, run: Run) -> int:
     return min(run.counter_nl + more, max(programmed_nl(run), run.counter_nl))
 
 
+def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
+    """The least and the most that a run pumped whose counter cannot be believed, nL.
+
+    From the lowest of the latest readings to what the told rates give from RUN to rest, or the
+    counter if that is more. The programmed volume is no bound: it is the same counter that would
+    have stopped the pump there.
+    """
+    least = min((sample.nl for sample in run.samples), default=0)
+    due = due_nl(run, run.started_ns or rest_ns, rest_ns, 0)[1]
+    return least, max(due, run.counter_nl)
+
+
 def book(state: State, low_nl: int, high_nl: int) -> State:
     """The state with its run ended and its volume added to the run's purpose."""
     assert state.run is not None

@@ -75,6 +75,7 @@ class Run:
 
     ``profile`` holds (rate uL/h, duration ns) per part, ``part`` is the one that the pump holds.
     ``told`` holds (since ns, rate uL/h) as the pump was told them.
+    ``doubt`` names the trip after which the counter cannot be believed.
     ``started_ns`` is None until RUN left. ``counter_nl`` is the pump's own count of this run.
     """
 
@@ -94,6 +95,7 @@ class Run:
     motion: Motion | None = None
     previous: Sample | None = None
     complete: bool = False
+    doubt: str = ""
     samples: tuple[Sample, ...] = ()
 
     @property
