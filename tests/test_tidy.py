@@ -26,8 +26,14 @@ FUNCTION_LINES_P95 = 40
 FILE_LINES_MAX = 400
 COLUMNS_MAX = 100
 
-# The only places that may ask what time it is: the clock of the daemon and that of the bench.
-CLOCKS = {"controller/clock.py", "simulators/bench/world.py", "simulators/bench/launch.py"}
+# The only places that may ask what time it is: the clock of the daemon, that of the bench, and the
+# count of sessions a core-hour.
+CLOCKS = {
+    "controller/clock.py",
+    "simulators/bench/launch.py",
+    "simulators/bench/tally.py",
+    "simulators/bench/world.py",
+}
 NOW_CALLS = {"now", "utcnow", "today"}
 CLOCK_MODULES = {"time", "sched", "timeit"}
 SEEDED_NAMES = {"Random"}

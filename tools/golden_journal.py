@@ -79,7 +79,7 @@ def _unprepared(_stage: Stage) -> None:
 def _rehearsed(directory: Path, prepare: Callable[[Stage], None] = _unprepared) -> Path:
     """One treatment in ``directory``; returns its journal."""
     directory.mkdir(exist_ok=True)
-    rehearse(Case(seed=SEED, minutes=MINUTES), directory, prepare)
+    rehearse(Case(seed=SEED, minutes=MINUTES, people="none"), directory, prepare)
     (journal,) = directory.glob(f"*/{JOURNAL}")
     return journal
 

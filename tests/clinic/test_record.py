@@ -152,11 +152,13 @@ def test_an_uncertain_delivery_keeps_its_interval(facts: RecordFacts) -> None:
 
 
 def test_half_a_strong_syringe_given_on_purpose(facts: RecordFacts, make_order: MakeOrder) -> None:
+    assayed = facts.assay
+    assert assayed is not None
     record = build_record(
         replace(
             facts,
             order=make_order(administer="volume_for_dose"),
-            assay=Reading(Becquerel(3_400_000_000), facts.assay.at_utc_ns),  # type: ignore[union-attr]
+            assay=Reading(Becquerel(3_400_000_000), assayed.at_utc_ns),
             residual=Reading(Becquerel(1_712_000_000), later(facts.order, 0)),
             planned_nl=Nanolitre(9_910_000),
             pumped_low_nl=Nanolitre(9_910_000),
@@ -208,13 +210,6 @@ def test_nothing_assayed(facts: RecordFacts, make_order: MakeOrder) -> None:
     assert (record.assay, record.assayed_mbq, record.delivered_interval_mbq) == (None, None, None)
     assert record.prescribed_range_mbq == (1600.0, 1800.0)
     assert record.ground_truth == {"patient_mbq": 0.0}
-
-
-def test_ground_truth_is_printed_a_value_a_line(facts: RecordFacts) -> None:
-    truth = {"routes": {"by_volume": {"agrees": True}}, "violations": []}
-    lines = render_text(build_record(replace(facts, ground_truth=truth))).splitlines()
-    assert "Ground truth                  routes, by volume, agrees: True" in lines
-    assert "Ground truth                  violations: none" in lines
     text = render_text(record)
     assert "SIMULATED" not in text
     assert "Delivered, between" not in text
@@ -222,6 +217,13 @@ def test_ground_truth_is_printed_a_value_a_line(facts: RecordFacts) -> None:
     assert "ALARMS: none" in text
     assert "PEOPLE: none" in text
     assert "1600.0 MBq (43.24 mCi) to 1800.0 MBq (48.65 mCi)" in text
+
+
+def test_ground_truth_is_printed_a_value_a_line(facts: RecordFacts) -> None:
+    truth = {"routes": {"by_volume": {"agrees": True}}, "violations": []}
+    lines = render_text(build_record(replace(facts, ground_truth=truth))).splitlines()
+    assert "Ground truth                  routes, by volume, agrees: True" in lines
+    assert "Ground truth                  violations: none" in lines
 
 
 def test_the_five_fields_of_10_cfr_35_2063(record: TreatmentRecord, facts: RecordFacts) -> None:
