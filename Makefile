@@ -3,6 +3,8 @@
 #   test     every test, with branch coverage of the rooms that must have all of it
 #   check    ruff, mypy --strict, import-linter
 #   bench    benchmarks, as ratios
+#   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
+#   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
 #   clean    remove what these targets made
@@ -18,9 +20,11 @@ BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --no-input --quiet
 PYTEST_ARGS ?=
 DEMO_ARGS ?= --auto --minutes 1
+SWEEP_ARGS ?=
+CAMPAIGN_ARGS ?= --sessions 200 --seed 1
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep campaign diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -38,6 +42,12 @@ check: $(VENV)/.stamp-dev
 
 bench: $(VENV)/.stamp-dev
 	$(BIN)/python -m benchmarks
+
+sweep: $(VENV)/.stamp-bench
+	$(BIN)/isodrip-bench sweep $(SWEEP_ARGS)
+
+campaign: $(VENV)/.stamp-bench
+	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
 
 diagram: $(VENV)/.stamp-bench
 	$(BIN)/python tools/state_diagram.py

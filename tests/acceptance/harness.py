@@ -69,9 +69,7 @@ class Room:
         await people.start()
         return await self.until(lambda view: view.pumped_ml >= at_least_ml)
 
-    async def until(
-        self, holds: Callable[[View], bool], patience_s: float = 20.0
-    ) -> View:
+    async def until(self, holds: Callable[[View], bool], patience_s: float = 20.0) -> View:
         """The first view that holds; an assertion with the last one seen if none does."""
         view: View | None = None
         try:

@@ -37,9 +37,7 @@ async def daemon_with(path: Path, **ports: str) -> tuple[Child, str]:
     """A daemon for these ports; the child and its API's address."""
     address = f"127.0.0.1:{free_port()}"
     text = papers.EXAMPLE_ORDER.read_text()
-    where = papers.Addresses(
-        broker=f"mqtt://127.0.0.1:{free_port()}", api=address, **ports
-    )
+    where = papers.Addresses(broker=f"mqtt://127.0.0.1:{free_port()}", api=address, **ports)
     launch.write_site(path, parse_order(text), where)
     return await launch.start_daemon(path), address
 

@@ -1,0 +1,122 @@
+"""The daemon's HTTP API called in process: a panel's requests and its news, without a socket.
+
+It offers what `simulators.bench.api.Api` offers, so that the same two people can be played. Like a
+panel it shows what the news of the daemon told last, and asks for the whole state only once.
+"""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from starlette.types import ASGIApp, Message
+
+from simulators.bench.api import PREFIX, ApiRefused
+
+HEADERS: Final = (
+    (b"host", b"127.0.0.1"),
+    (b"x-isodrip", b"1"),
+    (b"content-type", b"application/json"),
+)
+
+
+class AsgiApi:
+    """One client of one application. Action ids are counted, so that a run repeats to the byte."""
+
+    def __init__(self, app: ASGIApp, client_id: str = "bench") -> None:
+        self._app = app
+        self._ids = (f"{client_id}-{number}" for number in itertools.count(1))
+        self._shown: dict[str, Any] = {}
+
+    async def follow(self) -> None:
+        """Hear the news until they end or this is cancelled."""
+
+        async def receive() -> Message:
+            never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+            return await never
+
+        async def send(message: Message) -> None:
+            self._hear(message.get("body", b""))
+
+        await self._app(_scope("GET", f"{PREFIX}/events"), receive, send)
+
+    async def state(self) -> dict[str, Any]:
+        """The daemon's whole state, as the news told it; at most a second old."""
+        if not self._shown:
+            self._shown = await self._taken("state", "GET")
+        return self._shown
+
+    async def record(self, session: str) -> dict[str, Any]:
+        """The record of a session."""
+        return await self._taken(f"record/{quote(session, safe='')}", "GET")
+
+    async def act(self, action: str, **body: Any) -> dict[str, Any]:
+        """Ask for an action. Raises ApiRefused with the daemon's reason."""
+        request = {"action_id": next(self._ids), **body}
+        return await self._taken(f"actions/{action}", "POST", request)
+
+    async def stop(self) -> None:
+        """STOP: no body, no login, no header."""
+        await self._taken("actions/stop", "POST")
+
+    async def _taken(
+        self, what: str, method: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        sent = b"" if body is None else json.dumps(body).encode()
+        status, text = await self._request(method, f"{PREFIX}/{what}", sent)
+        if not 200 <= status < 300:
+            raise ApiRefused(what.removeprefix("actions/"), status, text.decode())
+        answer: dict[str, Any] = json.loads(text)
+        return answer
+
+    async def _request(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        status, parts = 0, []
+        asked = iter(({"type": "http.request", "body": body, "more_body": False},))
+
+        async def receive() -> Message:
+            return next(asked, {"type": "http.disconnect"})
+
+        async def send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                parts.append(message.get("body", b""))
+
+        await self._app(_scope(method, path), receive, send)
+        return status, b"".join(parts)
+
+    def _hear(self, frame: bytes) -> None:
+        """Take one server-sent event: a state replaces what is shown, numbers go into it."""
+        lines = dict(line.split(b": ", 1) for line in frame.splitlines() if b": " in line)
+        kind, data = lines.get(b"event"), lines.get(b"data", b"null")
+        if kind == b"state":
+            self._shown = json.loads(data)
+        elif kind == b"telemetry" and self._shown:
+            _renew(self._shown, json.loads(data))
+
+
+def _renew(shown: dict[str, Any], numbers: Mapping[str, Any]) -> None:
+    for session in shown["sessions"]:
+        if session["session"] == numbers["session"]:
+            session |= {name: numbers[name] for name in ("phase", "run", "planned_ml", "lease")}
+            session["pumped"] |= {"drug": numbers["pumped"], "flush": numbers["flushed"]}
+
+
+def _scope(method: str, path: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": list(HEADERS),
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8131),
+    }

@@ -1,0 +1,241 @@
+"""What may be judged: the world's own ledger of one rehearsal, and what stood on the pump's wire.
+
+Bytes are taken apart by the grammar alone. Of the daemon's words only what people did is kept (its
+journal is where their acts are written down with a time), and the causes that it names.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from firmware_interfaces.new_era import INTER_BYTE_TIMEOUT_NS
+from protocols.new_era import CommandFrame, HostDeframer, Mode, PumpDeframer, Reply, ReplyFrame
+from simulators.bench.faults import Fault, Place
+from simulators.bench.rehearsal import Prepare, Rehearsal
+from simulators.bench.stage import BEGIN
+from simulators.bench.stage import Stage as World
+from simulators.bench.streams import Seen, Stage, To
+from simulators.devices.room import Move
+
+NS_PER_S: Final = 1_000_000_000
+NL_PER_ML: Final = 1e6
+BEGIN_NS: Final = round(BEGIN.timestamp()) * NS_PER_S
+ASKS_TO_RUN: Final = frozenset(
+    ("PatencyRequested", "SeatRequested", "StartConfirmed", "FlushRequested", "ResumeRequested")
+)
+"""What a person does before a plunger may move."""
+
+
+NOT_OBSERVABLE: Final = frozenset(
+    (Place.DEVICE, kind)
+    for kind in ("leak", "gain_error", "wrong_syringe", "slack_not_seated", "siphon")
+)
+"""What neither an NE-1000 nor a CRC-55 shows while it happens: found at residual (design.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One good frame on the pump's wire: a command's text, or the pump's reply; Safe or Basic."""
+
+    at_ns: int
+    text: str
+    safe: bool
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a person did, by its name in the journal."""
+
+    at_ns: int
+    name: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """Something that befell the daemon or the pump from outside: when, and until when if it ended.
+
+    ``kind`` is that of the fault: ``killed``, ``consumer_hung``, ``frozen``, ``keypad_take_over`` …
+    """
+
+    at_ns: int
+    kind: str
+    until_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One rehearsal as its judges see it.
+
+    ``in_syringe_nl`` is what the drug syringe held, ``released_nl`` what of it may leave,
+    ``duration_s`` how long the profile is. ``faulty`` says that any fault was put in, ``blind``
+    that one was which the devices cannot show: then only the whole syringe bounds what leaves.
+    """
+
+    rehearsal: Rehearsal
+    moves: tuple[Move, ...]
+    in_syringe_nl: float
+    released_nl: float
+    duration_s: float
+    blows: tuple[Blow, ...] = ()
+    faulty: bool = False
+    blind: bool = False
+
+    @cached_property
+    def asked(self) -> tuple[Said, ...]:
+        """Commands that began to leave the host."""
+        return tuple(_commands(self._pump(To.DEVICE, Stage.LEFT)))
+
+    @cached_property
+    def obeyed(self) -> tuple[Said, ...]:
+        """Commands that arrived at the pump whole, in a framing that it listens to.
+
+        Once it has a watchdog, a Basic line is not heard at all.
+        """
+        heard, armed = [], False
+        for said in _commands(self._pump(To.DEVICE, Stage.HEARD)):
+            if said.safe or not armed:
+                heard.append(said)
+            if said.text.startswith("SAF") and said.text != "SAF":
+                armed = int(said.text[3:]) > 0
+        return tuple(heard)
+
+    @cached_property
+    def answered(self) -> tuple[Said, ...]:
+        """Replies that arrived at the host whole."""
+        frames = HostDeframer()
+        return tuple(
+            Said(seen.at_ns, "", frame.mode is Mode.SAFE, frame.reply)
+            for seen in self._pump(To.HOST, Stage.HEARD)
+            for frame in frames.feed(seen.data)
+            if isinstance(frame, ReplyFrame)
+        )
+
+    @cached_property
+    def acts(self) -> tuple[Act, ...]:
+        """What people did, in its order. Each boot of the daemon begins its stamps anew."""
+        boots = [blow.until_ns for blow in self.blown("killed") if blow.until_ns is not None]
+        found, offset_ns = [], BEGIN_NS
+        for record in self.journal:
+            body = record["body"]
+            if record["kind"] == "event" and body["type"] == "Booted" and boots:
+                offset_ns = record["mono_ns"] - boots.pop(0)
+            elif record["kind"] == "event" and "who" in body:
+                found.append(Act(record["mono_ns"] - offset_ns, body["type"], body["who"]))
+        return tuple(found)
+
+    @cached_property
+    def journal(self) -> tuple[dict[str, Any], ...]:
+        """The records of the session's journal."""
+        return tuple(json.loads(line) for line in self.rehearsal.export)
+
+    @property
+    def end_ns(self) -> int:
+        """When the world ended."""
+        return round(self.rehearsal.virtual_s * NS_PER_S)
+
+    def displaced_nl(self, at_ns: int) -> float:
+        """Travel of all plungers until then."""
+        found = self.moves[0]
+        for move in self.moves:
+            if move.at_ns > at_ns:
+                break
+            found = move
+        return found.displaced_nl + found.flow_nl_s * (at_ns - found.at_ns) / NS_PER_S
+
+    def stretches(self) -> Iterator[tuple[Move, int]]:
+        """Each move with the time of its end."""
+        ends = [move.at_ns for move in self.moves[1:]]
+        yield from zip(self.moves, [*ends, max(self.end_ns, self.moves[-1].at_ns)], strict=True)
+
+    def blown(self, *kinds: str) -> tuple[Blow, ...]:
+        """The blows of these kinds."""
+        return tuple(blow for blow in self.blows if blow.kind in kinds)
+
+    def _pump(self, to: To, stage: Stage) -> Iterator[Seen]:
+        for seen in self.rehearsal.seen["pump"]:
+            if seen.to is to and seen.stage is stage:
+                yield seen
+
+
+def _commands(seen: Iterable[Seen]) -> Iterator[Said]:
+    frames, last_ns = PumpDeframer(), 0
+    for one in seen:
+        if one.at_ns - last_ns >= INTER_BYTE_TIMEOUT_NS:
+            frames.discard_partial()
+        last_ns = one.at_ns
+        for frame in frames.feed(one.data):
+            if isinstance(frame, CommandFrame):
+                yield Said(one.at_ns, frame.command.text, frame.mode is Mode.SAFE)
+
+
+class Witness:
+    """Keeps hold of a stage while it is played, so that its ledger can be read afterwards."""
+
+    def __init__(self) -> None:
+        self._stage: World | None = None
+
+    def watching(self, prepare: Prepare = lambda _stage: None) -> Prepare:
+        """The same preparation, with this witness in the room."""
+
+        def prepared(stage: World) -> None:
+            self._stage = stage
+            prepare(stage)
+
+        return prepared
+
+    @property
+    def stage(self) -> World:
+        """The stage that was watched. Raises ValueError before any was."""
+        if self._stage is None:
+            raise ValueError("nothing has been rehearsed yet")
+        return self._stage
+
+    def testify(self, rehearsal: Rehearsal) -> Evidence:
+        """The evidence of what was rehearsed."""
+        stage = self.stage
+        fired = stage.saboteur.fired
+        setting, order = stage.setting, stage.order
+        fill_nl = setting.fill_ml * NL_PER_ML
+        return Evidence(
+            rehearsal=rehearsal,
+            moves=tuple(stage.world.room.moves),
+            in_syringe_nl=fill_nl,
+            released_nl=_released_nl(order, setting.activity_bq, fill_nl),
+            duration_s=order["infusion_min"] * 60.0,
+            blows=tuple(_blow(one.at_ns, one.fault) for one in fired),
+            faulty=bool(fired),
+            blind=any((f.fault.place, f.fault.kind) in NOT_OBSERVABLE for f in fired),
+        )
+
+
+def _blow(at_ns: int, fault: Fault) -> Blow:
+    lasts_s = fault.duration_s
+    until_ns = None if lasts_s is None else at_ns + round(lasts_s * NS_PER_S)
+    return Blow(at_ns, fault.kind, until_ns)
+
+
+def _released_nl(order: dict[str, Any], activity_bq: float, fill_nl: float) -> float:
+    """What may leave the syringe: all but what must stay, or the volume that holds the dose."""
+    most_nl = fill_nl - float(order["container"]["unusable_ml"]) * NL_PER_ML
+    if order["administer"] == "whole_syringe":
+        return most_nl
+    return min(most_nl, fill_nl * float(order["prescribed_mbq"]) * 1e6 / activity_bq)
+
+
+Judge = Callable[[Evidence], "tuple[Violation, ...]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule that was broken, when (s of virtual time), and how."""
+
+    id: str
+    at_s: float
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.id} at {self.at_s:.3f} s: {self.text}"

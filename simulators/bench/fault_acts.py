@@ -1,0 +1,294 @@
+"""What each fault does to a stage, when it begins, and how it is taken away again.
+
+Faults of devices act on the room's physics and the devices' firmware, never on a driver or the
+daemon. Streams' own doings stand in `simulators.bench.line_faults`.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from simulators.bench.faults import AtFrame, AtRecord, AtTime, Fault, InPhase, Place
+from simulators.bench.line_faults import LineFaults
+from simulators.bench.setting import syringe_type
+from simulators.bench.streams import To
+
+if TYPE_CHECKING:
+    from simulators.bench.stage import Stage
+
+End = Callable[[], None]
+Act = Callable[["Stage", Fault], End]
+NL_PER_ML: Final = 1e6
+KPA_PER_M: Final = 9.8
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A fault that began, and when."""
+
+    at_ns: int
+    fault: Fault
+
+
+class Saboteur:
+    """Watches time, wires and journal of one stage and begins and ends its faults.
+
+    ``fired`` says what began, in its order; ``lines`` count the frames of every direction.
+    """
+
+    def __init__(self, stage: "Stage", faults: Iterable[Fault], seed: int) -> None:
+        self._stage = stage
+        self.fired: list[Fired] = []
+        self.lines: dict[tuple[str, To], LineFaults] = {}
+        for name, wire in stage.wires.items():
+            for to, way in ((To.DEVICE, wire.to_device), (To.HOST, wire.to_host)):
+                line = LineFaults(random.Random(f"{name} {to.value} {seed}"))
+                self.lines[name, to] = line
+                way.passage = line.passage
+        self._phases: dict[str, list[Fault]] = {}
+        self._records: dict[int, list[Fault]] = {}
+        stage.disk.durable.append(self._durable)
+        for fault in faults:
+            self._await(fault)
+
+    def _await(self, fault: Fault) -> None:
+        match fault.when:
+            case AtTime(at_s):
+                self._stage.loop.call_at(at_s, self._begin, fault)
+            case InPhase(phase, _):
+                self._phases.setdefault(phase, []).append(fault)
+            case AtFrame(n, wire, to):
+                self.lines[wire, to].at_frame(n, partial(self._begin, fault))
+            case AtRecord(n):
+                self._records.setdefault(n, []).append(fault)
+
+    def _durable(self, path: Path, number: int, kind: str, body: str) -> None:
+        """A record is on the disk: the moment that some faults wait for."""
+        if path.parent == self._stage.directory:
+            return
+        for fault in self._records.pop(number, ()):
+            self._begin(fault)
+        if self._phases and kind == "decision":
+            for fault in self._phases.pop(json.loads(body)["phase"], ()):
+                assert isinstance(fault.when, InPhase)
+                self._stage.later(fault.when.after_s, partial(self._begin, fault))
+
+    def _begin(self, fault: Fault) -> None:
+        now_ns = self._stage.loop.now_ns()
+        self.fired.append(Fired(now_ns, fault))
+        self._stage.world.advance()
+        if fault.place is Place.STREAM and fault.kind != "unplugged":
+            end = self.lines[fault.line()].begin(fault, now_ns)
+        else:
+            end = ACTS[fault.place, fault.kind](self._stage, fault)
+        if fault.duration_s is not None:
+            self._stage.later(fault.duration_s, partial(self._end, end))
+
+    def _end(self, end: End) -> None:
+        self._stage.world.advance()
+        end()
+
+
+def _nothing() -> None:
+    """What only happens once is not taken away."""
+
+
+def _attribute(find: Callable[["Stage"], object], name: str, parameter: str | None) -> Act:
+    """Set an attribute to a parameter (True where there is none), and back again."""
+
+    def act(stage: "Stage", fault: Fault) -> End:
+        thing = find(stage)
+        before = getattr(thing, name)
+        setattr(thing, name, True if parameter is None else fault.value(parameter))
+        return lambda: setattr(thing, name, before)
+
+    return act
+
+
+def _unplugged(stage: "Stage", fault: Fault) -> End:
+    wire = stage.wires[fault.line()[0]]
+    wire.unplug()
+    return wire.plug_in
+
+
+def _slow_occlusion(stage: "Stage", fault: Fault) -> End:
+    around = stage.world.room.surroundings
+    before = around.resistance_kpa_h_ml
+    around.resistance_kpa_h_ml = before * fault.value("factor")
+    return lambda: setattr(around, "resistance_kpa_h_ml", before)
+
+
+def _free_flow(stage: "Stage", fault: Fault) -> End:
+    firmware = stage.world.pump.firmware
+
+    def run_at(factor: float) -> None:
+        firmware.defects.runaway = factor
+        firmware.program.feel_defects()
+
+    run_at(fault.value("factor"))
+    return lambda: run_at(1.0)
+
+
+def _wrong_syringe(stage: "Stage", fault: Fault) -> End:
+    """The same drug in another barrel: what an um of plunger gives is what differs."""
+    kind = syringe_type(fault.word("syringe"))
+    drug = stage.world.room.syringes["drug"]
+    drug.diameter_mm = kind.diameter_mm
+    return _nothing
+
+
+def _slack(stage: "Stage", fault: Fault) -> End:
+    stage.world.hands.lay("drug", fault.value("gap_um"))
+    return _nothing
+
+
+def _siphon(stage: "Stage", fault: Fault) -> End:
+    """The play of the retainer is the mounted syringe's, and stays with it."""
+    room = stage.world.room
+    room.surroundings.head_kpa = KPA_PER_M * fault.value("head_m")
+    if room.mounted is not None:
+        room.mounted.play_um = max(room.mounted.play_um, fault.value("play_um"))
+    return lambda: setattr(room.surroundings, "head_kpa", 0.0)
+
+
+def _counter_reset(stage: "Stage", fault: Fault) -> End:
+    stage.world.pump.firmware.program.counted_nl["INF"] = fault.value("to_ml") * NL_PER_ML
+    return _nothing
+
+
+def _reboot(stage: "Stage", fault: Fault) -> End:
+    pump = stage.world.pump
+    if not pump.firmware.powered:
+        return _nothing
+    pump.pull_plug()
+    if not fault.duration_s:
+        pump.plug_in()
+        return _nothing
+    return pump.plug_in
+
+
+def _keypad(stage: "Stage", fault: Fault) -> End:
+    pump, key = stage.world.pump, fault.word("key")
+    if pump.firmware.powered:
+        pump.press(f"rate {fault.value('rate_ml_h'):.4g}" if key == "rate" else key)
+    return _nothing
+
+
+def _deaf(stage: "Stage", fault: Fault) -> End:
+    deaf_to, command = stage.world.pump.firmware.deaf_to, fault.word("command")
+    deaf_to.add(command)
+    return lambda: deaf_to.discard(command)
+
+
+def _wrong_nuclide(stage: "Stage", fault: Fault) -> End:
+    stage.world.calibrator_firmware.select_locally(fault.word("nuclide"))
+    return _nothing
+
+
+def _drifting(stage: "Stage", fault: Fault) -> End:
+    meter = stage.world.room.chamber.electrometer
+    meter.drift_since_ns = stage.loop.now_ns()
+    meter.drift_per_min = fault.value("percent_min") / 100.0
+    return lambda: setattr(meter, "drift_per_min", 0.0)
+
+
+def _contaminated(stage: "Stage", fault: Fault) -> End:
+    meter, more_bq = stage.world.room.chamber.electrometer, fault.value("mbq") * 1e6
+    meter.background_bq += more_bq
+    return lambda: setattr(meter, "background_bq", meter.background_bq - more_bq)
+
+
+def _alarm(stage: "Stage", fault: Fault) -> End:
+    stage.world.pump.raise_alarm(fault.word("letter"))
+    return _nothing
+
+
+def _other_pump(stage: "Stage", fault: Fault) -> End:
+    """It stands where the other stood and holds the same settings, but says who it is."""
+    settings = stage.world.pump.firmware.settings
+    settings.meanings = replace(settings.meanings, firmware=f"{fault.value('firmware'):.4g}")
+    return _nothing
+
+
+def _step(stage: "Stage", fault: Fault) -> End:
+    stage.clock.utc_step_ns += round(fault.value("seconds") * 1e9)
+    return _nothing
+
+
+def _drift(stage: "Stage", fault: Fault) -> End:
+    """The drift counts from now on: what the clock would have lost before is put back."""
+    clock, ppm = stage.clock, round(fault.value("ppm"))
+
+    def drift(by_ppm: int) -> None:
+        clock.utc_drift_ppm += by_ppm
+        clock.utc_step_ns -= clock.monotonic_ns() * by_ppm // 1_000_000
+
+    drift(ppm)
+    return lambda: drift(-ppm)
+
+
+def _broker_absent(stage: "Stage", _fault: Fault) -> End:
+    stage.broker.leave("connection reset by peer")
+    return stage.broker.come_back
+
+
+def _killed(stage: "Stage", _fault: Fault) -> End:
+    stage.machine.kill()
+    return stage.machine.boot
+
+
+def _consumer_hung(stage: "Stage", _fault: Fault) -> End:
+    return stage.machine.hang_consumer()
+
+
+def _frozen(stage: "Stage", _fault: Fault) -> End:
+    return stage.machine.freeze()
+
+
+ACTS: Final[dict[tuple[Place, str], Act]] = {
+    (Place.STREAM, "unplugged"): _unplugged,
+    (Place.DEVICE, "occlusion"): _attribute(lambda s: s.world.room.surroundings, "kinked", None),
+    (Place.DEVICE, "slow_occlusion"): _slow_occlusion,
+    (Place.DEVICE, "leak"): _attribute(lambda s: s.world.room.surroundings, "leak", "share"),
+    (Place.DEVICE, "jammed"): _attribute(lambda s: s.world.room.surroundings, "drive_jammed", None),
+    (Place.DEVICE, "free_flow"): _free_flow,
+    (Place.DEVICE, "gain_error"): _attribute(
+        lambda s: s.world.room.surroundings, "drive_gain", "factor"
+    ),
+    (Place.DEVICE, "wrong_syringe"): _wrong_syringe,
+    (Place.DEVICE, "slack_not_seated"): _slack,
+    (Place.DEVICE, "siphon"): _siphon,
+    (Place.DEVICE, "stuck_counter"): _attribute(
+        lambda s: s.world.pump.firmware.defects, "counter_stuck", None
+    ),
+    (Place.DEVICE, "counter_reset"): _counter_reset,
+    (Place.DEVICE, "reboot"): _reboot,
+    (Place.DEVICE, "keypad_take_over"): _keypad,
+    (Place.DEVICE, "deaf_setting"): _deaf,
+    (Place.DEVICE, "wrong_nuclide"): _wrong_nuclide,
+    (Place.DEVICE, "noisy_chamber"): _attribute(
+        lambda s: s.world.room.chamber.electrometer, "noise_factor", "factor"
+    ),
+    (Place.DEVICE, "drifting_chamber"): _drifting,
+    (Place.DEVICE, "saturated_chamber"): _attribute(
+        lambda s: s.world.room.chamber.electrometer, "voltage_v", "volts"
+    ),
+    (Place.DEVICE, "contaminated_well"): _contaminated,
+    (Place.DEVICE, "alarm"): _alarm,
+    (Place.DEVICE, "other_pump"): _other_pump,
+    (Place.CLOCK, "step"): _step,
+    (Place.CLOCK, "drift"): _drift,
+    (Place.DISK, "full"): _attribute(lambda s: s.disk, "free_mb", "free_mb"),
+    (Place.DISK, "slow"): _attribute(lambda s: s.disk, "delay_s", "delay_s"),
+    (Place.DISK, "failing"): _attribute(lambda s: s.disk, "failing", None),
+    (Place.BROKER, "absent"): _broker_absent,
+    (Place.BROKER, "slow"): _attribute(lambda s: s.broker, "delay_s", "delay_s"),
+    (Place.PROCESS, "killed"): _killed,
+    (Place.PROCESS, "consumer_hung"): _consumer_hung,
+    (Place.PROCESS, "frozen"): _frozen,
+}
+"""Every kind of the catalogue but those that alter frames."""

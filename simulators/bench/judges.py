@@ -1,0 +1,233 @@
+"""The promises S1 to S5, L1 and L2, each judged by what was really so and what stood on the wire.
+
+Every judge is a pure function over the evidence of one rehearsal. None believes the daemon; L2
+alone reads its journal, for the causes that it names.
+"""
+
+from bisect import bisect_right
+from itertools import pairwise
+from typing import Any, Final
+
+from simulators.bench.evidence import (
+    ASKS_TO_RUN,
+    BEGIN_NS,
+    NL_PER_ML,
+    NS_PER_S,
+    Evidence,
+    Judge,
+    Violation,
+)
+from simulators.bench.stops import judge_stops
+
+OUT_TOLERANCE_NL: Final = 20_000.0
+"""Two steps of a coarse counter: what a pump may overshoot its programmed volume by."""
+MEAN_NS: Final = 60 * NS_PER_S
+RATE_TOLERANCE: Final = 1.1
+"""The row *rate high* (treatment.md 3): more than 10 % over 60 s."""
+SEAT_CAP_NL: Final = 600_000.0
+"""What may leave the syringe before the line is joined (treatment.md 2, *seat*)."""
+STANDS_NL: Final = 1_000.0
+"""Less than a tenth of a drop is no motion."""
+ON_TIME: Final = 0.01
+TRIP: Final = "trip: "
+BROKEN: Final = ("STOPPED", "UNCERTAIN")
+TAIL_MAX_NL: Final = 1_400_000.0
+"""Pressed-out compliance, at most 0.9 mL, and a siphon's 0.5 mL (treatment.md 4)."""
+
+
+def _found(rule: str, at_ns: float, text: str) -> Violation:
+    return Violation(rule, at_ns / NS_PER_S, text)
+
+
+def _ml(volume_nl: float) -> str:
+    return f"{volume_nl / NL_PER_ML:.3f} mL"
+
+
+def judge_s1(evidence: Evidence) -> tuple[Violation, ...]:
+    """S1: no more activity than was released ever leaves the drug syringe.
+
+    Its drug is one concentration, so volumes say it; where the devices are blind to the fault, what
+    was assayed in the syringe is the bound.
+    """
+    bound_nl = evidence.in_syringe_nl if evidence.blind else evidence.released_nl
+    for sample in evidence.rehearsal.samples:
+        if sample.drug_out_nl > bound_nl + OUT_TOLERANCE_NL:
+            text = f"{_ml(sample.drug_out_nl)} left the syringe, {_ml(bound_nl)} were released"
+            return (_found("S1", sample.at_ns, text),)
+    return ()
+
+
+def judge_s2(evidence: Evidence) -> tuple[Violation, ...]:
+    """S2: into a joined line, the plunger's mean of any 60 s stays at the profile's maximum."""
+    if evidence.blind:
+        return ()
+    times, swept = _swept_into_the_line(evidence)
+    bound_nl = evidence.released_nl / evidence.duration_s * 60.0 * RATE_TOLERANCE
+    for end_ns in sorted({*times, *(at + MEAN_NS for at in times if at + MEAN_NS < times[-1])}):
+        moved_nl = _at(times, swept, end_ns) - _at(times, swept, end_ns - MEAN_NS)
+        if moved_nl > bound_nl + OUT_TOLERANCE_NL:
+            text = f"{_ml(moved_nl)} in 60 s, the profile's maximum gives {_ml(bound_nl)}"
+            return (_found("S2", end_ns, text),)
+    return ()
+
+
+def _swept_into_the_line(evidence: Evidence) -> tuple[list[int], list[float]]:
+    """The plunger's forward travel while its tip led to the patient, at each change of it."""
+    times, swept = [0], [0.0]
+    for move, end_ns in evidence.stretches():
+        flow = max(move.flow_nl_s, 0.0) if move.to == "patient" else 0.0
+        times.append(end_ns)
+        swept.append(swept[-1] + flow * (end_ns - move.at_ns) / NS_PER_S)
+    return times, swept
+
+
+def _at(times: list[int], values: list[float], at_ns: int) -> float:
+    """Linear between the points, flat before the first."""
+    right = bisect_right(times, at_ns)
+    if right == 0:
+        return values[0]
+    if right == len(times):
+        return values[-1]
+    before, after = times[right - 1], times[right]
+    share = (at_ns - before) / (after - before)
+    return values[right - 1] + share * (values[right] - values[right - 1])
+
+
+def judge_s3(evidence: Evidence) -> tuple[Violation, ...]:
+    """S3: nothing moves before two releases, and no drug but the seat's drop before the start."""
+    signed = [act for act in evidence.acts if act.name == "ReleaseSigned"]
+    second = [act.at_ns for act in signed if act.who != signed[0].who]
+    started = [act.at_ns for act in evidence.acts if act.name == "StartConfirmed"]
+    release_ns = second[0] if second else evidence.end_ns
+    start_ns = started[0] if started else evidence.end_ns
+    moved_nl = evidence.displaced_nl(release_ns)
+    if moved_nl > STANDS_NL:
+        text = f"{_ml(moved_nl)} were moved before two people had released"
+        return (_found("S3", release_ns, text),)
+    return _drug_before(evidence, start_ns)
+
+
+def _drug_before(evidence: Evidence, start_ns: int) -> tuple[Violation, ...]:
+    """Drug moved before the start: past the seat's cap, or with the line joined."""
+    seated_nl = 0.0
+    for move, end_ns in evidence.stretches():
+        if move.syringe != "drug" or move.at_ns >= start_ns:
+            continue
+        moved_nl = move.flow_nl_s * (min(end_ns, start_ns) - move.at_ns) / NS_PER_S
+        seated_nl += moved_nl
+        if seated_nl > SEAT_CAP_NL + OUT_TOLERANCE_NL:
+            return (_found("S3", move.at_ns, f"{_ml(seated_nl)} of drug moved before the start"),)
+        if move.to == "patient" and moved_nl > STANDS_NL and not evidence.blind:
+            text = f"{_ml(moved_nl)} of drug went into the line before the start"
+            return (_found("S3", move.at_ns, text),)
+    return ()
+
+
+def judge_s5(evidence: Evidence) -> tuple[Violation, ...]:
+    """S5: no RUN that nobody asked for, and what still leaves the tip after a stop is bounded."""
+    tail = tail_nl(evidence)
+    found = _uncalled_runs(evidence)
+    if tail > TAIL_MAX_NL:
+        text = f"{_ml(tail)} left the tip after a stop, {_ml(TAIL_MAX_NL)} at most"
+        return (*found, _found("S5", evidence.end_ns, text))
+    return found
+
+
+def _uncalled_runs(evidence: Evidence) -> tuple[Violation, ...]:
+    """Each RUN needs an act of its own; two signatures of a resume are one."""
+    calls = [(act.at_ns, 0) for act in evidence.acts if act.name in ASKS_TO_RUN]
+    runs = [(said.at_ns, 1) for said in evidence.asked if said.text == "RUN"]
+    last_was_run, found = True, []
+    for at_ns, is_run in sorted(calls + runs):
+        if is_run and last_was_run:
+            found.append(_found("S5", at_ns, "RUN was sent and nobody had asked for it"))
+        last_was_run = bool(is_run)
+    return tuple(found)
+
+
+def tail_nl(evidence: Evidence) -> float:
+    """The most that left a joined syringe's tip after its plunger had come to rest, nL."""
+    worst = 0.0
+    for index, (before, rest) in enumerate(pairwise(evidence.moves), start=1):
+        if before.flow_nl_s > 0.0 and rest.flow_nl_s == 0.0 and rest.to == "patient":
+            worst = max(worst, _out_until_next(evidence, index) - rest.out_nl)
+    return worst
+
+
+def _out_until_next(evidence: Evidence, index: int) -> float:
+    """What had left the tip of that move's syringe when it ended."""
+    name = evidence.moves[index].syringe
+    for move in evidence.moves[index + 1 :]:
+        if move.syringe == name:
+            return move.out_nl
+    return float(evidence.rehearsal.truth["syringes"][name]["expelled_nl"])
+
+
+def judge_l1(evidence: Evidence) -> tuple[Violation, ...]:
+    """L1: without a fault the treatment is completed, in the profile's time to 1 %."""
+    if evidence.faulty:
+        return ()
+    if evidence.rehearsal.broken_off:
+        text = f"without a fault: {evidence.rehearsal.broken_off}"
+        return (_found("L1", evidence.end_ns, text),)
+    driven = [
+        (move.at_ns, end_ns)
+        for move, end_ns in evidence.stretches()
+        if move.syringe == "drug" and move.to == "patient" and move.flow_nl_s > 0.0
+    ]
+    lasted_s = (driven[-1][1] - driven[0][0]) / NS_PER_S if driven else 0.0
+    if abs(lasted_s - evidence.duration_s) <= evidence.duration_s * ON_TIME:
+        return ()
+    text = f"the drug ran for {lasted_s:.1f} s of {evidence.duration_s:g} s"
+    return (_found("L1", evidence.end_ns, text),)
+
+
+def judge_l2(evidence: Evidence) -> tuple[Violation, ...]:
+    """L2: every trip names its cause with evidence, and nothing ends in STOPPED for no reason.
+
+    A person's own act names itself.
+    """
+    found: list[Violation] = []
+    phase, person = "", False
+    for record in evidence.journal:
+        body = record["body"]
+        if record["kind"] == "event":
+            person = "who" in body
+        elif record["kind"] == "decision":
+            at_ns = record["mono_ns"] - BEGIN_NS
+            broke = body["phase"] in BROKEN and phase not in BROKEN and not person
+            found += [_found("L2", at_ns, text) for text in _unnamed(body, broke=broke)]
+            phase = body["phase"]
+    return tuple(found)
+
+
+def _unnamed(body: dict[str, Any], *, broke: bool) -> list[str]:
+    """What one decision leaves without a cause."""
+    commands = body["commands"]
+    named = {c["alarm"]: c["evidence"].strip() for c in commands if c["type"] == "RaiseAlarm"}
+    reasons = [c["reason"].strip() for c in commands if c["type"] == "Stop"]
+    wrong = [f"{alarm} was raised without evidence" for alarm, said in named.items() if not said]
+    wrong += ["STOP was decided without a reason" for reason in reasons if not reason]
+    for reason in reasons:
+        tripped = reason.removeprefix(TRIP).split(", ") if reason.startswith(TRIP) else []
+        wrong += [f"tripped for {a}, which no alarm names" for a in tripped if a not in named]
+    if broke and not (named or reasons):
+        wrong.append(f"it came to {body['phase']} and nothing says why")
+    return wrong
+
+
+JUDGES: Final[dict[str, Judge]] = {
+    "S1": judge_s1,
+    "S2": judge_s2,
+    "S3": judge_s3,
+    "S4": judge_stops,
+    "S5": judge_s5,
+    "L1": judge_l1,
+    "L2": judge_l2,
+}
+"""Every judge by the promise that it holds."""
+
+
+def judged(evidence: Evidence) -> tuple[Violation, ...]:
+    """All that was broken, in the order of the promises."""
+    return tuple(found for judge in JUDGES.values() for found in judge(evidence))

@@ -1,0 +1,151 @@
+"""Starts and ends a bench: papers, broker, world and the very daemon a ward would run.
+
+Three separate processes on a leash. Nobody here asks daemon or world for anything but whether
+it is ready.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from controller.clinic.order import Order, parse_order
+from simulators.bench import papers, processes
+from simulators.bench.api import Api
+from simulators.bench.broker import Broker, Kind, free_port, start_broker
+from simulators.bench.channel import Channel
+from simulators.bench.directory import make_directory
+from simulators.bench.processes import Child, ChildFailed
+from simulators.bench.setting import Setting
+
+READY_S: Final = 20.0
+WARD: Final = ("-c", "import sys; from controller.cli import main; sys.exit(main())")
+"""The program that a ward runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for on the command line."""
+
+    minutes: float | None = None
+    auto: bool = False
+    order: Path | None = None
+    seed: int = 1
+    as_json: bool = False
+    broker: Kind | None = None
+    tcp: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A running bench: its papers, its processes and where everything is."""
+
+    directory: Path
+    order: dict[str, Any]
+    setting: Setting
+    ports: dict[str, str]
+    api: str
+    broker: Broker
+    world: Child
+    daemon: Child
+
+    @property
+    def channel(self) -> Channel:
+        """Hands and truth."""
+        return Channel(self.directory)
+
+    def where(self) -> dict[str, Any]:
+        """Where to look, for people and programs."""
+        return {
+            "api": self.api,
+            "broker": self.broker.url,
+            "ports": self.ports,
+            "directory": str(self.directory),
+            "seed": self.setting.seed,
+        }
+
+
+def written_order(wish: Wish, now: datetime) -> dict[str, Any]:
+    """The order of this run. Raises OrderError, OSError or ValueError if unusable."""
+    text = (wish.order or papers.EXAMPLE_ORDER).read_text("utf-8")
+    if wish.order is None:
+        return papers.order_for_today(text, wish.minutes or 1.0, now)
+    parse_order(text)
+    draft: dict[str, Any] = json.loads(text)
+    return draft if wish.minutes is None else papers.with_minutes(draft, wish.minutes)
+
+
+@asynccontextmanager
+async def bench(wish: Wish, program: Sequence[str] = WARD) -> AsyncIterator[Bench]:
+    """Everything started and the daemon answering; on leaving, the daemon ends first.
+
+    ``program`` is the daemon's, as arguments of the Python interpreter. Raises BrokerMissing,
+    ChildFailed, OrderError, OSError or ValueError with what was seen.
+    """
+    order = written_order(wish, datetime.now(UTC))
+    directory = make_directory()
+    (directory / "order.json").write_text(json.dumps(order, indent=2) + "\n")
+    parsed = parse_order(json.dumps(order))
+    setting = Setting.of(parsed, wish.seed)
+    setting.save(directory)
+    async with AsyncExitStack() as ending:
+        broker = await start_broker(wish.broker)
+        ending.push_async_callback(broker.stop)
+        world = await start_world(directory, tcp=wish.tcp)
+        ending.push_async_callback(world.end)
+        ports = await world_ports(world)
+        address = f"127.0.0.1:{free_port()}"
+        where = papers.Addresses(ports["pump"], ports["calibrator"], broker.url, address)
+        write_site(directory, parsed, where)
+        daemon = await start_daemon(directory, program)
+        ending.push_async_callback(daemon.end)
+        await wait_ready(address, daemon, world)
+        yield Bench(directory, order, setting, ports, f"http://{address}", broker, world, daemon)
+
+
+async def start_world(directory: Path, *, tcp: bool) -> Child:
+    """The world process, on a leash."""
+    command = [sys.executable, "-m", "simulators.bench.world", str(directory)]
+    command += ["--tcp"] if tcp else []
+    return await processes.start("world", command, directory / "world.log", read_stdout=True)
+
+
+async def world_ports(world: Child) -> dict[str, str]:
+    """The devices' ports, from the world's first line."""
+    ports: dict[str, str] = json.loads(await world.first_line(READY_S))["ports"]
+    return ports
+
+
+def write_site(directory: Path, order: Order, where: papers.Addresses) -> Path:
+    """Write site.toml and make the journal's directory."""
+    (directory / "journal").mkdir(exist_ok=True)
+    site = directory / "site.toml"
+    site.write_text(papers.site_text(order, where, directory))
+    return site
+
+
+async def start_daemon(directory: Path, program: Sequence[str] = WARD) -> Child:
+    """The ward's daemon for the site.toml of ``directory``, on a leash."""
+    command = [sys.executable, *program, "run", "--config", str(directory / "site.toml")]
+    return await processes.start("daemon", command, directory / "daemon.log")
+
+
+async def wait_ready(address: str, *children: Child) -> None:
+    """Return when the daemon answers. Raises ChildFailed if a child ends or it never does."""
+    async with Api(f"http://{address}") as api:
+        ready = asyncio.create_task(api.wait_ready())
+        death = asyncio.create_task(processes.first_death(children))
+        tasks: set[asyncio.Task[Any]] = {ready, death}
+        done, _ = await asyncio.wait(tasks, timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if death in done:
+            raise death.result()
+        if ready not in done:
+            raise ChildFailed(children[0], f"did not answer at {address} within {READY_S:g} s")

@@ -1,0 +1,143 @@
+"""The papers of one bench run: an order for today and a site.toml for simulated devices.
+
+It writes what the ward would write, and nothing about hands or truth.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from controller.clinic.dosing import bsa_m2, prescribed_bq
+from controller.clinic.order import Order, parse_order
+from controller.clinic.regimen import Regimen, parse_regimen
+from simulators.bench.setting import CATALOGUE
+
+STUDY_REGIMEN: Final = "clr131"
+BENCH_REGIMEN: Final = "clr131-bench"
+EXAMPLE_ORDER: Final = Path(__file__).parents[2] / "examples" / "order.json"
+
+OPERATORS: Final = (
+    ("ab", "Anna Berger", "technician"),
+    ("cd", "Chris Dahl", "technician"),
+    ("au", "Dr. Ulrike Amsel", "authorized_user"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the daemon of this run finds its devices and serves its API."""
+
+    pump: str
+    calibrator: str
+    broker: str
+    api: str
+
+
+def regimen(name: str) -> Regimen:
+    """A regimen that ships with the controller, by name; FileNotFoundError if there is none."""
+    folder = resources.files("controller.clinic") / "regimens"
+    return parse_regimen((folder / f"{name}.toml").read_text("utf-8"))
+
+
+def order_for_today(example: str, minutes: float, now: datetime) -> dict[str, Any]:
+    """The example order as if written this morning, for ``minutes`` of infusion.
+
+    A duration outside the study's own regimen is ordered under the bench's.
+    """
+    draft: dict[str, Any] = json.loads(example)
+    today = now.date()
+    draft["patient"]["weight_date"] = (today - timedelta(days=2)).isoformat()
+    draft["patient"]["height_date"] = (today - timedelta(days=30)).isoformat()
+    draft["reference_time"] = _time(now)
+    draft["authorized_user"]["signed_at"] = _time(now - timedelta(hours=2))
+    return with_minutes(with_dose(draft), minutes)
+
+
+def with_minutes(draft: dict[str, Any], minutes: float) -> dict[str, Any]:
+    """The order with another duration, under the bench's regimen where the study's has no such."""
+    studied = regimen(STUDY_REGIMEN).infusion.minutes.holds(minutes)
+    named = STUDY_REGIMEN if studied else BENCH_REGIMEN
+    return {**draft, "infusion_min": minutes, "regimen": named}
+
+
+def with_dose(draft: dict[str, Any]) -> dict[str, Any]:
+    """The order with the activity that its regimen computes for this patient, down to 0.1 MBq."""
+    order = parse_order(json.dumps(draft))
+    surface = bsa_m2(order.bsa_formula, order.patient.weight_kg, order.patient.height_cm)
+    activity_bq = prescribed_bq(regimen(order.regimen).dose.mci_per_m2, surface)
+    return {**draft, "prescribed_mbq": activity_bq // 100_000 / 10}
+
+
+def site_text(order: Order, where: Addresses, directory: Path) -> str:
+    """A site.toml for this order and these addresses; everything unnamed keeps its default."""
+    operators = [
+        f"[[operator]]\nid = {_toml(who)}\nname = {_toml(name)}\nrole = {_toml(role)}\n"
+        for who, name, role in OPERATORS
+    ]
+    syringes = [
+        f"[[syringe]]\nname = {_toml(kind.name)}\ndiameter_mm = {kind.diameter_mm}\n"
+        f"size_ml = {kind.capacity_ml}\n"
+        'source = "New Era manual 1200-01, syringe table"\n'
+        for kind in CATALOGUE
+    ]
+    return SITE.format(
+        name=_toml(order.site),
+        pump=_toml(where.pump),
+        calibrator=_toml(where.calibrator),
+        journal=_toml(str(directory / "journal")),
+        broker=_toml(where.broker),
+        api=_toml(where.api),
+        people="\n".join(operators),
+        syringes="\n".join(syringes),
+    )
+
+
+SITE: Final = """\
+# Written by isodrip-bench: simulated devices only.
+[site]
+name = {name}
+room = "bench"
+timezone = "UTC"
+simulated = true
+
+[calibrator]
+kind = "crc55"
+port = {calibrator}
+
+[pump]
+kind = "ne1000"
+port = {pump}
+address = 0
+watchdog_s = 5
+trigger = "stop_only"
+
+[flush]
+method = "same_pump"
+volume_dead_volumes = 3
+
+[regimen]
+allowed = ["clr131", "clr131-bench"]
+
+[journal]
+directory = {journal}
+
+[mqtt]
+url = {broker}
+
+[api]
+listen = {api}
+
+{people}
+{syringes}"""
+
+
+def _time(moment: datetime) -> str:
+    return moment.replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+def _toml(text: str) -> str:
+    """A TOML basic string; JSON's escapes are a subset of TOML's."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,103 @@
+"""What a world is furnished with: drug, syringes, line and the chances of one day, as plain data.
+
+Made from an order and a seed, carried to the world process as JSON. It knows no process.
+"""
+
+import json
+import random
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from controller.clinic.order import Order
+
+SETTING_NAME: Final = "world.json"
+BQ_PER_MBQ: Final = 1e6
+NL_PER_ML: Final = 1e6
+NEAREST_SPREAD: Final = 0.03
+"""A pharmacy's syringe holds what was ordered within 3 %: well inside the 10 % band."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyringeType:
+    """A line of the syringe catalogue: name as in site.toml, bore, capacity, an NE-1000's limit."""
+
+    name: str
+    diameter_mm: float
+    capacity_ml: float
+    rate_max_ml_h: float
+
+
+CATALOGUE: Final = (
+    SyringeType("BD 10 mL", 14.43, 10.0, 500.5),
+    SyringeType("BD 20 mL", 19.05, 20.0, 872.3),
+    SyringeType("BD 60 mL", 26.59, 60.0, 1699.0),
+)
+"""Becton Dickinson's plastic syringes with an NE-1000's highest rate in each (pumps.md 1.7)."""
+
+
+def syringe_type(name: str) -> SyringeType:
+    """The catalogue's line of that name; KeyError if there is none."""
+    return {kind.name: kind for kind in CATALOGUE}[name]
+
+
+def saline_type(rate_ml_h: float, volume_ml: float) -> SyringeType:
+    """The smallest syringe that holds ``volume_ml`` and can be emptied at ``rate_ml_h``."""
+    for kind in CATALOGUE:
+        if kind.capacity_ml >= volume_ml and kind.rate_max_ml_h >= rate_ml_h * 1.05:
+            return kind
+    raise ValueError(f"no syringe gives {volume_ml:g} mL at {rate_ml_h:g} mL/h")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One furnished room. Activity is Bq when the world begins; gaps are the pusher's slack, um."""
+
+    seed: int
+    drug_syringe: str
+    fill_ml: float
+    activity_bq: float
+    line_dead_ml: float
+    primed_with: str
+    prime_ml: float
+    saline_syringe: str
+    saline_ml: float
+    drug_gap_um: float
+    saline_gap_um: float
+
+    @classmethod
+    def of(cls, order: Order, seed: int) -> Self:
+        """The room in which ``order`` is carried out; the same seed furnishes the same room."""
+        chance = random.Random(seed)
+        fill, line = order.container.fill_ml, order.line.dead_volume_ml
+        rate_ml_h = (fill - order.container.unusable_ml) / order.infusion_min * 60.0
+        spread = chance.uniform(-NEAREST_SPREAD, NEAREST_SPREAD)
+        saline_ml = 3.0 * line + 5.0
+        return cls(
+            seed=seed,
+            drug_syringe=order.container.syringe,
+            fill_ml=fill,
+            activity_bq=float(round(order.prescribed_bq * (1.0 + spread))),
+            line_dead_ml=line,
+            primed_with=order.line.primed_with.value,
+            prime_ml=1.5 * line,
+            saline_syringe=saline_type(rate_ml_h, saline_ml).name,
+            saline_ml=saline_ml,
+            drug_gap_um=chance.uniform(100.0, 400.0),
+            saline_gap_um=chance.uniform(50.0, 150.0),
+        )
+
+    def save(self, directory: Path) -> Path:
+        """Write it where a world of this run directory looks for it."""
+        path = directory / SETTING_NAME
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        return path
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read it back. Raises ValueError for a file that holds something else."""
+        found: dict[str, Any] = json.loads((directory / SETTING_NAME).read_text())
+        try:
+            return cls(**found)
+        except TypeError as error:
+            raise ValueError(f"{SETTING_NAME}: {error}") from error

@@ -1,0 +1,194 @@
+"""The world of one rehearsal: devices on wires in memory, broker, clock, disk and names.
+
+Devices and room are those that a bench in real time serves; the drivers are the ward's. What
+happens in this world, and who acts, is decided elsewhere.
+"""
+
+import json
+import random
+from collections.abc import Callable
+from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from controller.clinic.order import parse_order
+from controller.config import load_site
+from controller.ports import Calibrator, Clock, Pump
+from controller.store import DirectoryStore
+from controller.surroundings import PumpListener, Surroundings
+from controller.telemetry import Telemetry, room_prefix
+from drivers.capintec import Crc55
+from drivers.new_era import NewEraPump
+from firmware_interfaces.units import Nanoseconds
+from simulators.bench import papers
+from simulators.bench.broker_stand_in import BrokerStandIn
+from simulators.bench.disk import Disk
+from simulators.bench.fault_acts import Saboteur
+from simulators.bench.faults import Fault, ScenarioError
+from simulators.bench.machine import Machine
+from simulators.bench.setting import Setting
+from simulators.bench.streams import Seen, Wire
+from simulators.bench.virtual_time import VirtualClock, VirtualLoop
+from simulators.bench.world import World
+
+BEGIN: Final = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+"""When every rehearsal begins: the record of a seed never depends on the day it is made."""
+NS_PER_S: Final = 1_000_000_000
+TICK_NS: Final = 250_000_000
+"""A device that nobody speaks to is advanced this often: so late may an unasked alarm be. The steps
+of the room are finer, and a watchdog fires at its own moment."""
+SAMPLE_NS: Final = NS_PER_S
+LOOK_NS: Final = NS_PER_S
+"""Eyes see anew after this time."""
+PEOPLE: Final = ("end", "resume", "none", "away")
+"""What two people do after a stop: end the delivery and account for it, go on, or nothing at all.
+``away``: once the drug runs nobody looks at the patient; after a stop they come and end it."""
+ADDRESSES: Final = papers.Addresses(
+    "socket://pump:1", "socket://calibrator:1", "mqtt://broker", "127.0.0.1:8131"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was really so at a moment: out of the drug syringe, swept by the plunger, arrived."""
+
+    at_ns: int
+    drug_out_nl: float
+    swept_nl: float
+    mean_nl_s: float
+    patient_bq: float
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is rehearsed. The same case gives the same journal, to the byte.
+
+    Raises ScenarioError for people that there are not.
+    """
+
+    seed: int = 1
+    minutes: float = 30.0
+    people: str = "end"
+    faults: tuple[Fault, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.people not in PEOPLE:
+            raise ScenarioError("people", self.people, f"must be one of {', '.join(PEOPLE)}")
+
+
+class Hands:
+    """Hands and eyes in process, as `simulators.bench.channel.Channel` is over a socket."""
+
+    def __init__(self, world: World, now_ns: Callable[[], int]) -> None:
+        self._world, self._now_ns = world, now_ns
+        self._seen: dict[str, Any] = {}
+
+    async def hand(self, verb: str, **what: str | float) -> None:
+        """Let a hand do something. Raises Refused with the reason."""
+        self._seen = {}
+        self._world.hands.act(verb, what)
+
+    async def truth(self) -> dict[str, Any]:
+        """What is really so, at most ``LOOK_NS`` ago and not before the last act."""
+        if not self._seen or self._now_ns() - self._seen["at_ns"] >= LOOK_NS:
+            self._seen = self._world.truth()
+        return self._seen
+
+
+class Stage:
+    """The world of one case, before any daemon lives in it. Faults are put in here.
+
+    ``wires`` may be unplugged and their directions given a passage, ``broker`` may leave, ``clock``
+    step and drift; ``executor`` is the disk's, and ``room`` of the ``world`` everything physical.
+    """
+
+    def __init__(self, case: Case, loop: VirtualLoop, directory: Path) -> None:
+        self.case, self.loop, self.directory = case, loop, directory
+        begin_ns = round(BEGIN.timestamp()) * NS_PER_S
+        example = papers.EXAMPLE_ORDER.read_text("utf-8")
+        self.order = papers.order_for_today(example, case.minutes, BEGIN)
+        order = parse_order(json.dumps(self.order))
+        self.setting = Setting.of(order, case.seed)
+        self.site = load_site(papers.site_text(order, ADDRESSES, Path("/rehearsal")))
+        self.clock = VirtualClock(loop, begin_ns)
+        self.world: World = World(self.setting, loop.now_ns, lambda: begin_ns + loop.now_ns())
+        self.broker: BrokerStandIn = BrokerStandIn()
+        self.chance = random.Random(f"names {case.seed}")
+        self.disk: Disk = Disk(loop)
+        self._context = copy_context()
+        self.wires = {
+            "pump": Wire(loop, ADDRESSES.pump, self.world.pump, TICK_NS),
+            "calibrator": Wire(loop, ADDRESSES.calibrator, self.world.calibrator_firmware, TICK_NS),
+        }
+        self.samples: list[Sample] = []
+        self.seen: dict[str, list[Seen]] = {name: [] for name in self.wires}
+        for name, wire in self.wires.items():
+            wire.taps.append(self.seen[name].append)
+        self.machine = Machine(self)
+        self.saboteur = Saboteur(self, case.faults, case.seed)
+
+    def later(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Let something happen in the world, whatever program is alive then."""
+        self.loop.call_later(delay_s, act, context=self._context)
+
+    def start(self) -> None:
+        """Let devices live and the ledger be read."""
+        for wire in self.wires.values():
+            wire.start()
+        self._sample()
+
+    def stop(self) -> None:
+        """Let nothing happen by itself any more."""
+        for wire in self.wires.values():
+            wire.stop()
+
+    def surroundings(self) -> Surroundings:
+        """What the daemon is given, in the place of disk, wires and broker of a ward."""
+        store = DirectoryStore(self.directory, executor=self.disk, synchronous="OFF")
+        return Surroundings(
+            clock=self.clock,
+            store=store,
+            pump=self._pump,
+            calibrator=self._calibrator,
+            telemetry=self._telemetry,
+            new_id=lambda: f"{BEGIN:%Y%m%d}-{self.chance.getrandbits(24):06x}",
+            disk_free_mb=lambda: int(self.disk.free_mb),
+        )
+
+    def _pump(self, clock: Clock, heard: PumpListener) -> Pump:
+        section = self.site.pump
+        return NewEraPump(
+            self.wires["pump"].open,
+            section.address,
+            lambda: Nanoseconds(clock.monotonic_ns()),
+            baud=section.baud,
+            on_event=heard.alarm,
+            on_permit_expired=heard.permit_expired,
+        )
+
+    def _calibrator(self, clock: Clock) -> Calibrator:
+        return Crc55(
+            self.wires["calibrator"].open,
+            self.site.calibrator.chamber,
+            lambda: Nanoseconds(clock.monotonic_ns()),
+        )
+
+    def _telemetry(self, on_link: Callable[[bool, str], None]) -> Telemetry:
+        prefix = room_prefix(self.site.site.name, self.site.site.room)
+        return Telemetry(prefix, self.broker.connect, on_link=on_link)
+
+    def _sample(self) -> None:
+        self.world.advance()
+        room = self.world.room
+        self.samples.append(
+            Sample(
+                room.now_ns,
+                room.syringes["drug"].expelled.volume_nl,
+                room.displaced_nl,
+                room.mean_plunger_nl_s(),
+                room.places["patient"].activity_bq * room.decay,
+            )
+        )
+        self.loop.call_at((self.loop.now_ns() + SAMPLE_NS) / NS_PER_S, self._sample)

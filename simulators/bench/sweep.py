@@ -1,0 +1,134 @@
+"""``isodrip-bench sweep``: a whole short treatment in which operation 1, 2, 3 … fails in turn.
+
+An operation is a frame in one direction of one wire; it fails by each kind of stream fault. What
+was tried with this very code is kept in a file and not tried again.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from simulators.bench.evidence import Witness
+from simulators.bench.faults import KINDS, AtFrame, Place, fault
+from simulators.bench.rehearsal import rehearse
+from simulators.bench.stage import Case
+from simulators.bench.streams import To
+from simulators.bench.tally import Gauge, Tally
+from simulators.bench.trial import Trial, code_hash, run_all
+
+MINUTES: Final = 1.0
+SEED: Final = 1
+RESULTS: Final = Path("var/sweep.jsonl")
+STREAM_KINDS: Final = tuple(name for place, name in KINDS if place is Place.STREAM)
+BOTH_WAYS: Final = "unplugged"
+"""An adapter is pulled for both directions at once: swept along the questions alone."""
+BACK_S: Final = 3.0
+"""Every other time a pulled adapter is put back after this."""
+Operations = dict[tuple[str, To], int]
+
+
+def operations() -> Operations:
+    """How many frames go each way on each wire when nothing fails."""
+    witness = Witness()
+    with tempfile.TemporaryDirectory(prefix="isodrip-sweep-") as directory:
+        rehearse(Case(SEED, MINUTES), Path(directory), witness.watching())
+    return {way: line.frames for way, line in witness.stage.saboteur.lines.items()}
+
+
+def names(counts: Operations) -> Iterator[str]:
+    """Every session of the sweep, as wire:direction:operation:kind."""
+    for (wire, to), count in counts.items():
+        for number in range(1, count + 1):
+            for kind in STREAM_KINDS:
+                if kind != BOTH_WAYS or to is To.DEVICE:
+                    yield f"{wire}:{to.value}:{number}:{kind}"
+
+
+def case_of(name: str) -> Case:
+    """The session of a name. Raises ValueError for one that cannot be."""
+    try:
+        wire, to, number, kind = name.split(":")
+        when = AtFrame(int(number), wire, To(to))
+    except ValueError as error:
+        raise ValueError(f"{name!r} is not wire:direction:operation:kind ({error})") from error
+    lasts_s = BACK_S if kind == BOTH_WAYS and when.n % 2 == 0 else None
+    line = {"wire": wire} if kind == BOTH_WAYS else {"wire": wire, "to": to}
+    return Case(SEED, MINUTES, faults=(fault(Place.STREAM.value, kind, when, lasts_s, **line),))
+
+
+def add_sweep(commands: Any) -> None:
+    """Add the command to the parsers of ``isodrip-bench``."""
+    parser = commands.add_parser("sweep", help="fail each operation of a short treatment in turn")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--stride", type=int, default=1, help="only every so many sessions; a prime samples evenly"
+    )
+    parser.add_argument("--only", metavar="NAME", help="one, as wire:direction:operation:kind")
+    parser.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
+    parser.add_argument("--json", action="store_true", help="one object on stdout")
+    parser.set_defaults(command=sweep_main)
+
+
+def sweep_main(given: argparse.Namespace) -> int:
+    """Try what was not tried yet; returns 0, 2 for wrong use, 4 if a promise was broken."""
+    if given.stride < 1 or given.workers < 1:
+        raise ValueError("stride and workers are at least 1")
+    if given.only:
+        tally = sweep([given.only], 1, None)
+    else:
+        chosen = list(names(operations()))[:: given.stride]
+        tally = sweep(chosen, given.workers, given.results)
+    shown = json.dumps(tally.as_dict()) if given.json else "\n".join(tally.lines())
+    sys.stdout.write(shown + "\n")
+    return tally.exit_code
+
+
+def sweep(chosen: Iterable[str], workers: int, results: Path | None) -> Tally:
+    """Try the sessions of these names; those that ``results`` knows are only counted."""
+    wanted = list(dict.fromkeys(chosen))
+    code = code_hash()
+    known = {} if results is None else read_results(results, code)
+    tally, gauge = Tally(), Gauge(len(wanted))
+
+    def count(trial: Trial) -> None:
+        tally.add(trial, f"isodrip-bench sweep --only {trial.name}")
+        gauge.step(trial)
+
+    def heard(trial: Trial) -> None:
+        if results is not None:
+            keep_result(results, code, trial)
+        count(trial)
+
+    for name in wanted:
+        if name in known:
+            count(known[name])
+    run_all(((n, case_of(n)) for n in wanted if n not in known), workers, heard)
+    return tally
+
+
+def keep_result(results: Path, code: str, trial: Trial) -> None:
+    """Add one line to the file."""
+    results.parent.mkdir(parents=True, exist_ok=True)
+    with results.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"code": code, **asdict(trial)}) + "\n")
+
+
+def read_results(results: Path, code: str) -> dict[str, Trial]:
+    """What was tried with this code, by name. A line that was cut short is passed over."""
+    if not results.exists():
+        return {}
+    found = {}
+    for line in results.read_text("utf-8").splitlines():
+        try:
+            kept = json.loads(line)
+        except ValueError:
+            continue
+        if kept.pop("code", None) == code:
+            found[kept["name"]] = Trial.from_dict(kept)
+    return found

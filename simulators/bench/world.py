@@ -1,0 +1,150 @@
+"""The world process: one room, its two devices on wires, and the channel for hands and truth.
+
+``python -m simulators.bench.world DIRECTORY`` reads ``world.json`` there, serves until SIGTERM, and
+says in its first line of output where everything is.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from simulators.bench import channel
+from simulators.bench.apparatus import CalibratorApparatus, PumpApparatus
+from simulators.bench.hands import NL_PER_ML, Apparatus, Grip, Hands
+from simulators.bench.setting import Setting, syringe_type
+from simulators.devices import hands as acts
+from simulators.devices.crc55 import Crc55Firmware
+from simulators.devices.new_era import Ne1000Firmware
+from simulators.devices.plumbing import Syringe
+from simulators.devices.room import Room
+from simulators.devices.serve import Firmware, NowNs, Served, loop_clock, serve_pty, serve_tcp
+from simulators.devices.truth import truth
+
+CHECK_SOURCE_BQ: Final = 7.4e6
+"""200 uCi of Cs-137, an ordinary check source."""
+NEEDLE_NL: Final = 50_000.0
+
+
+def furnish(setting: Setting) -> Room:
+    """A room with the drug drawn up from its vial, saline at hand, the line in the vein."""
+    line_nl, fill_nl = setting.line_dead_ml * NL_PER_ML, setting.fill_ml * NL_PER_ML
+    prime_nl = setting.prime_ml * NL_PER_ML if setting.primed_with == "drug" else 0.0
+    room = Room(setting.seed, line_dead_nl=line_nl)
+    drawn_nl = fill_nl + prime_nl
+    vial_nl = drawn_nl + NEEDLE_NL
+    acts.bring_vial(room, vial_nl, setting.activity_bq / fill_nl * vial_nl)
+    _bring(room, "drug", setting.drug_syringe)
+    acts.draw_up(room, "drug", drawn_nl, NEEDLE_NL)
+    if prime_nl:
+        acts.prime_line(room, "drug", prime_nl)
+    for name in ("saline", "flush"):
+        _bring(room, name, setting.saline_syringe)
+        acts.fill_saline(room, name, setting.saline_ml * NL_PER_ML)
+    acts.bring_source(room, "Cs137", "Cs137", CHECK_SOURCE_BQ)
+    acts.lead_line(room, "patient")
+    return room
+
+
+def _bring(room: Room, name: str, kind_name: str) -> None:
+    kind = syringe_type(kind_name)
+    acts.bring_syringe(room, Syringe(name, kind.diameter_mm, kind.capacity_ml * NL_PER_ML))
+
+
+class World:
+    """Room, devices and hands in real time. ``utc_ns`` and ``now_ns`` are its two clocks."""
+
+    def __init__(self, setting: Setting, now_ns: NowNs, utc_ns: Callable[[], int]) -> None:
+        self.room = furnish(setting)
+        self.pump = PumpApparatus(Ne1000Firmware(self.room), now_ns)
+        self.calibrator_firmware = Crc55Firmware(self.room)
+        self._now_ns = now_ns
+        self._begun_utc_ns = utc_ns() - now_ns()
+        grips = {
+            "drug": Grip(setting.drug_gap_um),
+            "saline": Grip(setting.saline_gap_um),
+            "flush": Grip(setting.saline_gap_um),
+        }
+        apparatus: dict[str, Apparatus] = {
+            "pump": self.pump,
+            "calibrator": CalibratorApparatus(self.calibrator_firmware),
+        }
+        self.hands = Hands(self.room, self.advance, grips, apparatus)
+
+    def advance(self) -> None:
+        """Bring room and devices up to now."""
+        self.pump.advance()
+        self.room.process(self._now_ns())
+
+    def truth(self) -> dict[str, Any]:
+        """What is really so, with the time of day: ``utc_ns`` belongs to ``at_ns``."""
+        self.advance()
+        found = truth(self.room)
+        return {**found, "utc_ns": self._begun_utc_ns + found["at_ns"]}
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One request of the channel: ``{"hand": VERB, "with": {...}}`` or ``{"truth": true}``."""
+        if "truth" in request:
+            return {"truth": self.truth()}
+        verb, arguments = request.get("hand"), request.get("with", {})
+        if not isinstance(verb, str) or not isinstance(arguments, dict):
+            raise channel.Refused('a request is {"hand": VERB, "with": {...}} or {"truth": true}')
+        self.hands.act(verb, arguments)
+        return {}
+
+
+async def serve(directory: Path, setting: Setting, *, tcp: bool) -> None:
+    """Serve a world in ``directory`` until SIGTERM or SIGINT."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    now_ns = loop_clock()
+    world = World(setting, now_ns, time.time_ns)
+    devices: dict[str, Firmware] = {"pump": world.pump, "calibrator": world.calibrator_firmware}
+    async with AsyncExitStack() as stack:
+        ports = {}
+        for name, firmware in devices.items():
+            served = await _serve_device(firmware, directory / name, now_ns, tcp=tcp)
+            stack.push_async_callback(served.close)
+            ports[name] = served.address
+        server = await channel.serve(directory / channel.SOCKET_NAME, world.answer)
+        stack.callback(server.close)
+        _announce({"ports": ports, "hands": str(directory / channel.SOCKET_NAME)})
+        await ended.wait()
+
+
+async def _serve_device(firmware: Firmware, link: Path, now_ns: NowNs, *, tcp: bool) -> Served:
+    if tcp:
+        return await serve_tcp(firmware, "127.0.0.1", 0, now_ns)
+    return await serve_pty(firmware, link, now_ns)
+
+
+def _announce(where: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(where) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run a world from the command line; 2 for a directory without a usable setting."""
+    parser = argparse.ArgumentParser(prog="python -m simulators.bench.world")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--tcp", action="store_true", help="TCP ports instead of ptys")
+    arguments = parser.parse_args()
+    try:
+        setting = Setting.load(arguments.directory)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    asyncio.run(serve(arguments.directory, setting, tcp=arguments.tcp))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Every named scenario ends as it says, by ground truth; what it cannot be is refused by name."""
+
+import pytest
+
+from controller.core.alarms import ROWS, observable
+from simulators.bench.faults import ScenarioError
+from simulators.bench.scenario import (
+    DEVICES,
+    INCIDENTS,
+    NOT_REHEARSED,
+    parse,
+    play,
+    scenarios,
+    with_case,
+)
+
+GOOD = """
+name = "one"
+summary = "a test"
+minutes = 1.0
+
+[[fault]]
+place = "device"
+kind = "occlusion"
+phase = "INFUSING"
+after_s = 20.0
+
+[expected]
+outcome = "partial"
+trips = ["occlusion"]
+"""
+
+
+def shortened(name):
+    """The nominal 30 minutes are shortened here: nothing but their length is lost."""
+    scenario = scenarios()[name]
+    return with_case(scenario, None, 3.0) if name == "nominal" else scenario
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", list(scenarios()))
+def test_a_scenario_ends_as_it_says(name, tmp_path):
+    played = play(shortened(name), tmp_path)
+    assert [str(violation) for violation in played.violations] == []
+    assert played.unexpected == ()
+    assert played.tail_ml < 1.4
+    if played.scenario.case.faults:
+        assert played.rehearsal.fired
+
+
+def test_a_scenario_whose_fault_does_not_come_is_not_as_expected(tmp_path):
+    never = GOOD.replace("after_s = 20.0", "after_s = 9000.0")
+    played = play(parse(never, "one"), tmp_path)
+    assert "outcome complete, not partial" in played.unexpected
+    assert "tripped first: nothing, not occlusion" in played.unexpected
+
+
+def test_times_run_from_the_fault_to_its_sign_to_stop_to_rest(tmp_path):
+    times = play(parse(GOOD, "one"), tmp_path).times
+    in_order = (times.fault_s, times.rest_s, times.visible_s, times.trip_s, times.stop_s)
+    assert None not in in_order
+    assert list(in_order) == sorted(at for at in in_order if at is not None)
+    waited_s = times.visible_to_stop_s()
+    assert waited_s is not None
+    assert waited_s <= 0.5 + 2 * 0.26
+
+
+def test_every_incident_class_of_devices_lines_and_processes_has_a_scenario():
+    shown = {number for scenario in scenarios().values() for number in scenario.incidents}
+    assert shown == set(INCIDENTS)
+
+
+def test_every_observable_row_is_rehearsed_or_says_why_not():
+    here = observable(DEVICES)
+    rows = {row.id for row in ROWS if row.channel in here}
+    shown = {row for scenario in scenarios().values() for row in scenario.rows}
+    assert rows - shown == set(NOT_REHEARSED)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('kind = "occlusion"', 'kind = "earthquake"', "kind = 'earthquake': of device there are"),
+        ('place = "device"', 'place = "cellar"', "place = 'cellar': must be one of stream"),
+        ("after_s = 20.0", "after_s = 20.0\nforce_n = 3", "force_n = 3: device occlusion takes no"),
+        ('phase = "INFUSING"', 'phase = "BREAK"', "phase = 'BREAK': must be one of ORDERED"),
+        ("minutes = 1.0", "hours = 1.0", "hours = 1.0: one takes name, summary"),
+        ('name = "one"', 'name = "two"', "name = 'two': must be 'one'"),
+        ('["occlusion"]', '["sunspots"]', "trips = 'sunspots': must be a row"),
+        ('"partial"', '"splendid"', "outcome = 'splendid': must be one of complete"),
+        ("trips =", "tripped =", r"tripped = \['occlusion'\]: expected takes outcome"),
+        ("minutes = 1.0", 'people = "cats"', "people = 'cats': must be one of end"),
+        ("minutes = 1.0", "incidents = [99]", "incidents = 99: must be an incident class"),
+        ("minutes = 1.0", 'devices = ["abacus"]', "must be ne1000, crc55"),
+        ('outcome = "partial"', "", "outcome = None: must be there, a str"),
+        ("[expected]", "[expected]\nnot_observable = true", "nothing trips, and found_by"),
+        ("[expected]", '[expected]\nfound_by = ["luck"]', "found_by = 'luck': must be one of"),
+        ("name", "name = =", "is no TOML"),
+    ],
+)
+def test_what_a_scenario_cannot_be_is_refused_by_name(old, new, message):
+    assert old in GOOD
+    with pytest.raises(ScenarioError, match=message):
+        parse(GOOD.replace(old, new, 1), "one")
