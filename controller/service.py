@@ -110,6 +110,7 @@ def _pump(site: SiteConfig, clock: Clock, heard: PumpListener) -> Pump:
         section.address,
         _now(clock),
         baud=section.baud,
+        watchdog_ns=Nanoseconds(section.watchdog_s * NS_PER_S),
         on_event=heard.alarm,
         on_permit_expired=heard.permit_expired,
     )

@@ -45,16 +45,19 @@ from protocols.new_era import Mode
 
 STOP_PAUSE_S: Final = 0.1
 """Between two attempts: a dead port fails at once and must not take the whole processor."""
+BURST_S: Final = 2.0
+"""How long attempts to stop go on before a silence (people are told to clamp after as long)."""
 BASIC_EVERY: Final = 3
 """Each third attempt is Basic: a pump that was put into Basic mode by hand must stop too."""
 CLOSE_MARGIN_S: Final = 1.0
-WATCHDOG_NS_UNKNOWN: Final = seconds(5)
-"""The default watchdog: how long a pump found running may run on once we are silent."""
+WATCHDOG_NS: Final = seconds(5)
+"""The default watchdog (treatment.md 3)."""
 
 
 class NewEraPump:
     """One pump at ``address`` behind ``opener``.
 
+    ``watchdog_ns`` is what the site arms: a pump found running may run on so long in silence.
     ``on_event`` is given each alarm that is not the result of the call that saw it;
     ``on_permit_expired`` is called when the driver itself begins to stop an energised pump;
     ``on_unconfirmed(attempts, seen)`` after each attempt to stop that was not confirmed.
@@ -67,11 +70,13 @@ class NewEraPump:
         now_ns: Callable[[], int],
         *,
         baud: int = 19200,
+        watchdog_ns: Nanoseconds = WATCHDOG_NS,
         on_event: Callable[[PumpStatus], None] = lambda _status: None,
         on_permit_expired: Callable[[], None] = lambda: None,
         on_unconfirmed: Callable[[int, str], None] = lambda _attempts, _seen: None,
     ) -> None:
         self._address = address
+        self._site_watchdog_ns = watchdog_ns
         self._now_ns = now_ns
         self._on_permit_expired = on_permit_expired
         self._on_unconfirmed = on_unconfirmed
@@ -231,8 +236,7 @@ class NewEraPump:
     async def _close(self) -> None:
         unconfirmed = self._stopping is not None and not self._stopping.done()
         if self._running is not None or unconfirmed:
-            watchdog_ns = self._running.watchdog_ns if self._running else WATCHDOG_NS_UNKNOWN
-            patience_s = as_seconds(watchdog_ns) + CLOSE_MARGIN_S
+            patience_s = as_seconds(self._watchdog_ns()) + CLOSE_MARGIN_S
             await asyncio.wait({self._begin_stop()}, timeout=patience_s)
         self._lease.release()
         if self._stopping is not None:
@@ -262,8 +266,18 @@ class NewEraPump:
         return self._stopping
 
     async def _stop_until_confirmed(self) -> PumpStatus:
+        """STOP until confirmed, in bursts.
+
+        Every valid packet restarts the watchdog of a pump that hears and does not obey. So after a
+        burst nothing is said for as long as the watchdog needs: then it stops by itself.
+        """
+        now = asyncio.get_running_loop().time
+        links, heard, begun = self._line.links, 0, now()
         for attempt in count(1):
-            mode = Mode.SAFE if attempt % BASIC_EVERY else Mode.BASIC
+            if links != self._line.links:
+                links, heard, begun = self._line.links, 0, now()
+            mode = Mode.BASIC if heard % BASIC_EVERY == BASIC_EVERY - 1 else Mode.SAFE
+            heard += 1
             try:
                 status = await self._line.stop_once(mode)
                 seen = str(status.motion or status.alarm)
@@ -271,12 +285,21 @@ class NewEraPump:
                     self._running, self._prepared = None, None
                     self._lease.release()
                     return await self._with_counter(status)
+            except (LinkLost, PortError) as error:
+                # Nothing is said on a line that is gone, and the first word on a new one is Safe.
+                seen, heard, begun = str(error), 0, now()
             except Exception as error:  # noqa: BLE001 - a STOP outlives every fault, ours included
                 seen = str(error) or repr(error)
             # By the loop: what a listener does with it must not end the attempts.
             asyncio.get_running_loop().call_soon(self._on_unconfirmed, attempt, seen)
+            if now() - begun >= BURST_S:
+                await asyncio.sleep(as_seconds(self._watchdog_ns()) + STOP_PAUSE_S)
+                begun = now()
             await asyncio.sleep(STOP_PAUSE_S)
         raise AssertionError("unreachable: count() has no end")
+
+    def _watchdog_ns(self) -> Nanoseconds:
+        return self._site_watchdog_ns if self._running is None else self._running.watchdog_ns
 
     async def _with_counter(self, confirmed: PumpStatus) -> PumpStatus:
         """The status that confirmed the stop, with the counter if the pump will tell it.

@@ -40,7 +40,7 @@ def begin(
     state: State, purpose: Purpose, volume_nl: int, profile: Profile, diameter_um: int
 ) -> Result:
     """Programme the pump for a run of this purpose."""
-    state = forget(state, "pump_link")
+    state = forget(state, "pump_link", "pump_unprepared")
     state = motion.begin(state, purpose, volume_nl, profile, diameter_um)
     assert state.run is not None
     return done(state, c.Prepare(state.epoch, state.run.plan))

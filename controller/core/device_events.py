@@ -88,7 +88,7 @@ def prepare_failed(state: State, event: e.PrepareFailed, limits: Limits) -> Resu
     state = replace(state, run=None)
     if event.field:
         return done(note(state, "readback", f"{event.field}: {event.reason}"))
-    return done(note(state, "pump_link", event.reason))
+    return done(note(state, "pump_unprepared", event.reason))
 
 
 def run_started(state: State, event: e.RunStarted, limits: Limits) -> Result:

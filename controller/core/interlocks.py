@@ -347,6 +347,7 @@ NOTICED: Final = (
     "barrel_mismatch",
     "shutdown",
     "pump_link",
+    "pump_unprepared",
     "calibrator_link",
 )
 """Interlocks over a fact that an event brought: its notice is the condition and the evidence."""

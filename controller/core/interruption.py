@@ -193,7 +193,7 @@ MOMENTARY = {
     "stop_pressed", "pain", "spill", "leak", "patient_moved", "barrel_mismatch",
     "occlusion", "pump_reset", "watchdog_fired", "program_error", "readback", "run_refused",
     "take_over", "identity", "monotonic", "lag", "inbox_overflow", "task_died", "restarted",
-    "permit_expired", "clock_step", "pump_link", "calibrator_link",
+    "permit_expired", "clock_step", "pump_link", "pump_unprepared", "calibrator_link",
 }  # fmt: skip
 """Notices of things that happened rather than last: an acknowledgement ends them."""
 

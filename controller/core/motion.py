@@ -57,12 +57,19 @@ def flow_window_ns(run: Run, limits: Limits) -> int:
     return max(limits.flow_window_ns, steps_ns)
 
 
+POLLS_LEAST = 10
+
+
 def rate_window_ns(run: Run, limits: Limits) -> int:
-    """The window of the rate rows: 60 s or 10 % of the profile, never under five counter steps."""
+    """The window of the rate rows: 60 s or 10 % of the profile.
+
+    Never under five counter steps, nor under ten polls: in a short run one late answer would look
+    like a rate.
+    """
     share = duration_ns(run.profile) * limits.rate_window_percent // 100
     rate = min(rate for rate, _ in run.profile)
     steps_ns = limits.flow_window_steps * run.step_nl * 3_600_000_000 // rate
-    return max(min(limits.rate_window_ns, share), steps_ns)
+    return max(min(limits.rate_window_ns, share), steps_ns, POLLS_LEAST * limits.poll_ns)
 
 
 def absorb(run: Run, status: PumpStatus, limits: Limits) -> Run:

@@ -234,8 +234,12 @@ class TwoPeople:
             await self.hands.hand("take_from_chamber")
 
     async def read_barrel(self) -> float:
-        """The drug syringe's volume as two people read it, mL: to a tenth."""
-        left_nl: float = (await self.look())["syringes"]["drug"]["volume_nl"]
+        """Where the drug syringe's plunger stands as two people read it, mL: to a tenth.
+
+        The plunger, not the fluid: what is pressed together behind a closed clamp still comes.
+        """
+        drug = (await self.look())["syringes"]["drug"]
+        left_nl: float = drug["volume_nl"] + drug["expelled_nl"] - drug["displaced_nl"]
         return round(left_nl / 1e6, 1)
 
     async def _measure(self, item: str) -> None:

@@ -215,7 +215,8 @@ class Witness:
 def _blow(at_ns: int, fault: Fault) -> Blow:
     lasts_s = fault.duration_s
     until_ns = None if lasts_s is None else at_ns + round(lasts_s * NS_PER_S)
-    return Blow(at_ns, fault.kind, until_ns)
+    deaf = fault.kind == "deaf_setting" and fault.word("command") == "STP"
+    return Blow(at_ns, "deaf_to_stop" if deaf else fault.kind, until_ns)
 
 
 def _released_nl(order: dict[str, Any], activity_bq: float, fill_nl: float) -> float:

@@ -164,6 +164,7 @@ class Stage:
             section.address,
             lambda: Nanoseconds(clock.monotonic_ns()),
             baud=section.baud,
+            watchdog_ns=Nanoseconds(section.watchdog_s * NS_PER_S),
             on_event=heard.alarm,
             on_permit_expired=heard.permit_expired,
         )

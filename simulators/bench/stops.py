@@ -19,6 +19,8 @@ STANDS_NL: Final = 1_000.0
 """Less than a tenth of a drop is no motion."""
 BY_HAND: Final = ("keypad_take_over", "siphon", "free_flow", "reboot")
 """What moves a plunger although the daemon does nothing wrong, until it can be seen and stopped."""
+BURST_NS: Final = 4 * NS_PER_S
+"""A pump that takes STOP and does not obey is spoken to so long, then left to its watchdog."""
 SILENCING: Final = ("killed", "frozen", "consumer_hung")
 
 
@@ -131,11 +133,18 @@ def _rests_after_stop(evidence: Evidence, stop_ns: int) -> Iterator[Violation]:
     """One exchange after a STOP that arrived; else by the watchdog."""
     arrived = [s.at_ns for s in evidence.obeyed if s.text == "STP" and s.at_ns >= stop_ns]
     due_ns = stop_ns + WATCHDOG_NS + POLL_NS
-    if arrived:
+    if _disobeys(evidence):
+        due_ns += BURST_NS
+    elif arrived:
         due_ns = min(due_ns, arrived[0] + EXCHANGE_NS)
     late_nl = _moved_nl(evidence, due_ns, _next_run(evidence, stop_ns))
     if late_nl > STANDS_NL:
         yield _violation("S4", due_ns, f"the plunger still moved {late_nl:.0f} nL after STOP")
+
+
+def _disobeys(evidence: Evidence) -> bool:
+    """True for a pump that pretends to take STOP."""
+    return bool(evidence.blown("deaf_to_stop"))
 
 
 def _stays_at_rest(evidence: Evidence, drive: Drive) -> Iterator[Violation]:

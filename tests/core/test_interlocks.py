@@ -40,17 +40,17 @@ def test_a_start_refusal_keeps_drug_from_starting(id_: str) -> None:
     armed.must_be(Phase.INFUSING)
 
 
-@pytest.mark.parametrize("id_", ["pump_link", "calibrator_link"])
-def test_a_link_that_failed_keeps_drug_from_starting_until_it_is_acknowledged(id_: str) -> None:
+def test_a_failed_prepare_keeps_drug_from_starting_until_it_is_acknowledged() -> None:
     hand = at("arming")
     hand.see(e.PrepareFailed, hand.state.epoch, "", "silent")
-    assert hand.alarms == {"pump_link"}
-    assert hand.refused(e.ArmRequested).detail == "pump_link"
-    hand.do(e.Acknowledged, "pump_link")
+    assert hand.alarms == {"pump_unprepared"}
+    hand.poll()
+    assert hand.refused(e.ArmRequested).detail == "pump_unprepared"
+    hand.do(e.Acknowledged, "pump_unprepared")
     hand.do(e.ArmRequested)
     hand.prepared()
     hand.must_be(Phase.ARMED)
-    assert ALARMS[id_].action is Action.START_REFUSAL
+    assert ALARMS["pump_unprepared"].action is Action.START_REFUSAL
 
 
 def test_an_advisory_ends_with_its_condition() -> None:

@@ -312,7 +312,8 @@ CASES: Final[dict[str, Case]] = {
     ),
     "barrel_mismatch": Case("infusing_thirty", barrel_reads(ML + 1), barrel_reads(ML)),
     "shutdown": Case("infusing", lambda h: h.see(e.ShutdownRequested), goes_on),
-    "pump_link": Case("arming", fresh_prepare_fails("", "silent"), lambda h: h.tick(S), None),
+    "pump_link": Case("seated", lambda h: h.see(e.PumpSilent, "nothing"), lambda h: h.poll(), None),
+    "pump_unprepared": Case("arming", fresh_prepare_fails("", "silent"), lambda h: h.tick(S), None),
     "calibrator_link": Case("ordered", reads_assay(None), reads_assay(10**9), None),
 }
 """By interlock."""

@@ -1,6 +1,7 @@
 """Stopping an NE-1000: the lease, STOP against every obstacle, and closing."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -12,7 +13,7 @@ from firmware_interfaces.readings import (
     Motion,
     PumpAlarm,
 )
-from protocols.new_era import Mode, Reply
+from protocols.new_era import Command, Mode, Reply, encode_command
 from tests.drivers.pump_room import PLAN, Room, now_s
 from tests.drivers.scripted_pump import ScriptedPump
 from tests.drivers.virtual_loop import now_ns
@@ -120,7 +121,7 @@ async def test_stop_goes_on_through_silence_and_tells_each_attempt(room):
     assert (await stopping).motion is Motion.STOPPED
     attempts = [attempt for attempt, _ in room.unconfirmed]
     assert attempts == list(range(1, len(attempts) + 1))
-    assert len(attempts) >= 5
+    assert len(attempts) >= 4
     assert room.unconfirmed[0][1] == "status: no answer in time: silence"
     assert {Mode.BASIC, Mode.SAFE} == {mode for _, mode, _ in room.pump.heard}
 
@@ -215,3 +216,27 @@ async def test_a_stop_is_confirmed_even_if_the_counter_will_not_be_told(room):
     assert status.motion is Motion.STOPPED
     assert status.infused_nl is None
     assert not room.driver.energised
+
+
+async def test_a_pump_that_does_not_obey_is_left_to_its_watchdog(room):
+    await room.run()
+    room.pump.silent = True
+    stopping = asyncio.create_task(room.driver.stop(2))
+    await asyncio.sleep(20)
+    sent = [at for at, _, _ in room.pump.heard]
+    gaps = [later - earlier for earlier, later in pairwise(sent)]
+    assert max(gaps) > 5.0
+    burst = sent[: gaps.index(max(gaps)) + 1]
+    assert burst[-1] - burst[0] < 4.0
+    room.pump.silent = False
+    assert (await stopping).motion is Motion.STOPPED
+
+
+async def test_after_a_hang_up_the_first_stop_is_safe_framed():
+    room = Room(ScriptedPump(), ScriptedPump())
+    second = room.port.wires[1]
+    await room.run()
+    room.pump.wire.peer = lambda _data: room.pump.wire.hang_up()
+    await room.driver.stop(2)
+    assert second.sent[0][1] == encode_command(Command("STP", 0), Mode.SAFE)
+    await room.driver.close()
