@@ -16,8 +16,6 @@ from controller.core.treatment import Treatment
 from controller.surroundings import Loaded
 from firmware_interfaces.units import NS_PER_S, Nanoseconds, scaled_near
 
-WHOLE: Final = ((1_000_000, 1_000_000),)
-"""The default profile: one constant rate over the whole duration."""
 MS_PER_DAY: Final = 86_400_000
 
 
@@ -100,7 +98,7 @@ def _treatment(order: Order, regimen: Regimen, site: SiteConfig, syringe: Syring
         line_dead_nl=order.dead_volume_nl,
         primed_with=order.line.primed_with.value,
         duration_ns=order.infusion_ns,
-        profile=WHOLE,
+        profile=regimen.infusion.shares,
         flush_method=site.flush.method,
         flush_volume_nl=site.flush.volume_nl(order.dead_volume_nl),
         trigger=site.pump.trigger,

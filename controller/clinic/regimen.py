@@ -5,7 +5,7 @@ no files: the shell hands over the text and pins its hash.
 """
 
 import tomllib
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -63,11 +63,34 @@ class SecondDose(Document):
     day_max: int = Field(le=1000)
 
 
+class ProfilePart(Document):
+    """One part of the infusion profile: its share of the volume and of the time, in percent."""
+
+    volume_percent: int = Field(ge=1, le=100)
+    time_percent: int = Field(ge=1, le=100)
+
+
 class InfusionTime(Document):
-    """Duration of the infusion in minutes."""
+    """Duration of the infusion in minutes, and its profile: one constant rate unless named."""
 
     planned_min: float = Field(gt=0)
     minutes: Bounds
+    profile: Annotated[tuple[ProfilePart, ...], Field(strict=False)] = (
+        ProfilePart(volume_percent=100, time_percent=100),
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        volume = sum(part.volume_percent for part in self.profile)
+        time = sum(part.time_percent for part in self.profile)
+        if (volume, time) != (100, 100):
+            raise ValueError(f"profile must sum to 100 % of volume and time, not {volume}, {time}")
+        return self
+
+    @property
+    def shares(self) -> tuple[tuple[int, int], ...]:
+        """(share of volume, share of time) of each part, in parts per million."""
+        return tuple((p.volume_percent * 10_000, p.time_percent * 10_000) for p in self.profile)
 
 
 class HalfLife(Document):

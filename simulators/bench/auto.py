@@ -13,6 +13,7 @@ from typing import Any, Final
 from simulators.bench.api import Api
 from simulators.bench.channel import Channel
 from simulators.bench.judge import Watch
+from simulators.bench.papers import steepest
 from simulators.bench.progress import Progress, delivered_ml
 from simulators.bench.setting import Setting
 from simulators.bench.view import View
@@ -109,7 +110,7 @@ class TwoPeople:
         await self.act("release", AB)
         await self.act("release", CD)
         view = await self.until("release", lambda view: view.phase == "RELEASED")
-        self._watch.release(view.planned_ml, self.plan.duration_s)
+        self._watch.release(view.planned_ml, self.plan.duration_s, steepest(self.plan.order))
         self._progress.plan(view.planned_ml, self.plan.duration_s)
         self._progress.say("released by two people")
 

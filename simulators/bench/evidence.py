@@ -13,6 +13,7 @@ from typing import Any, Final
 from firmware_interfaces.new_era import INTER_BYTE_TIMEOUT_NS
 from protocols.new_era import CommandFrame, HostDeframer, Mode, PumpDeframer, Reply, ReplyFrame
 from simulators.bench.faults import Fault, Place
+from simulators.bench.papers import steepest
 from simulators.bench.rehearsal import Prepare, Rehearsal
 from simulators.bench.stage import BEGIN
 from simulators.bench.stage import Stage as World
@@ -71,8 +72,9 @@ class Evidence:
     """One rehearsal as its judges see it.
 
     ``in_syringe_nl`` is what the drug syringe held, ``released_nl`` what of it may leave,
-    ``duration_s`` how long the profile is. ``faulty`` says that any fault was put in, ``blind``
-    that one was which the devices cannot show: then only the whole syringe bounds what leaves.
+    ``duration_s`` how long the profile is, ``steepest`` its highest rate over its mean. ``faulty``
+    says that any fault was put in, ``blind`` that one was which the devices cannot show: then only
+    the whole syringe bounds what leaves.
     """
 
     rehearsal: Rehearsal
@@ -80,6 +82,7 @@ class Evidence:
     in_syringe_nl: float
     released_nl: float
     duration_s: float
+    steepest: float
     blows: tuple[Blow, ...] = ()
     faulty: bool = False
     blind: bool = False
@@ -206,6 +209,7 @@ class Witness:
             in_syringe_nl=fill_nl,
             released_nl=_released_nl(order, setting.activity_bq, fill_nl),
             duration_s=order["infusion_min"] * 60.0,
+            steepest=steepest(order),
             blows=tuple(_blow(one.at_ns, one.fault) for one in fired),
             faulty=bool(fired),
             blind=any((f.fault.place, f.fault.kind) in NOT_OBSERVABLE for f in fired),

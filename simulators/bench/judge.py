@@ -99,10 +99,13 @@ class Watch:
         self._started = False
         self._found: dict[str, None] = {}
 
-    def release(self, planned_ml: float, duration_s: float) -> None:
-        """The dose is released: so much may leave the syringe, drop included, in so much time."""
+    def release(self, planned_ml: float, duration_s: float, steepest: float = 1.0) -> None:
+        """The dose is released: so much may leave the syringe, drop included, in so much time.
+
+        ``steepest`` is the profile's highest rate over its mean.
+        """
         self._out_max_ml = planned_ml + DROP_ML
-        self._mean_max_nl_s = planned_ml / duration_s * NL_PER_ML * 1.1
+        self._mean_max_nl_s = planned_ml / duration_s * steepest * NL_PER_ML * 1.1
 
     def start(self) -> None:
         """The infusion was asked for."""

@@ -62,7 +62,9 @@ def judge_s2(evidence: Evidence) -> tuple[Violation, ...]:
     if evidence.blind:
         return ()
     times, swept = _swept_into_the_line(evidence)
-    bound_nl = evidence.released_nl / evidence.duration_s * 60.0 * RATE_TOLERANCE
+    bound_nl = (
+        evidence.released_nl / evidence.duration_s * evidence.steepest * 60.0 * RATE_TOLERANCE
+    )
     for end_ns in sorted({*times, *(at + MEAN_NS for at in times if at + MEAN_NS < times[-1])}):
         moved_nl = _at(times, swept, end_ns) - _at(times, swept, end_ns - MEAN_NS)
         if moved_nl > bound_nl + OUT_TOLERANCE_NL:

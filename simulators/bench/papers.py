@@ -4,6 +4,7 @@ It writes what the ward would write, and nothing about hands or truth.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import resources
@@ -34,6 +35,12 @@ class Addresses:
     calibrator: str
     broker: str
     api: str
+
+
+def steepest(order: Mapping[str, Any]) -> float:
+    """The profile's highest rate over its mean."""
+    shares = regimen(str(order["regimen"])).infusion.shares
+    return max(volume / time for volume, time in shares)
 
 
 def regimen(name: str) -> Regimen:
@@ -119,7 +126,7 @@ method = "same_pump"
 volume_dead_volumes = 3
 
 [regimen]
-allowed = ["clr131", "clr131-bench"]
+allowed = ["clr131", "clr131-bench", "clr131-bench-steps"]
 
 [journal]
 directory = {journal}

@@ -62,3 +62,15 @@ def test_bounds_include_their_ends_and_print(ward_regimen: Regimen) -> None:
     assert not bounds.holds(40.001)
     assert not bounds.holds(24.999)
     assert str(bounds) == "25 to 40"
+
+
+def test_the_profile_is_one_constant_rate_unless_it_is_named(ward_regimen: Regimen) -> None:
+    assert ward_regimen.infusion.shares == ((1_000_000, 1_000_000),)
+    steps = parse_regimen((REGIMENS / "clr131-bench-steps.toml").read_text())
+    assert steps.infusion.shares == ((100_000, 200_000), (900_000, 800_000))
+
+
+def test_a_profile_that_does_not_add_up_is_refused() -> None:
+    text = (REGIMENS / "clr131-bench-steps.toml").read_text()
+    with pytest.raises(RegimenError, match="must sum to 100 %"):
+        parse_regimen(text.replace("time_percent = 80", "time_percent = 70"))
