@@ -1,6 +1,6 @@
 # Isodrip: `make demo` and `make test` do everything, set-up included.
 #   demo     watch one treatment on simulated devices, in real time, about four minutes
-#   test     every test, with branch coverage of the rooms that must have all of it
+#   test     every test (those in real time beside the others), with branch coverage of the rooms that must have all of it
 #   check    ruff, mypy --strict, import-linter
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
@@ -30,8 +30,14 @@ demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
 
 test: $(VENV)/.stamp-dev $(PEERS)/.stamp debian-tools
+	mkdir -p var
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/acceptance $(PYTEST_ARGS) >var/acceptance.log 2>&1 & \
+	acceptance=$$!; failed=0; \
+	$(BIN)/coverage run -m pytest --ignore=tests/acceptance $(PYTEST_ARGS) || failed=1; \
+	wait $$acceptance || failed=1; \
+	cat var/acceptance.log; \
+	[ $$failed = 0 ]
 	$(BIN)/coverage report
 
 check: $(VENV)/.stamp-dev
