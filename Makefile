@@ -1,6 +1,6 @@
 # Isodrip: `make demo` and `make test` do everything, set-up included.
 #   demo     watch one treatment on simulated devices, in real time, about four minutes
-#   test     every test (those in real time beside the others), with branch coverage of the rooms that must have all of it
+#   test     every test, with branch coverage of the rooms that must have all of it
 #   check    ruff, mypy --strict, import-linter
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
@@ -22,6 +22,8 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
+# Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
+ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
 .PHONY: demo test check bench sweep campaign diagram lock clean prerequisites debian-tools
@@ -32,11 +34,11 @@ demo: $(VENV)/.stamp-bench
 test: $(VENV)/.stamp-dev $(PEERS)/.stamp debian-tools
 	mkdir -p var
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest tests/acceptance $(PYTEST_ARGS) >var/acceptance.log 2>&1 & \
-	acceptance=$$!; failed=0; \
-	$(BIN)/coverage run -m pytest --ignore=tests/acceptance $(PYTEST_ARGS) || failed=1; \
-	wait $$acceptance || failed=1; \
-	cat var/acceptance.log; \
+	$(BIN)/python -m pytest $(ROOMS) $(PYTEST_ARGS) >var/rooms.log 2>&1 & \
+	rooms=$$!; failed=0; \
+	$(BIN)/coverage run -m pytest $(patsubst %,--ignore=%,$(ROOMS)) $(PYTEST_ARGS) || failed=1; \
+	wait $$rooms || failed=1; \
+	cat var/rooms.log; \
 	[ $$failed = 0 ]
 	$(BIN)/coverage report
 
