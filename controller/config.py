@@ -10,7 +10,6 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from controller.clinic.documents import Problem
 from controller.core.limits import LimitError, Limits, limits_from
 from controller.telemetry import BrokerAddress, broker_address, slug
 from firmware_interfaces.units import Micrometre, Nanolitre, millilitre, millimetre, scaled_up
@@ -37,18 +37,6 @@ SOCKET_PATH_BYTES: Final = 107
 
 T = TypeVar("T")
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with a file: where, what stood there, and the rule it breaks."""
-
-    field: str
-    value: str
-    rule: str
-
-    def __str__(self) -> str:
-        return f"{self.field} = {self.value}: {self.rule}"
 
 
 class ConfigError(Exception):

@@ -50,11 +50,15 @@ def _kept(samples: tuple[Sample, ...], run: Run, limits: Limits) -> tuple[Sample
     return samples[first:]
 
 
+def _steps_ns(run: Run, limits: Limits) -> int:
+    """How long the slowest part needs for the counter steps that a window must hold, ns."""
+    rate = min(rate for rate, _ in run.profile)
+    return limits.flow_window_steps * run.step_nl * 3_600_000_000 // rate
+
+
 def flow_window_ns(run: Run, limits: Limits) -> int:
     """The window of the flow rows: the limit, never under five counter steps (treatment.md 3)."""
-    rate = min(rate for rate, _ in run.profile)
-    steps_ns = limits.flow_window_steps * run.step_nl * 3_600_000_000 // rate
-    return max(limits.flow_window_ns, steps_ns)
+    return max(limits.flow_window_ns, _steps_ns(run, limits))
 
 
 POLLS_LEAST = 10
@@ -67,9 +71,8 @@ def rate_window_ns(run: Run, limits: Limits) -> int:
     like a rate.
     """
     share = duration_ns(run.profile) * limits.rate_window_percent // 100
-    rate = min(rate for rate, _ in run.profile)
-    steps_ns = limits.flow_window_steps * run.step_nl * 3_600_000_000 // rate
-    return max(min(limits.rate_window_ns, share), steps_ns, POLLS_LEAST * limits.poll_ns)
+    least_ns = max(_steps_ns(run, limits), POLLS_LEAST * limits.poll_ns)
+    return max(min(limits.rate_window_ns, share), least_ns)
 
 
 def absorb(run: Run, status: PumpStatus, limits: Limits) -> Run:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.config import ConfigError, Problem, listen_address, load_site, read_site
+from controller.clinic.documents import Problem
+from controller.config import ConfigError, listen_address, load_site, read_site
 from controller.core.limits import LIMIT_ROWS, limits_from
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "site.toml"
