@@ -94,7 +94,8 @@ class PumpWorker:
 
     def grant(self, permit: Permit) -> None:
         """Hand a permit on."""
-        self._pump.grant(replace(permit, epoch=permit.epoch + self._lead))
+        ahead = replace(permit, epoch=permit.epoch + self._lead) if self._lead else permit
+        self._pump.grant(ahead)
 
     def submit(self, session: str, command: PumpCommand, durable: Durable) -> None:
         """Queue a command; one of an older epoch is dropped."""
