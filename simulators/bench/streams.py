@@ -197,8 +197,8 @@ class Wire:
     """One device's line. ``taps`` see every byte, ``to_device`` and ``to_host`` take faults.
 
     The device lives on whether or not anybody has the port open; what it says then is lost. At each
-    multiple of ``tick_ns`` (0: never) it is advanced without being spoken to, unless it is ``quiet``:
-    has nothing to say by itself till then.
+    multiple of ``tick_ns`` (0: never) it is advanced without being spoken to, unless ``quiet`` says
+    that it has nothing to say by itself till then.
     """
 
     def __init__(

@@ -120,7 +120,7 @@ class Program:
                 return alarm
 
     def quiet(self, now_ns: int) -> bool:
-        """True if neither a phase's end nor a stall can come before ``now_ns``, a second at most."""
+        """True if neither a phase's end nor a stall comes before ``now_ns``, a second at most."""
         if not self.moving:
             return True
         return self._room.steady and (self._ends_ns is None or self._ends_ns > now_ns)
