@@ -181,11 +181,10 @@ def _arrival(state: State) -> State:
     """Estimate when drug reached the vein and when the line was cleared."""
     treatment = state.order
     ahead = 0 if treatment.primed_with == "drug" else treatment.line_dead_nl
-    drug = state.pumped(Purpose.DRUG).low_nl
-    if state.arrival_utc_ns is None and drug > 0 and drug >= ahead:
+    if state.arrival_utc_ns is None and state.pumped(Purpose.DRUG).low_nl >= max(1, ahead):
         state = changed(state, arrival_utc_ns=state.now_utc_ns)
-    flushed = state.pumped(Purpose.FLUSH).low_nl
-    if state.clearance_utc_ns is None and 0 < treatment.line_dead_nl <= flushed:
+    dead = treatment.line_dead_nl
+    if state.clearance_utc_ns is None and 0 < dead <= state.pumped(Purpose.FLUSH).low_nl:
         state = changed(state, clearance_utc_ns=state.now_utc_ns)
     return state
 

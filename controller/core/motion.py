@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from controller.core.changed import changed
 from controller.core.limits import Limits
-from controller.core.profile import Profile, duration_ns, rate_max_ul_h
+from controller.core.profile import Profile, duration_ns, rate_max_ul_h, rate_min_ul_h
 from controller.core.state import Pumped, Purpose, Run, Sample, Stage, State
 from firmware_interfaces.readings import PumpPlan, PumpStatus, Trigger
 from firmware_interfaces.units import (
@@ -58,8 +58,7 @@ def _newest_at(samples: tuple[Sample, ...], at_ns: int) -> int:
 
 def _steps_ns(run: Run, limits: Limits) -> int:
     """How long the slowest part needs for the counter steps that a window must hold, ns."""
-    rate = min(rate for rate, _ in run.profile)
-    return limits.flow_window_steps * run.step_nl * 3_600_000_000 // rate
+    return limits.flow_window_steps * run.step_nl * 3_600_000_000 // rate_min_ul_h(run.profile)
 
 
 def flow_window_ns(run: Run, limits: Limits) -> int:
@@ -114,9 +113,10 @@ def due_nl(run: Run, from_ns: int, to_ns: int, lag_ns: int) -> tuple[int, int]:
         acting = min(since + lag_ns, end)
         slow, fast = sorted((before, rate))
         for low, high, begin, until in ((slow, fast, since, acting), (rate, rate, acting, end)):
-            time = Nanoseconds(max(0, min(to_ns, until) - max(from_ns, begin)))
-            least += volume_down(MicrolitrePerHour(low), time)
-            most += volume_up(MicrolitrePerHour(high), time)
+            time = Nanoseconds(min(to_ns, until) - max(from_ns, begin))
+            if time > 0:
+                least += volume_down(MicrolitrePerHour(low), time)
+                most += volume_up(MicrolitrePerHour(high), time)
         before = rate
     return least, most
 
