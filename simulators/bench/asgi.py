@@ -45,6 +45,11 @@ class AsgiApi:
 
         await self._app(_scope("GET", f"{PREFIX}/events"), receive, send)
 
+    @property
+    def shows(self) -> bool:
+        """True once there was anything to show."""
+        return bool(self._shown)
+
     async def state(self) -> dict[str, Any]:
         """The daemon's whole state, as the news told it; at most a second old."""
         self._fresh.clear()

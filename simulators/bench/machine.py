@@ -118,7 +118,12 @@ class Machine:
     # --- the API over all boots -----------------------------------------------------------------
 
     async def state(self) -> dict[str, Any]:
-        """As `AsgiApi.state`. Raises ApiDown."""
+        """As `AsgiApi.state`. Raises ApiDown.
+
+        What the panel shows already needs no request, unless the program behind it stands still.
+        """
+        if self._api is not None and self._api.shows and not self._stage.loop.frozen(self.boots):
+            return await self._api.state()
         return await self._ask(lambda api: api.state())
 
     async def news(self) -> None:

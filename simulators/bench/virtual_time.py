@@ -110,6 +110,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Let nothing of a program happen from now on, as SIGSTOP does."""
         self._frozen.setdefault(process, [])
 
+    def frozen(self, process: int) -> bool:
+        """True while nothing of a program happens."""
+        return process in self._frozen
+
     def thaw(self, process: int) -> None:
         """Let it go on; what was due meanwhile happens now."""
         self._ready.extend(self._frozen.pop(process, ()))
