@@ -61,17 +61,15 @@ def energise(state: State, run: Run) -> Result:
 def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -> Result | Refused:
     """Saline at the infusion's rate, before the drug is mounted; whatever was seated comes off.
 
-    After a stop the latch must be clear.
+    The latch must be clear: a STOP before the release may have left one as well.
     """
     refused = _idle(state)
     if refused:
         return refused
-    cleared: Commands = ()
-    if state.phase is Phase.STOPPED:
-        standing = judge.standing(state)
-        if standing or state.no_resume:
-            return Refused("the latch must be clear", standing or state.no_resume)
-        state, cleared = judge.clear_latch(state)
+    standing = judge.standing(state)
+    if standing or state.no_resume:
+        return Refused("the latch must be clear", standing or state.no_resume)
+    state, cleared = judge.clear_latch(state)
     state = replace(sign(state, event, "patency run"), patency_ok=False, connected=False)
     state = replace(state, patency_ran=False, seat_before_nl=state.seat.high_nl)
     rate = rate_max_ul_h(drug_profile(state))
