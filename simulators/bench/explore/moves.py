@@ -375,8 +375,8 @@ def _devices() -> Iterable[Move]:
     yield Move("no reading", e.AssayFailed, _seen(e.AssayFailed, "syringe", "silent"))
     yield Move("prepared", e.PumpPrepared, _prepared())
     yield Move("prepared, older epoch", e.PumpPrepared, _prepared(older=True))
-    wrong = {"volume_nl": Nanolitre(9_000_000)}
-    yield Move("prepared, wrong volume", e.PumpPrepared, _prepared(**wrong))
+    wrong = _prepared(volume_nl=Nanolitre(9_000_000))
+    yield Move("prepared, wrong volume", e.PumpPrepared, wrong)
     yield Move("prepare met silence", e.PrepareFailed, _prepare_failed(""))
     yield Move("prepare refused", e.PrepareFailed, _prepare_failed("diameter"))
     yield Move("run started", e.RunStarted, _run_started())

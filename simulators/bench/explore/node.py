@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from controller.core import events as e
-from controller.core.limits import Limits, limits_from
+from controller.core.limits import limits_from
 from controller.core.state import State
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (

@@ -4,8 +4,9 @@ A second, small reckoning beside the judgement's own state: it reads events and 
 refused, never the state's flags.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from controller.core import commands as c
 from controller.core import events as e
@@ -175,7 +176,7 @@ def _asked(path: Path, event: e.StartRequested, _plant: Plant) -> Path:
     return replace(path, start=(event.who, event.mono_ns))
 
 
-def _flush(path: Path, event: e.FlushRequested, _plant: Plant) -> Path:
+def _flush(path: Path, _event: e.FlushRequested, _plant: Plant) -> Path:
     return replace(path, mounted="saline", seated=False, programmed=False)
 
 
@@ -192,7 +193,7 @@ def _booted(path: Path, _event: e.Booted, _plant: Plant) -> Path:
     return replace(path, assay_by="", start=None, programmed=False)
 
 
-_GO: Final = {
+_GO: Final[dict[type[e.Event], Callable[[Path, Any, Plant], Path]]] = {
     e.OrderLoaded: _ordered,
     e.AssayRequested: _assay_asked,
     e.AssayRead: _assayed,

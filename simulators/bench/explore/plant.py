@@ -3,8 +3,9 @@
 Exact and small. It knows commands, permits, the lease and time; nothing of phases or alarms.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from controller.core import commands as c
 from firmware_interfaces.readings import Motion, PumpPlan
@@ -125,7 +126,7 @@ def _recover(plant: Plant, _command: c.RecoverPump) -> Plant:
     return replace(plant, recovering=True)
 
 
-_OBEY: Final = {
+_OBEY: Final[dict[type[c.Command], Callable[[Plant, Any], Plant]]] = {
     c.Stop: _stop,
     c.Prepare: _prepare,
     c.RunPump: _run,

@@ -100,7 +100,7 @@ def s2_rate(s: Step) -> Iterator[str]:
     run = s.after.run
     flush = run is not None and run.purpose is Purpose.FLUSH
     most = min(rates) if flush else max(rates)
-    told = [x.plan.rate_ul_h for x in s.told if isinstance(x, c.Prepare)]
+    told: list[int] = [x.plan.rate_ul_h for x in s.told if isinstance(x, c.Prepare)]
     told += [x.rate_ul_h for x in s.told if isinstance(x, c.SetRate)]
     if told and max(told) > most:
         yield f"{max(told)} uL/h told, at most {most} uL/h"

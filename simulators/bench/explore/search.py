@@ -10,7 +10,7 @@ from typing import Final
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core.state import Phase
+from controller.core.state import Phase, State
 from controller.core.step import step
 from controller.core.table import HANDLERS
 from simulators.bench.explore import node as the
@@ -196,7 +196,7 @@ def follow(node: Node, move: Move) -> tuple[Step, Node] | None:
     return taken, replace(world, state=after, plant=plant, path=path, tail=_tail(world, told))
 
 
-def _tail(world: Node, told: tuple[c.Command, ...]) -> tuple[the.State, ...]:
+def _tail(world: Node, told: tuple[c.Command, ...]) -> tuple[State, ...]:
     """States that a crash may throw the judgement back to: RUN and rate waited for the disk."""
     if any(isinstance(command, (c.RunPump, c.SetRate, c.Prepare)) for command in told):
         return ()
