@@ -112,6 +112,8 @@ def seat_confirmed(state: State, event: e.SeatConfirmed, limits: Limits) -> Resu
     """RELEASED -> SEATED once a drop was seen; stops a seat run that is still going."""
     if not event.drop_seen:
         return Refused("a drop must be seen at the tip", "run again")
+    if state.assay_pending:
+        return Refused("one thing at a time", f"{state.assay_pending} is being measured")
     run = state.run
     if run is not None and run.purpose is not Purpose.SEAT:
         return Refused("one run at a time", f"{run.purpose.value} is {run.stage.value}")
@@ -249,7 +251,10 @@ def flush_rate_ul_h(state: State) -> int:
 
 
 def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Result | Refused:
-    """FLUSHING, or STOPPED with a clear latch: flush with a saline syringe in the drug pump."""
+    """FLUSHING, or STOPPED with a clear latch: flush with a saline syringe in the drug pump.
+
+    The drug syringe came off: drug goes on only once it was seated and connected anew.
+    """
     refused = _idle(state) or second_person(event, event.confirmed_by)
     if refused:
         return refused
@@ -263,7 +268,8 @@ def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Re
     if left <= 0:
         return Refused("the flush is complete", f"{state.flush.low_nl} nL flushed")
     mounted = f"flush syringe {event.syringe} mounted"
-    state = enter(co_sign(state, event, event.confirmed_by, mounted), Phase.FLUSHING)
+    state = co_sign(state, event, event.confirmed_by, mounted)
+    state = enter(replace(state, connected=False), Phase.FLUSHING)
     profile = constant(left, flush_rate_ul_h(state))
     state, commands = begin(state, Purpose.FLUSH, left, profile, event.diameter_um)
     return state, cleared + commands
