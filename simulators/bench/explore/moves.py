@@ -334,7 +334,8 @@ def _booted(lost: int) -> Act:
             return None
         node = node.wait(3 * S)
         state = node.tail[lost - 1] if lost else node.state
-        plant = replace(node.plant, asked=None, recovering=False)
+        plant = node.plant.load() if node.plant.asked else node.plant
+        plant = replace(plant, recovering=False)
         node = replace(node, state=state, plant=plant)
         return node, node.see(e.Booted, "0.1.0")
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.alarms import ALARMS, Action
-from simulators.bench.explore.plant import STEP_NL, Plant
+from simulators.bench.explore.plant import Plant
 
 SYRINGE: Final = "syringe"
 
@@ -139,9 +139,8 @@ def _saline(path: Path, _event: e.PatencyRequested, _plant: Plant) -> Path:
 
 
 def _rested(path: Path, _event: e.StopConfirmed, plant: Plant) -> Path:
-    held = plant.plan
-    ran = held is not None and plant.ran and plant.counter_nl + STEP_NL >= held.volume_nl
-    saline = path.mounted == "saline" and plant.stop_asked and ran
+    """A patency run that a person ended early counts if any saline ran."""
+    saline = path.mounted == "saline" and plant.stop_asked and plant.counter_nl > 0
     return replace(path, saline_ran=path.saline_ran or saline)
 
 

@@ -197,7 +197,10 @@ def follow(node: Node, move: Move) -> tuple[Step, Node] | None:
 
 
 def _tail(world: Node, told: tuple[c.Command, ...]) -> tuple[State, ...]:
-    """States that a crash may throw the judgement back to: RUN and rate waited for the disk."""
+    """States that a crash may throw the judgement back to.
+
+    Not past a RUN, a rate or a *prepare*: those waited for the disk.
+    """
     if any(isinstance(command, (c.RunPump, c.SetRate, c.Prepare)) for command in told):
         return ()
     young = (s for s in (world.state, *world.tail) if world.now_ns - s.now_ns <= TAIL_NS)
