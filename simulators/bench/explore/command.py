@@ -13,7 +13,7 @@ from simulators.bench.explore import node as the
 from simulators.bench.explore.moves import MOVES, named
 from simulators.bench.explore.rules import RULES
 from simulators.bench.explore.search import Bound, Found, Search, follow, judged, traps
-from simulators.bench.explore.walks import WALKS
+from simulators.bench.explore.walks import STATIONS, WALKS
 
 DONE: Final = 0
 UNSAFE: Final = 4
@@ -40,7 +40,7 @@ def explore_main(given: argparse.Namespace) -> int:
         lines, safe = gone(given.way.split(BETWEEN))
         sys.stdout.write("\n".join(lines) + "\n")
         return DONE if safe else UNSAFE
-    found = Search(Bound(given.depth, given.states), WALKS).run()
+    found = Search(Bound(given.depth, given.states), STATIONS).run()
     shown = json.dumps(as_dict(found)) if given.json else "\n".join(_lines(found))
     sys.stdout.write(shown + "\n")
     return UNSAFE if found.broken else DONE

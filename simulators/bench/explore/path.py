@@ -46,22 +46,40 @@ class Path:
         """True while what leaves the pump's syringe is drug on its way to the patient."""
         return self.mounted == "drug" and self.joined
 
-    def gaps(self, event: e.Event, start_window_ns: int) -> tuple[str, ...]:
+    def unreleased(self) -> tuple[str, ...]:
+        """What is missing for anything to run, saline too."""
+        return _missing(
+            {
+                "a valid assay": self.assay_utc_ns is not None,
+                "two people's release": len(set(self.signers)) >= 2 and "" not in self.signers,
+            }
+        )
+
+    def unready(self) -> tuple[str, ...]:
+        """What is missing for drug to be programmed."""
+        return self.unreleased() + _missing(
+            {
+                "patency": self.patent,
+                "a seated drug syringe": self.seated and self.mounted == "drug",
+                "a connected line": self.joined,
+            }
+        )
+
+    def unstarted(self, event: e.Event, start_window_ns: int) -> tuple[str, ...]:
         """What is missing for drug to run on this event."""
         start = self.start
         second = isinstance(event, e.StartConfirmed)
         in_time = start is not None and event.mono_ns - start[1] <= start_window_ns
         same = start is not None and isinstance(event, e.ByPerson) and event.who == start[0]
-        wanted = {
-            "a valid assay": self.assay_utc_ns is not None,
-            "two people's release": len(set(self.signers)) >= 2 and "" not in self.signers,
-            "patency": self.patent,
-            "a seated drug syringe": self.seated and self.mounted == "drug",
-            "a connected line": self.joined,
-            "a programmed pump": self.programmed,
-            "both steps of the start by one person in time": second and in_time and same,
-        }
-        return tuple(name for name, there in wanted.items() if not there)
+        both = "both steps of the start by one person in time"
+        programmed = "a programmed pump"
+        return self.unready() + _missing(
+            {programmed: self.programmed, both: second and in_time and same}
+        )
+
+
+def _missing(wanted: dict[str, bool]) -> tuple[str, ...]:
+    return tuple(name for name, there in wanted.items() if not there)
 
 
 def went(

@@ -38,7 +38,7 @@ CLEARS: Final = (e.PatencyRequested, e.FlushRequested, e.ResumeRequested)
 class Step:
     """One step as its rules see it: before, after, and the plant and path on both sides.
 
-    ``was`` is the plant when the event came, before it obeyed.
+    ``was`` is the plant when the event came, before it obeyed; ``raised`` an error of `step`.
     """
 
     before: State
@@ -50,6 +50,7 @@ class Step:
     path_before: Path
     path: Path
     limits: Limits
+    raised: str = ""
 
     def given(self, *kinds: type) -> tuple[c.Command, ...]:
         """The commands of these kinds."""
@@ -108,21 +109,31 @@ def s2_rate(s: Step) -> Iterator[str]:
 
 def s3_release(s: Step) -> Iterator[str]:
     """S3: nothing runs, saline neither, before an assay and two people's release."""
-    if s.given(c.RunPump):
-        missing = s.path.gaps(s.event, s.limits.start_window_ns)[:2]
-        gaps = [gap for gap in missing if gap in ("a valid assay", "two people's release")]
-        if gaps:
-            yield f"RUN without {', '.join(gaps)}"
+    gaps = s.path.unreleased()
+    if gaps and s.given(c.RunPump, c.Prepare):
+        yield f"{s.given(c.RunPump, c.Prepare)[0]} without {', '.join(gaps)}"
 
 
 def released_path(s: Step) -> Iterator[str]:
-    """Only the whole way to the bedside ends in a start of drug."""
+    """Only the whole way to the bedside ends in a programme, and in a start, of drug."""
     run = s.after.run
-    if not s.given(c.RunPump) or run is None or run.purpose is not Purpose.DRUG:
+    if run is None or run.purpose is not Purpose.DRUG:
         return
-    gaps = s.path_before.gaps(s.event, s.limits.start_window_ns)
-    if gaps:
+    if s.given(c.Prepare) and s.path.unready():
+        yield f"drug programmed without {', '.join(s.path.unready())}"
+    gaps = s.path_before.unstarted(s.event, s.limits.start_window_ns)
+    if s.given(c.RunPump) and gaps:
         yield f"drug started without {', '.join(gaps)}"
+
+
+def two_people(s: Step) -> Iterator[str]:
+    """A mounted syringe and a bound have a second, different person's word."""
+    event = s.event
+    if not isinstance(event, (e.SeatRequested, e.FlushRequested, e.DeliveryBounded)):
+        return
+    taken = _watched(s) and not s.refused
+    if taken and event.confirmed_by in ("", event.who):
+        yield f"{type(event).__name__} by {event.who!r} and {event.confirmed_by!r}"
 
 
 def release(s: Step) -> Iterator[str]:
@@ -309,6 +320,7 @@ RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("S3 release", s3_release),
     ("released path", released_path),
     ("release", release),
+    ("two people", two_people),
     ("S4 stop", s4_stop),
     ("trip stops", trip_stops),
     ("S5 latch", s5_latch),
@@ -325,6 +337,8 @@ RULES: Final[tuple[tuple[str, Rule], ...]] = (
 
 def broken(s: Step) -> tuple[str, ...]:
     """Every rule that this step breaks, as ``name: what``."""
+    if s.raised:
+        return (f"total: {type(s.event).__name__} in {s.before.phase.value} raised {s.raised}",)
     return tuple(f"{name}: {text}" for name, rule in RULES for text in rule(s))
 
 

@@ -4,7 +4,7 @@ A state is expanded with every move; what it leads to is judged in each single s
 """
 
 from collections import Counter, deque
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -25,6 +25,10 @@ TAIL_NS: Final = 5 * the.S // 3
 """How much may not be on disk yet: a permit's life (ADR 0009), and so many events at most."""
 
 
+Way = tuple[str, ...]
+"""Moves by name, from the start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """Where the search ends: moves from a walk, and abstract states expanded."""
@@ -38,7 +42,7 @@ class Broken:
     """A rule that was broken, and the shortest way there, by the names of its moves."""
 
     what: str
-    way: tuple[str, ...]
+    way: Way
 
     @property
     def rule(self) -> str:
@@ -77,24 +81,25 @@ class Place:
 
     number: int
     node: Node
-    way: tuple[str, ...]
+    way: Way
     depth: int
 
 
 class Search:
-    """One exploration from every point of these walks. ``run`` it once, then read ``found``.
+    """One exploration from these stations. ``run`` it once, then read ``found``.
 
-    With ``one`` it ends at the first step that breaks a rule.
+    A station is the names of the moves that lead there. With ``one`` it ends with the state in
+    which a rule was first broken.
     """
 
-    def __init__(self, bound: Bound, walks: Iterable[Sequence[str]], one: bool = False) -> None:
+    def __init__(self, bound: Bound, stations: Iterable[Way], one: bool = False) -> None:
         self.bound = bound
         self.found = Found()
-        self._walks, self._one = walks, one
+        self._ways, self._one = stations, one
         self._numbers: dict[Hashable, int] = {}
 
     def run(self) -> Found:
-        """Explore to the bound. Raises ValueError for a walk that cannot be gone."""
+        """Explore to the bound. Raises ValueError for the name of no move."""
         found = self.found
         frontier = deque(self._stations())
         found.stations = len(frontier)
@@ -107,19 +112,18 @@ class Search:
         return found
 
     def _stations(self) -> Iterator[Place]:
-        """Each new abstract state on a walk, in order; a walk ends where it breaks a rule."""
-        first = the.start()
-        yield Place(self._number(first), first, (), 0)
-        for walk in self._walks:
-            node: Node | None = first
-            for length, name in enumerate(walk, 1):
-                assert node is not None
-                known, way = len(self._numbers), tuple(walk[:length])
-                node = self._take(node, named(name), way)
-                if node is None:
-                    break
-                if self._number(node) == known:
-                    yield Place(known, node, way, 0)
+        """Each new abstract state among them, in order; none where the way breaks a rule."""
+        nodes: dict[Way, Node | None] = {(): the.start()}
+        for way in self._ways:
+            for length in range(1, len(way) + 1):
+                node = nodes[way[: length - 1]]
+                if node is not None and way[:length] not in nodes:
+                    node = self._take(node, named(way[length - 1]), way[:length])
+                    nodes[way[:length]] = node
+                nodes.setdefault(way[:length], None)
+            node, known = nodes[way], len(self._numbers)
+            if node is not None and self._number(node) == known:
+                yield Place(known, node, way, 0)
 
     def _number(self, node: Node) -> int:
         return self._numbers.setdefault(key(node), len(self._numbers))
@@ -144,7 +148,7 @@ class Search:
             if number == known:
                 yield Place(number, after, way, place.depth + 1)
 
-    def _take(self, node: Node, move: Move, way: tuple[str, ...]) -> Node | None:
+    def _take(self, node: Node, move: Move, way: Way) -> Node | None:
         """The node after a move, or None where it cannot be, or led into what must not be."""
         after: Node | None = None
         for _ in range(move.times):
@@ -170,7 +174,7 @@ class Search:
         if taken.edge == (Phase.ARMED, Phase.INFUSING) and taken.given(c.RunPump):
             found.drug_starts += 1
 
-    def _keep(self, problems: tuple[str, ...], way: tuple[str, ...]) -> None:
+    def _keep(self, problems: tuple[str, ...], way: Way) -> None:
         for what in problems:
             self.found.breaches += 1
             one = Broken(what, way)
@@ -184,7 +188,12 @@ def follow(node: Node, move: Move) -> tuple[Step, Node] | None:
         return None
     world, event = done
     before = world.state
-    after, told = step(before, event, LIMITS)
+    raised, after = "", before
+    told: tuple[c.Command, ...] = ()
+    try:
+        after, told = step(before, event, LIMITS)
+    except Exception as error:  # noqa: BLE001 - that it raises is what is looked for
+        raised = repr(error)
     moved = before.phase is not after.phase
     path = went(world.path, event, world.plant, told, moved)
     plant = world.plant
@@ -192,7 +201,7 @@ def follow(node: Node, move: Move) -> tuple[Step, Node] | None:
         # Only now: until here the path had to know that a STOP was asked for.
         plant = plant.rest() if plant.stop_asked else plant
     plant = plant.obey(told)
-    taken = Step(before, event, after, told, world.plant, plant, world.path, path, LIMITS)
+    taken = Step(before, event, after, told, world.plant, plant, world.path, path, LIMITS, raised)
     return taken, replace(world, state=after, plant=plant, path=path, tail=_tail(world, told))
 
 
@@ -211,7 +220,7 @@ def judged(taken: Step) -> tuple[str, ...]:
     """Every rule that a step breaks."""
     found = broken(taken)
     told_no = taken.refused or (taken.before.phase, type(taken.event)) not in HANDLERS
-    if told_no:
+    if told_no and not taken.raised:
         event = e.Ticked(taken.event.mono_ns, taken.event.utc_ns)
         ticked, _ = step(taken.before, event, LIMITS)
         found += tuple(as_ticked(taken, ticked))

@@ -4,6 +4,7 @@ One without a fault; one that is held, stopped and resumed; one that goes to ano
 nobody can account for; one that is stopped and flushed slowly.
 """
 
+from itertools import accumulate
 from typing import Final
 
 HOT_LAB: Final = ("order ab", "ask assay ab", "reading good", "release ab", "release cd")
@@ -32,3 +33,8 @@ WALKS: Final = (
      "end ab medical"),
     (*TO_DRUG, "boot, 0 events lost", "recovered", "acknowledge ab -", "flushed ab 150000"),
 )  # fmt: skip
+
+STATIONS: Final = tuple(
+    way for walk in WALKS for way in accumulate(((name,) for name in walk), initial=())
+)
+"""Every point of every walk, by the way there."""
