@@ -45,8 +45,20 @@ class InlineExecutor(Executor):
         return future
 
 
+class _Soon(asyncio.Handle):
+    """A handle without the loop's debugging, which costs as much as all else that a handle does."""
+
+    __slots__ = ()
+
+    def __init__(self, callback: Any, args: Any, loop: Any, context: Context | None) -> None:
+        self._callback, self._args, self._loop = callback, args, loop
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+
+
 class _Timer(asyncio.TimerHandle):
-    """A timer without the loop's debugging, which costs as much as all else that a timer does."""
+    """A timer, likewise."""
 
     __slots__ = ()
 
@@ -126,7 +138,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Call in the next turn, after what is ready already."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Soon(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
