@@ -95,7 +95,7 @@ class Hands:
     async def truth(self) -> dict[str, Any]:
         """What is really so, at most ``LOOK_NS`` ago and not before the last act."""
         if not self._seen or self._now_ns() - self._seen["at_ns"] >= LOOK_NS:
-            self._seen = self._world.truth()
+            self._seen = self._world.glance()
         return self._seen
 
 
