@@ -188,12 +188,7 @@ def follow(node: Node, move: Move) -> tuple[Step, Node] | None:
         return None
     world, event = done
     before = world.state
-    raised, after = "", before
-    told: tuple[c.Command, ...] = ()
-    try:
-        after, told = step(before, event, LIMITS)
-    except Exception as error:  # noqa: BLE001 - that it raises is what is looked for
-        raised = repr(error)
+    after, told, raised = _step(before, event)
     moved = before.phase is not after.phase
     path = went(world.path, event, world.plant, told, moved)
     plant = world.plant
@@ -203,6 +198,14 @@ def follow(node: Node, move: Move) -> tuple[Step, Node] | None:
     plant = plant.obey(told)
     taken = Step(before, event, after, told, world.plant, plant, world.path, path, LIMITS, raised)
     return taken, replace(world, state=after, plant=plant, path=path, tail=_tail(world, told))
+
+
+def _step(state: State, event: e.Event) -> tuple[State, tuple[c.Command, ...], str]:
+    """What the judgement makes of an event, and the error that it raised, if any."""
+    try:
+        return *step(state, event, LIMITS), ""
+    except Exception as error:  # noqa: BLE001 - that it raises is what is looked for
+        return state, (), repr(error)
 
 
 def _tail(world: Node, told: tuple[c.Command, ...]) -> tuple[State, ...]:
@@ -222,8 +225,7 @@ def judged(taken: Step) -> tuple[str, ...]:
     told_no = taken.refused or (taken.before.phase, type(taken.event)) not in HANDLERS
     if told_no and not taken.raised:
         event = e.Ticked(taken.event.mono_ns, taken.event.utc_ns)
-        ticked, _ = step(taken.before, event, LIMITS)
-        found += tuple(as_ticked(taken, ticked))
+        found += tuple(as_ticked(taken, _step(taken.before, event)[0]))
     return found
 
 
