@@ -26,7 +26,7 @@ from simulators.bench.explore.moves import MOVES, Move, named
 from simulators.bench.explore.node import Node
 from simulators.bench.explore.path import went
 from simulators.bench.explore.rules import Step
-from simulators.bench.explore.search import follow, judged
+from simulators.bench.explore.search import Ticked, follow, judged
 from simulators.bench.explore.walks import STATIONS
 from tests.core.world import round_trip
 
@@ -127,7 +127,7 @@ class Seen(RuleBasedStateMachine):
     def go(self, move: Move) -> None:
         """Something happens, and every rule holds."""
         self.node, steps = _gone(self.node, move)
-        assert [problem for taken in steps for problem in judged(taken)] == []
+        assert [problem for taken in steps for problem in judged(taken, Ticked())] == []
 
 
 class Told(RuleBasedStateMachine):
