@@ -325,10 +325,11 @@ def _recovered(power_cycled: bool = False, **said: Any) -> Act:
 
     def act(node: Node) -> tuple[Node, e.Event] | None:
         node = node.wait(DEVICE_NS)
-        if node.state.phase is Phase.UNCERTAIN and not node.plant.recovering:
+        if node.plant.recovering:
+            plant = replace(node.plant.rest(), recovering=False)
+            node = replace(node, plant=replace(plant, off=-plant.work) if power_cycled else plant)
+        elif node.state.phase is Phase.UNCERTAIN:
             return None
-        plant = replace(node.plant.rest(), recovering=False)
-        node = replace(node, plant=replace(plant, off=-plant.work) if power_cycled else plant)
         rest = status(node, **said)
         cycled = power_cycled or node.plant.was_reset
         recovery = Recovery(rest, rest, rest.infused_nl, None, None, cycled)
