@@ -5,6 +5,7 @@
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
+#   explore  every event in every state that is reached, and random treatments (EXPLORE_ARGS=...)
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
 #   clean    remove what these targets made
@@ -22,11 +23,12 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
+EXPLORE_ARGS ?=
 # Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep campaign diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep campaign explore diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -56,6 +58,10 @@ sweep: $(VENV)/.stamp-bench
 
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
+
+explore: $(VENV)/.stamp-dev
+	$(BIN)/isodrip-bench explore $(EXPLORE_ARGS)
+	$(BIN)/python -m pytest tests/core/test_stateful.py --hypothesis-profile=explore
 
 diagram: $(VENV)/.stamp-bench
 	$(BIN)/python tools/state_diagram.py

@@ -177,8 +177,12 @@ def _permit(state: State) -> tuple[State, Commands]:
 
 
 def disarm(state: State) -> tuple[State, Commands]:
-    """Leave Safe mode where it is armed: nothing will run before a new preparation."""
-    if not state.watchdog_armed:
+    """Leave Safe mode where it is armed: nothing will run before a new preparation.
+
+    A pump that never confirmed its STOP keeps its watchdog: that alone may still stop it.
+    """
+    unconfirmed = any(seen.id == "stop_unconfirmed" for seen in state.notices)
+    if unconfirmed or not state.watchdog_armed:
         return state, ()
     return changed(state, watchdog_armed=False), (c.DisarmPump(state.epoch),)
 

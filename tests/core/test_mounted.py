@@ -1,4 +1,4 @@
-"""Drug runs only from a drug syringe that was seated and joined, and nothing runs past a latch.
+"""Drug runs only from a drug syringe that was seated and joined; a latch and a lease outlast all.
 
 Found by the exploration of the judgement (docs/safety/exploration.md).
 """
@@ -73,3 +73,15 @@ def test_once_it_is_confirmed_and_seen_the_patency_run_clears_it() -> None:
     assert hand.alarms == set()
     hand.seated().connected().armed().infusing()
     hand.must_be(Phase.INFUSING)
+
+
+def test_a_pump_that_never_confirmed_its_stop_keeps_its_watchdog() -> None:
+    hand = at("tripping")
+    hand.do(e.GivenUp)
+    assert "stop_unconfirmed" in hand.alarms
+    assert hand.do(e.EndRequested, "equipment") == ()
+    hand.must_be(Phase.RESIDUAL)
+    hand.stopped()
+    assert [alarm.present for alarm in hand.state.alarms if alarm.id == "stop_unconfirmed"] == [
+        False
+    ]
