@@ -80,8 +80,8 @@ def the_unacceptable_is_planned_for(links: Links, code: CodeFacts) -> Iterator[s
             yield f"hazard {one.id} stays unacceptable and nothing later will lower it"
 
 
-def later_is_later(links: Links, code: CodeFacts) -> Iterator[str]:
-    """What a hazard still waits for is not built yet; what is later says where."""
+def what_is_not_now_is_argued(links: Links, code: CodeFacts) -> Iterator[str]:
+    """What a hazard waits for is not built yet; what is not now says why, what is later where."""
     for hazard in links.file.hazards:
         for id_ in hazard.later:
             one = links.file.requirement(id_)
@@ -89,6 +89,8 @@ def later_is_later(links: Links, code: CodeFacts) -> Iterator[str]:
                 yield f"hazard {hazard.id} waits for {id_}, which is {one.status.value}"
     areas = set(links.file.scales.areas)
     for one in links.file.requirements:
+        if one.status is not Status.NOW and not one.why.strip():
+            yield f"requirement {one.id} is {one.status.value} and does not argue why"
         if one.status is Status.LATER:
             yield from _unknown(f"requirement {one.id}", {one.where}, areas, "area of scales.toml")
 
@@ -148,7 +150,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     interlocks_have_requirement_and_proof,
     hazards_are_controlled_and_argued,
     the_unacceptable_is_planned_for,
-    later_is_later,
+    what_is_not_now_is_argued,
     controls_are_used_and_real,
     gates_cover_every_refusal,
     every_fault_belongs_to_a_hazard,

@@ -50,12 +50,15 @@ class Group(_Row):
 
 
 class Requirement(_Row):
-    """One row of a source. ``why`` says how it is met, or why it is not asked of this program."""
+    """One row of a source. ``why`` says how it is met, or why it is not asked of this program.
+
+    A row of today may leave that to its controls.
+    """
 
     id: Text
     text: Text
     status: Status
-    why: Text
+    why: str = ""
     where: str = ""
     group: str = ""
 

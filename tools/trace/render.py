@@ -160,7 +160,9 @@ def _requirement(links: Links, one: Requirement) -> tuple[str, ...]:
         status = f"later: {links.file.scales.areas[one.where]}"
     if one.status is Status.NOW:
         status = f"[now](trace.md#{anchor(one.id)})"
-    return (f"{_place(one.id)}{one.id}", one.text, status, one.why)
+    by = codes(control.id for control in links.realisers.get(one.id, ()))
+    how = one.why if by == "-" or one.status is not Status.NOW else f"{one.why} By {by}."
+    return (f"{_place(one.id)}{one.id}", one.text, status, how.strip())
 
 
 def _statuses(links: Links) -> str:
