@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from controller.journal_file import read
 from controller.store import JOURNAL
 from firmware_interfaces.units import NS_PER_S
@@ -51,6 +53,7 @@ def test_a_journal_a_permit_s_life_behind_still_lets_the_pump_run(tmp_path, monk
     run_stepped(main)
 
 
+@pytest.mark.requirement("T3.12")
 def test_a_journal_further_behind_withholds_permits_and_the_driver_stops(tmp_path, monkeypatch):
     async def main():
         async with Room(tmp_path) as room:
