@@ -5,6 +5,7 @@
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
+#   trace    prove that hazards, controls, requirements and tests belong together; write docs/safety
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
 #   clean    remove what these targets made
@@ -26,7 +27,7 @@ CAMPAIGN_ARGS ?= --sessions 200 --seed 1
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep campaign diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep campaign trace diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -56,6 +57,9 @@ sweep: $(VENV)/.stamp-bench
 
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
+
+trace: $(VENV)/.stamp-dev
+	$(BIN)/python -m tools.trace
 
 diagram: $(VENV)/.stamp-bench
 	$(BIN)/python tools/state_diagram.py

@@ -29,7 +29,7 @@ def test_what_was_refused_and_what_alarmed_stand_apart_with_their_reasons(capsys
         return room.session
 
     session = run_stepped(work)
-    (refused,) = [one for one in faults(capsys, tmp_path / session / JOURNAL)]
+    (refused,) = faults(capsys, tmp_path / session / JOURNAL)
     assert (refused["kind"], refused["what"]) == ("refused", "ReleaseSigned")
     assert refused["why"] == "not in this phase (ReleaseSigned in ORDERED)"
 

@@ -197,10 +197,19 @@ def test_a_host_condition_names_a_row(id_: str) -> None:
     assert ALARMS[id_].channel == "host"
 
 
-def test_every_function_states_hazard_or_prompt() -> None:
-    undocumented = [
-        id_
-        for id_, rule in COMPUTED.items()
-        if not (rule.__doc__ or "").startswith(("Hazard", "Prompt"))
-    ]
-    assert undocumented == []
+EVIDENCE = {
+    "pump counter": "counter",
+    "pump status": "status",
+    "person": "person",
+    "host": "time",
+}
+CONSEQUENCE = {Action.TRIP: "Trips.", Action.ADVISORY: "Advises."}
+
+
+@pytest.mark.parametrize("id_", COMPUTED)
+def test_an_interlock_states_hazard_condition_evidence_and_consequence(id_: str) -> None:
+    stated, row = " ".join((COMPUTED[id_].__doc__ or "").split()), ALARMS[id_]
+    hazard, _, condition = stated.partition(". ")
+    assert hazard.startswith(("Hazard: ", "Prompt: "))
+    assert EVIDENCE[row.channel] in condition.lower()
+    assert condition.endswith(CONSEQUENCE[row.action])

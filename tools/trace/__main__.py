@@ -11,18 +11,19 @@ from tools.trace.checks import problems
 from tools.trace.code_facts import CodeFacts, code_facts
 from tools.trace.collected import Collected, NotCollected, collect
 from tools.trace.links import Links
+from tools.trace.matrix import trace_page
 from tools.trace.model import FileError, read_file
-from tools.trace.render import hazards_page, requirements_page, trace_page
+from tools.trace.pages import hazards_page, requirements_page
 
 ROOT = Path(__file__).parents[2]
 
 
-def pages(links: Links, code: CodeFacts) -> dict[str, str]:
+def pages(links: Links) -> dict[str, str]:
     """The text of every page by its name."""
     return {
-        "hazards.md": hazards_page(links, code),
+        "hazards.md": hazards_page(links),
         "requirements.md": requirements_page(links),
-        "trace.md": trace_page(links, code),
+        "trace.md": trace_page(links),
     }
 
 
@@ -40,11 +41,11 @@ def trace(folder: Path, code: CodeFacts, tests: tuple[Collected, ...], *, check:
 
     Raises `FileError`. Nothing is written while something is wrong.
     """
-    links = Links(read_file(folder, code.interlocks), tests)
-    found = problems(links, code)
+    links = Links(read_file(folder, code.interlocks), code, tests)
+    found = problems(links)
     if found:
         return found
-    made = pages(links, code)
+    made = pages(links)
     if check:
         return outdated(folder, made)
     for name, text in made.items():

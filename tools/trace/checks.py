@@ -6,12 +6,12 @@ Pure: it is given the safety file, the facts of the code and the tests.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tools.trace.code_facts import CodeFacts, exists
+from tools.trace.code_facts import exists
 from tools.trace.collected import rehearsed
 from tools.trace.links import Links
 from tools.trace.model import Kind, Status
 
-Check = Callable[[Links, CodeFacts], Iterator[str]]
+Check = Callable[[Links], Iterator[str]]
 UNACCEPTABLE: Final = "u"
 NOT_REHEARSED: Final = frozenset({"nominal"})
 """Scenarios without a fault: no hazard's sequence."""
@@ -22,7 +22,7 @@ def _unknown(what: str, named: set[str], known: set[str], kind: str) -> Iterator
         yield f"{what} names {id_}, which is no {kind}"
 
 
-def requirements_are_proven(links: Links, code: CodeFacts) -> Iterator[str]:
+def requirements_are_proven(links: Links) -> Iterator[str]:
     """A requirement is "now" if and only if a test names it."""
     for one in links.file.requirements:
         proven = one.id in links.proofs
@@ -33,28 +33,28 @@ def requirements_are_proven(links: Links, code: CodeFacts) -> Iterator[str]:
             yield f"requirement {one.id} is {one.status.value}, yet {test} says that it is met"
 
 
-def tests_name_what_there_is(links: Links, code: CodeFacts) -> Iterator[str]:
+def tests_name_what_there_is(links: Links) -> Iterator[str]:
     """No test names a requirement or an interlock that there is not."""
     requirements = {one.id for one in links.file.requirements}
     for test in links.tests:
         yield from _unknown(f"test {test.id}", set(test.requirements), requirements, "requirement")
         yield from _unknown(
-            f"test {test.id}", set(test.interlocks), set(code.interlocks), "interlock"
+            f"test {test.id}", set(test.interlocks), set(links.code.interlocks), "interlock"
         )
 
 
-def interlocks_have_requirement_and_proof(links: Links, code: CodeFacts) -> Iterator[str]:
+def interlocks_have_requirement_and_proof(links: Links) -> Iterator[str]:
     """Each interlock of the code has requirements and a test in which it is the sole cause."""
     listed = {one.id for one in links.interlocks() if one.requirements}
-    for id_ in code.interlocks:
+    for id_ in links.code.interlocks:
         if id_ not in listed:
             yield f"interlock {id_} has no requirement in controls.toml"
         if id_ not in links.sole_causes:
             yield f"interlock {id_} is in no test the sole cause"
-    yield from _unknown("controls.toml", listed, set(code.interlocks), "interlock")
+    yield from _unknown("controls.toml", listed, set(links.code.interlocks), "interlock")
 
 
-def hazards_are_controlled_and_argued(links: Links, code: CodeFacts) -> Iterator[str]:
+def hazards_are_controlled_and_argued(links: Links) -> Iterator[str]:
     """Each hazard has a control and an argued residual risk, in words that the scales know."""
     scales, requirements = links.file.scales, {one.id for one in links.file.requirements}
     for one in links.file.hazards:
@@ -70,7 +70,7 @@ def hazards_are_controlled_and_argued(links: Links, code: CodeFacts) -> Iterator
         yield from _unknown(here, probabilities, set(scales.probability), "probability")
 
 
-def the_unacceptable_is_planned_for(links: Links, code: CodeFacts) -> Iterator[str]:
+def the_unacceptable_is_planned_for(links: Links) -> Iterator[str]:
     """A risk that stays unacceptable names the requirements that will lower it."""
     scales = links.file.scales
     for one in links.file.hazards:
@@ -80,7 +80,7 @@ def the_unacceptable_is_planned_for(links: Links, code: CodeFacts) -> Iterator[s
             yield f"hazard {one.id} stays unacceptable and nothing later will lower it"
 
 
-def what_is_not_now_is_argued(links: Links, code: CodeFacts) -> Iterator[str]:
+def what_is_not_now_is_argued(links: Links) -> Iterator[str]:
     """What a hazard waits for is not built yet; what is not now says why, what is later where."""
     for hazard in links.file.hazards:
         for id_ in hazard.later:
@@ -95,7 +95,7 @@ def what_is_not_now_is_argued(links: Links, code: CodeFacts) -> Iterator[str]:
             yield from _unknown(f"requirement {one.id}", {one.where}, areas, "area of scales.toml")
 
 
-def controls_are_used_and_real(links: Links, code: CodeFacts) -> Iterator[str]:
+def controls_are_used_and_real(links: Links) -> Iterator[str]:
     """Each control serves a hazard, realises a requirement of today and stands in the code."""
     for one in links.file.controls:
         here = f"control {one.id}"
@@ -113,29 +113,29 @@ def controls_are_used_and_real(links: Links, code: CodeFacts) -> Iterator[str]:
                 yield f"{here} stands in {name}, which there is not"
 
 
-def gates_cover_every_refusal(links: Links, code: CodeFacts) -> Iterator[str]:
+def gates_cover_every_refusal(links: Links) -> Iterator[str]:
     """Each refusal of the core and each rule for orders belongs to a control, and the reverse."""
     told = {rule for one in links.file.controls for rule in one.refuses}
-    for rule in sorted(code.refusals - told):
+    for rule in sorted(links.code.refusals - told):
         yield f"the core refuses with {rule!r} and no control of controls.toml names it"
-    yield from _unknown("controls.toml", told, set(code.refusals), "refusal of the core")
+    yield from _unknown("controls.toml", told, set(links.code.refusals), "refusal of the core")
     placed = {name for one in links.file.controls for name in one.where}
-    for rule in sorted(code.order_rules - placed):
+    for rule in sorted(links.code.order_rules - placed):
         yield f"{rule} judges orders and no control of controls.toml names it"
 
 
-def every_fault_belongs_to_a_hazard(links: Links, code: CodeFacts) -> Iterator[str]:
+def every_fault_belongs_to_a_hazard(links: Links) -> Iterator[str]:
     """Rehearsed faults, reported incidents and rows that nobody here can see all have a hazard."""
     hazards = links.file.hazards
     named = {name for one in hazards for name in one.scenarios}
-    yield from _unknown("a hazard", named, set(code.scenarios), "scenario")
-    for name in sorted(named & code.scenarios - rehearsed(links.tests)):
+    yield from _unknown("a hazard", named, set(links.code.scenarios), "scenario")
+    for name in sorted(named & links.code.scenarios - rehearsed(links.tests)):
         yield f"scenario {name} is played by no test"
-    for name in sorted(code.scenarios - named - NOT_REHEARSED):
+    for name in sorted(links.code.scenarios - named - NOT_REHEARSED):
         yield f"scenario {name} rehearses no hazard"
     blind = {row for one in hazards for row in one.blind}
-    yield from _unknown("a hazard", blind, set(code.blind), "row that is not observable here")
-    for row in sorted(set(code.blind) - blind):
+    yield from _unknown("a hazard", blind, set(links.code.blind), "row that is not observable here")
+    for row in sorted(set(links.code.blind) - blind):
         yield f"row {row} is not observable here and no hazard says who carries that"
     covered = {str(number) for one in hazards for number in one.incidents}
     incidents = set(links.file.scales.incidents)
@@ -157,6 +157,6 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 
 
-def problems(links: Links, code: CodeFacts) -> list[str]:
+def problems(links: Links) -> list[str]:
     """Everything that is wrong, check by check."""
-    return [found for check in CHECKS for found in check(links, code)]
+    return [found for check in CHECKS for found in check(links)]

@@ -9,6 +9,7 @@ import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 DEVICES = ("ne1000", "crc55")
 """The device set that the hazards are judged for."""
@@ -18,11 +19,11 @@ DEVICES = ("ne1000", "crc55")
 class CodeFacts:
     """Ids and texts as they stand in the code.
 
-    ``interlocks`` maps each id to its alarm text; ``blind`` are alarm rows of no device here.
+    ``interlocks`` maps each id to what its row says and does; ``blind`` maps alarm rows that no
+    device here can see to the channel that they need.
     """
 
     interlocks: dict[str, str]
-    actions: dict[str, str]
     blind: dict[str, str]
     refusals: frozenset[str]
     order_rules: frozenset[str]
@@ -35,8 +36,7 @@ def code_facts(root: Path) -> CodeFacts:
     interlocks = importlib.import_module("controller.core.interlocks").INTERLOCKS
     rules = importlib.import_module("controller.clinic.order_rules")
     return CodeFacts(
-        interlocks={id_: alarms.ALARMS[id_].text for id_ in interlocks},
-        actions={id_: alarms.ALARMS[id_].action.value for id_ in interlocks},
+        interlocks={id_: _told(alarms.ALARMS[id_]) for id_ in interlocks},
         blind={row.id: row.channel for row in alarms.not_observable(DEVICES)},
         refusals=frozenset(refusals(root / "controller" / "core")),
         order_rules=frozenset(f"{rules.__name__}.{rule.__name__}" for rule in rules.RULES),
@@ -44,6 +44,11 @@ def code_facts(root: Path) -> CodeFacts:
             path.stem for path in (root / "simulators/bench/scenarios").glob("*.toml")
         ),
     )
+
+
+def _told(row: Any) -> str:
+    action = row.action.value.replace("_", " ")
+    return f"{row.text}. {action.capitalize()}, {row.priority.value}, seen by: {row.channel}"
 
 
 def refusals(folder: Path) -> Iterator[str]:
@@ -62,11 +67,9 @@ def _refused_in(function: ast.FunctionDef) -> Iterator[str]:
 
 def _meant(function: ast.FunctionDef, rule: ast.expr) -> ast.expr:
     """What a rule is, where the refusal names a variable of the same function."""
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and isinstance(rule, ast.Name):
-            if [ast.unparse(target) for target in node.targets] == [rule.id]:
-                return node.value
-    return rule
+    assigned = (node for node in ast.walk(function) if isinstance(node, ast.Assign))
+    values = {ast.unparse(node.targets[0]): node.value for node in assigned}
+    return values.get(ast.unparse(rule), rule)
 
 
 def _texts(expression: ast.expr) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """Who belongs to whom: from hazards down to tests, and from tests up to hazards.
 
-Derives only what the rows and the marks say; whether that is enough is judged in ``checks``.
+Derives only what rows, marks and code say; whether that is enough is judged in ``checks``.
 """
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TypeVar
 
+from tools.trace.code_facts import CodeFacts
 from tools.trace.collected import Collected
 from tools.trace.model import Control, Hazard, Kind, SafetyFile
 
@@ -22,10 +23,11 @@ def _by(items: Iterable[T], keys: Callable[[T], Iterable[str]]) -> dict[str, lis
 
 
 class Links:
-    """A safety file and the tests, joined by their ids."""
+    """A safety file, the code's facts and the tests, joined by their ids."""
 
-    def __init__(self, file: SafetyFile, tests: tuple[Collected, ...]) -> None:
+    def __init__(self, file: SafetyFile, code: CodeFacts, tests: tuple[Collected, ...]) -> None:
         self.file = file
+        self.code = code
         self.tests = tests
         self.controls = {control.id: control for control in file.controls}
 
@@ -73,3 +75,7 @@ class Links:
     def interlocks(self) -> tuple[Control, ...]:
         """The controls that are interlocks."""
         return tuple(one for one in self.file.controls if one.kind is Kind.INTERLOCK)
+
+    def of(self, category: str) -> list[Hazard]:
+        """The hazards of a category."""
+        return [one for one in self.file.hazards if one.category == category]

@@ -42,6 +42,10 @@ class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Named(_Row):
+    id: Text
+
+
 class Group(_Row):
     """Where a group of requirements comes from; it stands once at the head of its file."""
 
@@ -49,13 +53,12 @@ class Group(_Row):
     source: Text
 
 
-class Requirement(_Row):
+class Requirement(_Named):
     """One row of a source. ``why`` says how it is met, or why it is not asked of this program.
 
     A row of today may leave that to its controls.
     """
 
-    id: Text
     text: Text
     status: Status
     why: str = ""
@@ -63,10 +66,9 @@ class Requirement(_Row):
     group: str = ""
 
 
-class Control(_Row):
+class Control(_Named):
     """One risk control. ``where`` are dotted names of the code, ``refuses`` the rules it tells."""
 
-    id: Text
     kind: Kind
     what: Text
     requirements: Texts
@@ -74,14 +76,13 @@ class Control(_Row):
     refuses: Texts = ()
 
 
-class Hazard(_Row):
+class Hazard(_Named):
     """One hazard from its cause to what is left of it.
 
     ``later`` are requirements that will lower it further, ``scenarios`` rehearse its sequence on
     the bench, ``blind`` are alarm rows that would see it and that no device here brings.
     """
 
-    id: Text
     hazard: Text
     sequence: Text
     situation: Text
@@ -196,7 +197,7 @@ def read_file(folder: Path, texts: dict[str, str]) -> SafetyFile:
 
 
 def _unique(found: SafetyFile) -> None:
-    rows = (*found.requirements, *found.controls, *found.hazards)
+    rows: tuple[_Named, ...] = (*found.requirements, *found.controls, *found.hazards)
     twice = [id_ for id_, count in Counter(row.id for row in rows).items() if count > 1]
     if twice:
         raise FileError(f"an id stands twice: {', '.join(twice)}")
