@@ -366,6 +366,7 @@ def test_silence_is_filled_so_that_a_dead_reader_is_noticed():
     run_stepped(main)
 
 
+@pytest.mark.requirement("T8.5")
 @pytest.mark.realtime
 async def test_a_real_server_serves_streams_and_ends_with_readers_still_there(tmp_path):
     async with Room(tmp_path) as room:

@@ -59,7 +59,7 @@ def test_a_treatment_from_order_to_record(tmp_path):
     assert len(room.pump.called("run")) == 4
 
 
-@pytest.mark.requirement("X7", "T8.7")
+@pytest.mark.requirement("X7", "T8.7", "PCA-R6.7.0(1)(2)")
 def test_nothing_that_goes_out_names_the_patient(tmp_path):
     async def main():
         async with Room(tmp_path) as room:

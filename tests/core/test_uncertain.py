@@ -266,6 +266,7 @@ def test_a_flush_of_which_nobody_knows_leaves_the_drug_certain() -> None:
     assert hand.state.flush.low_nl < hand.state.flush.high_nl
 
 
+@pytest.mark.requirement("P9", "T5.1")
 def test_bounds_never_loosen_while_a_treatment_goes_on() -> None:
     hand = at("infusing")
     seen = []
