@@ -1,6 +1,7 @@
 """The disk under the journals: it can be slow, full or failing, and says what has become durable.
 
-It is the executor of a store. Jobs run in the caller's turn; a slow one answers later.
+It is the executor of a store. Jobs run in the caller's turn; a slow one answers later. Rows reach
+their file together, before anything else is done on the disk: nobody can look at it in between.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from contextvars import copy_context
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
+from controller.chain import Row
 from controller.journal_file import create_file, reopen_file, write_rows
 from simulators.bench.virtual_time import NS_PER_S
 
@@ -33,6 +35,7 @@ class Disk(Executor):
         self._context = copy_context()
         self._paths: dict[sqlite3.Connection, Path] = {}
         self._free_at_ns = 0
+        self._unwritten: dict[sqlite3.Connection, list[Row]] = {}
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Do it now; the answer to a write may take its time."""
@@ -46,6 +49,7 @@ class Disk(Executor):
 
     def cut_off(self) -> None:
         """The program that had files open died."""
+        self._write_out()
         for connection in self._paths:
             connection.close()
         self._paths.clear()
@@ -71,12 +75,22 @@ class Disk(Executor):
             raise sqlite3.OperationalError("disk I/O error")
         if fn is write_rows and self.free_mb <= 0:
             raise sqlite3.OperationalError("database or disk is full")
+        if fn is write_rows:
+            connection, rows = args
+            self._unwritten.setdefault(connection, []).extend(rows)
+            return None
+        self._write_out()
         result = fn(*args, **kwargs)
         if fn is create_file:
             self._paths[result] = args[0]
         elif fn is reopen_file:
             self._paths[result[0]] = args[0]
         return result
+
+    def _write_out(self) -> None:
+        for connection, rows in self._unwritten.items():
+            write_rows(connection, rows)
+        self._unwritten.clear()
 
     def _tell(self, connection: sqlite3.Connection, rows: list[Any]) -> None:
         path = self._paths.get(connection)
