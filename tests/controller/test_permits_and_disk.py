@@ -118,6 +118,7 @@ def test_a_disk_that_hangs_ends_the_permits_by_itself(tmp_path, monkeypatch):
     run_stepped(main)
 
 
+@pytest.mark.requirement("T5.3", "P9")
 def test_a_counter_is_cleared_only_once_what_it_counted_is_on_disk(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
