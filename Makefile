@@ -6,6 +6,7 @@
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
 #   explore  every event in every state that is reached, and random treatments (EXPLORE_ARGS=...)
+#   trace    prove that hazards, controls, requirements and tests belong together; write docs/safety
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
 #   clean    remove what these targets made
@@ -28,7 +29,7 @@ EXPLORE_ARGS ?=
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep campaign explore diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep campaign trace diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -62,6 +63,9 @@ campaign: $(VENV)/.stamp-bench
 explore: $(VENV)/.stamp-dev
 	$(BIN)/isodrip-bench explore $(EXPLORE_ARGS)
 	$(BIN)/python -m pytest tests/core/test_stateful.py --hypothesis-profile=explore
+
+trace: $(VENV)/.stamp-dev
+	$(BIN)/python -m tools.trace
 
 diagram: $(VENV)/.stamp-bench
 	$(BIN)/python tools/state_diagram.py

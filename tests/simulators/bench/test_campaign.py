@@ -36,6 +36,7 @@ def parsed(*arguments):
     return parser.parse_args(["campaign", *arguments])
 
 
+@pytest.mark.requirement("S1", "S2", "S3", "S4", "S5", "L2")
 @pytest.mark.parametrize("begin", range(1, 51, 5))
 def test_fifty_seeds_break_no_promise(begin):
     for seed in range(begin, begin + 5):

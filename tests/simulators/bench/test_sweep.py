@@ -63,6 +63,7 @@ def test_a_treatment_has_hundreds_of_operations(counts):
     assert counts["pump", To.DEVICE] == counts["pump", To.HOST] > 300
 
 
+@pytest.mark.requirement("S1", "S2", "S3", "S4", "S5", "L2")
 @pytest.mark.parametrize("begin", range(5))
 def test_a_sample_of_the_sweep_breaks_nothing(counts, begin):
     chosen = list(sweep.names(counts))[begin * 397 :: 1997]
