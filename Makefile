@@ -5,6 +5,7 @@
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
+#   explore  every event in every state that is reached, and random treatments (EXPLORE_ARGS=...)
 #   trace    prove that hazards, controls, requirements and tests belong together; write docs/safety
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
@@ -23,6 +24,7 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
+EXPLORE_ARGS ?=
 # Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
@@ -57,6 +59,10 @@ sweep: $(VENV)/.stamp-bench
 
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
+
+explore: $(VENV)/.stamp-dev
+	$(BIN)/isodrip-bench explore $(EXPLORE_ARGS)
+	$(BIN)/python -m pytest tests/core/test_stateful.py --hypothesis-profile=explore
 
 trace: $(VENV)/.stamp-dev
 	$(BIN)/python -m tools.trace

@@ -26,8 +26,6 @@ Interlock = Callable[[State, Limits], str]
 
 FREE_FLOW_PERCENT: Final = 150
 """Above this share of the expected advance it is free flow rather than a high rate."""
-NO_FLOW_PERCENT: Final = 50
-"""Below this share of the expected advance over the flow window, the pump counts as standing."""
 
 
 def _running(state: State) -> Run | None:
@@ -74,7 +72,7 @@ def no_flow(state: State, limits: Limits) -> str:
     """
     run = _running(state)
     flow = _flow(run, motion.flow_window_ns(run, limits), limits) if run else None
-    if flow is None or flow[0] * 100 >= flow[1] * NO_FLOW_PERCENT:
+    if flow is None or flow[0] * 100 >= flow[1] * motion.NO_FLOW_PERCENT:
         return ""
     return f"counter advanced {_ml(flow[0])} where {_ml(flow[1])} were due"
 

@@ -1,12 +1,14 @@
-"""Drug runs only from a drug syringe that was seated and joined, and nothing runs past a latch.
+"""Drug runs only from a drug syringe that was seated and joined; a latch and a lease outlast all.
 
 Found by the exploration of the judgement (docs/safety/exploration.md).
 """
 
 import pytest
 
+from controller.core import commands as c
 from controller.core import events as e
 from controller.core.state import Phase
+from controller.core.step import polls
 from tests.core.hand import Hand
 from tests.core.situations import at
 from tests.core.world import MINUTE
@@ -78,3 +80,27 @@ def test_once_it_is_confirmed_and_seen_the_patency_run_clears_it() -> None:
     assert hand.alarms == set()
     hand.seated().connected().armed().infusing()
     hand.must_be(Phase.INFUSING)
+
+
+def test_a_pump_that_never_confirmed_its_stop_keeps_its_watchdog() -> None:
+    hand = at("tripping")
+    hand.do(e.GivenUp)
+    assert "stop_unconfirmed" in hand.alarms
+    assert hand.do(e.EndRequested, "equipment") == ()
+    hand.must_be(Phase.RESIDUAL)
+    assert not polls(hand.state)
+    assert [type(command) for command in hand.see(e.Booted, "0.1.0")] == [c.Stop]
+    hand.must_be(Phase.RESIDUAL)
+    hand.stopped()
+    assert [alarm.present for alarm in hand.state.alarms if alarm.id == "stop_unconfirmed"] == [
+        False
+    ]
+
+
+def test_the_line_is_not_joined_while_the_seat_run_has_not_come_to_rest() -> None:
+    hand = at("seat_running")
+    hand.do(e.SeatConfirmed, True)
+    assert hand.refused(e.ConnectionConfirmed, True).rule == "the pump must rest"
+    hand.stopped()
+    hand.connected()
+    assert hand.state.connected

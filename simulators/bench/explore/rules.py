@@ -4,7 +4,7 @@ Written against commands, volumes and people, not against the judgement's own he
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Final
 
 from controller.core import commands as c
@@ -72,12 +72,11 @@ Rule = Callable[[Step], Iterator[str]]
 
 def s1_volume(s: Step) -> Iterator[str]:
     """S1: what is programmed and what truly left never exceed what was released."""
-    planned = s.after.planned_nl
-    for command in s.given(c.Prepare):
-        run = s.after.run
-        drug = run is not None and run.purpose is Purpose.DRUG
-        if drug and command.plan.volume_nl + s.after.drug.high_nl > planned:  # type: ignore[union-attr]
-            yield f"{s.after.drug.high_nl} nL given and more programmed than {planned} nL allow"
+    planned, run = s.after.planned_nl, s.after.run
+    if run is not None and run.purpose is Purpose.DRUG and s.given(c.Prepare):
+        most = run.plan.volume_nl + s.after.drug.high_nl
+        if most > planned:
+            yield f"{most} nL given and programmed, {planned} nL were released"
     # Each run's counter is read in steps, so up to one of them a run is not seen.
     unseen = s.plant.runs * STEP_NL
     if s.plant.drug_nl > planned + unseen:
@@ -312,7 +311,6 @@ def asks_again(s: Step) -> Iterator[str]:
         yield "UNCERTAIN, and nobody asks the pump"
 
 
-CLOCKS: Final = ("now_ns", "now_utc_ns", "active_ns")
 RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("S1 volume", s1_volume),
     ("S1 bound", s1_bound),
@@ -354,6 +352,6 @@ def as_ticked(s: Step, ticked: State) -> Iterator[str]:
     """What was refused, or no row takes, does to the state what a tick of that moment does."""
     if not s.refused and (s.before.phase, type(s.event)) in HANDLERS:
         return
-    odd = differs(s.after, replace(ticked))
+    odd = differs(s.after, ticked)
     if odd:
         yield f"refused: {type(s.event).__name__} changed {odd}"
