@@ -158,7 +158,7 @@ def run_all(jobs: Iterable[tuple[str, Case]], workers: int, heard: Callable[[Tri
             heard(attempt(name, case))
         return
     spawn, parent = get_context("spawn"), os.getpid()
-    with ProcessPoolExecutor(workers, spawn, initializer=tie, initargs=(parent,)) as pool:
+    with ProcessPoolExecutor(workers, spawn, initializer=_begin, initargs=(parent,)) as pool:
         waiting: set[Future[Trial]] = set()
         source = iter(jobs)
         while True:
@@ -169,6 +169,12 @@ def run_all(jobs: Iterable[tuple[str, Case]], workers: int, heard: Callable[[Tri
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
                 heard(future.result())
+
+
+def _begin(parent_pid: int) -> None:
+    """A worker never outlives the one who wants its results."""
+    if not tie(parent_pid):
+        os._exit(1)
 
 
 def code_hash() -> str:
