@@ -134,10 +134,10 @@ def connection_confirmed(
     limits: Limits,
 ) -> Result | Refused:
     """The line is joined and every clamp is open. Not before the pump rests after the seat run."""
-    if state.run is not None and state.run.live:
-        return Refused("the pump must rest", "STOP is not confirmed yet")
     if not event.clamps_open:
         return Refused("the clamps must be open", "a clamp is closed")
+    if state.run is not None and state.run.live:
+        return Refused("the pump must rest", "STOP is not confirmed yet")
     return done(replace(sign(state, event, "line connected"), connected=True))
 
 
