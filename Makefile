@@ -5,6 +5,7 @@
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
+#   perturb  alter each entry of the devices' own tables in turn; writes docs/safety (resumes)
 #   explore  every event in every state that is reached, and random treatments (EXPLORE_ARGS=...)
 #   trace    prove that hazards, controls, requirements and tests belong together; write docs/safety
 #   diagram  write the state diagram in README.md anew from the transition table
@@ -23,13 +24,14 @@ PIP := -m pip --disable-pip-version-check --no-input --quiet
 PYTEST_ARGS ?=
 DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
+PERTURB_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
 EXPLORE_ARGS ?=
 # Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep campaign trace diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep campaign perturb trace diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -59,6 +61,9 @@ sweep: $(VENV)/.stamp-bench
 
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
+
+perturb: $(VENV)/.stamp-bench
+	$(BIN)/isodrip-bench perturb --write docs/safety/perturbed-tables.md $(PERTURB_ARGS)
 
 explore: $(VENV)/.stamp-dev
 	$(BIN)/isodrip-bench explore $(EXPLORE_ARGS)

@@ -80,7 +80,7 @@ def pump_prepared(state: State, event: e.PumpPrepared, limits: Limits) -> Result
 
 
 def prepare_failed(state: State, event: e.PrepareFailed, limits: Limits) -> Result:
-    """Nothing was started. A value that did not stay is a trip, silence a start refusal."""
+    """Nothing was started. A value refused or not held is a trip, silence a start refusal."""
     run = state.run
     if run is None or event.epoch != run.epoch or run.stage is not Stage.PREPARING:
         return done(state)
