@@ -36,6 +36,14 @@ def _idle(state: State) -> Refused | None:
     return Refused("one run at a time", f"{run.purpose.value} is {run.stage.value}")
 
 
+def _ready(state: State) -> Refused | None:
+    """A refusal unless the pump is free, and the self-test has passed: no flow before (POST)."""
+    standing = next((n.evidence for n in state.notices if n.id == "self_test"), None)
+    if standing is not None:
+        return Refused("the self-test must have passed", standing)
+    return _idle(state)
+
+
 def begin(
     state: State, purpose: Purpose, volume_nl: int, profile: Profile, diameter_um: int
 ) -> Result:
@@ -63,7 +71,7 @@ def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -
 
     After a stop the latch must be clear.
     """
-    refused = _idle(state)
+    refused = _ready(state)
     if refused:
         return refused
     cleared: Commands = ()
@@ -94,7 +102,7 @@ def patency_confirmed(state: State, event: e.PatencyConfirmed, limits: Limits) -
 
 def seat_requested(state: State, event: e.SeatRequested, limits: Limits) -> Result | Refused:
     """Advance the pusher to a drop at the tip: capped volume and rate, watchdog armed."""
-    refused = _idle(state) or second_person(event, event.confirmed_by)
+    refused = _ready(state) or second_person(event, event.confirmed_by)
     if refused:
         return refused
     if not state.patency_ok:
@@ -151,7 +159,7 @@ def remaining_nl(state: State) -> int:
 
 def programme_drug(state: State, limits: Limits) -> Result | Refused:
     """Programme what remains, at no more than the profile's rates."""
-    refused = _idle(state)
+    refused = _ready(state)
     if refused:
         return refused
     if len({signed.who for signed in state.released}) < RELEASES:
@@ -252,7 +260,7 @@ def flush_rate_ul_h(state: State) -> int:
 
 def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Result | Refused:
     """FLUSHING, or STOPPED with a clear latch: flush with a saline syringe in the drug pump."""
-    refused = _idle(state) or second_person(event, event.confirmed_by)
+    refused = _ready(state) or second_person(event, event.confirmed_by)
     if refused:
         return refused
     cleared: Commands = ()
