@@ -128,6 +128,8 @@ def _status(args: argparse.Namespace, out: Out) -> int:
         out.say("SIMULATED")
     open_ones = [session for session in state["sessions"] if session["phase"] != "CLOSED"]
     out.say(f"{state['site']}, {state['room']}: {len(open_ones)} open")
+    for check in state["self_test"]:
+        out.say(f"self-test, {check['name']}: {check['result']} ({check['evidence']})")
     for session in state["sessions"]:
         out.say(_session_line(session))
         for alarm in session["alarms"]:

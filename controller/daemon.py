@@ -23,6 +23,7 @@ from controller.herald import Herald
 from controller.inbox import SITE, Inbox, Posted, Verdict
 from controller.ports import Clock
 from controller.pump_worker import PumpWorker
+from controller.self_test import SelfTest
 from controller.sessions import (
     Session,
     SessionJournal,
@@ -69,6 +70,7 @@ class Daemon:
         self.pump: PumpWorker
         self.calibrator: CalibratorWorker
         self.site_journal: SessionJournal
+        self.self_test: SelfTest
 
     # --- what others may ask -------------------------------------------------------------------
 

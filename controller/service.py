@@ -96,6 +96,8 @@ def setting_of(site: SiteConfig) -> Setting:
         watchdog_ns=site.pump.watchdog_s * NS_PER_S,
         header=header,
         ports={"pump": site.pump.port, "calibrator": site.calibrator.port},
+        pump_address=site.pump.address,
+        calibrator_serial=site.calibrator.serial,
     )
 
 

@@ -50,7 +50,10 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the site says. ``header`` goes into record 0 of every journal, ``kinds`` are devices."""
+    """What the site says. ``header`` goes into record 0 of every journal, ``kinds`` are devices.
+
+    ``calibrator_serial`` is empty where any will do.
+    """
 
     site: str
     room: str
@@ -61,6 +64,8 @@ class Setting:
     watchdog_ns: int
     header: Mapping[str, Any]
     ports: Mapping[str, str] = field(default_factory=dict)
+    pump_address: int | None = None
+    calibrator_serial: str = ""
 
 
 @dataclass(frozen=True, slots=True)

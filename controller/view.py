@@ -226,6 +226,7 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
             {"id": seen.condition, "evidence": seen.evidence, "text": ALARMS[seen.condition].text}
             for seen in daemon.conditions.values()
         ],
+        "self_test": [check.view() for check in daemon.self_test.checks],
         "link": {
             "pump": _identity(daemon.pump_identity),
             "calibrator": _identity(daemon.calibrator_identity),

@@ -4,6 +4,8 @@ It is the executor of a store. Jobs run in the caller's turn; a slow one answers
 """
 
 import asyncio
+import errno
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from controller.journal_file import create_file, reopen_file, write_rows
+from controller.store import probe_disk
 from simulators.bench.virtual_time import NS_PER_S
 
 P = ParamSpec("P")
@@ -37,7 +40,7 @@ class Disk(Executor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Do it now; the answer to a write may take its time."""
         future: Future[T] = Future()
-        if fn is write_rows and self.delay_s:
+        if fn in (write_rows, probe_disk) and self.delay_s:
             job = (future, fn, args, kwargs)
             self._loop.call_at(self._slot(), self._run, *job, context=self._context)
         else:
@@ -71,12 +74,22 @@ class Disk(Executor):
             raise sqlite3.OperationalError("disk I/O error")
         if fn is write_rows and self.free_mb <= 0:
             raise sqlite3.OperationalError("database or disk is full")
+        if fn is probe_disk:
+            self._probe()
+            return None
         result = fn(*args, **kwargs)
         if fn is create_file:
             self._paths[result] = args[0]
         elif fn is reopen_file:
             self._paths[result[0]] = args[0]
         return result
+
+    def _probe(self) -> None:
+        """As the journals would find the disk: nothing real is synced."""
+        if self.failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        if self.free_mb <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _tell(self, connection: sqlite3.Connection, rows: list[Any]) -> None:
         path = self._paths.get(connection)

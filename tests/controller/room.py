@@ -214,7 +214,16 @@ class Room:
     async def until_phase(self, phase, within_s=600):
         return await self.until(lambda view: view["phase"] == phase, within_s)
 
+    async def tested(self):
+        """Wait for the self-test, and until the consumer has heard that it passed."""
+        async with asyncio.timeout(10):
+            while (  # noqa: ASYNC110 - nobody tells when an event has been taken
+                "self_test" in self.daemon.conditions or not self.daemon.self_test.passed
+            ):
+                await asyncio.sleep(0.05)
+
     async def to_ordered(self):
+        await self.tested()
         self.session = (await self.do("load_order", order=ORDER))["session"]
 
     async def to_released(self):
