@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from controller.core.commissioning import UNKNOWN, Commissioned
 from controller.core.limits import Limits
 from controller.ports import Calibrator, Clock, Pump, TelemetryPort
 from controller.store import Store
@@ -66,6 +67,7 @@ class Setting:
     ports: Mapping[str, str] = field(default_factory=dict)
     pump_address: int | None = None
     calibrator_serial: str = ""
+    commissioned: Commissioned = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from controller.core import commands as c
+from controller.core import commissioning, judge, motion
 from controller.core import events as e
-from controller.core import judge, motion
 from controller.core.judge import Commands, enter, forget, note
 from controller.core.limits import Limits
 from controller.core.profile import Profile, profile_of, rate_max_ul_h, remaining
@@ -178,6 +178,10 @@ def arm_requested(state: State, event: e.ArmRequested, limits: Limits) -> Result
     blocking = judge.start_refusals(state)
     if blocking:
         return Refused("no alarm may forbid the start", ", ".join(blocking))
+    known = state.commissioned
+    objection = commissioning.objection(known, state.pump, state.order, event.utc_ns, limits)
+    if objection is not None:
+        return Refused(*objection)
     return programme_drug(sign(state, event, "arm"), limits)
 
 
