@@ -13,13 +13,12 @@ from controller.clinic.commissioning import (
     parse_commissioning,
     proof_of,
 )
-from controller.clinic.documents import DocumentError
 from controller.clinic.order import parse_order
 from controller.config import load_site
 from controller.console import Fault
 from controller.water import Unfinished
 from simulators.bench import papers
-from simulators.bench.commissioning import bench_commissioning, commission
+from simulators.bench.commissioning import Prepare, bench_commissioning, commission
 from simulators.bench.stage import ADDRESSES, BEGIN
 from simulators.devices.new_era import Ne1000Firmware
 from simulators.devices.room import Room
@@ -79,44 +78,8 @@ def test_the_file_is_read_back_and_proves_what_it_says(whole: CommissioningFile)
     ]
 
 
-def edited(whole: CommissioningFile, **changes: object) -> str:
-    return json.dumps({**json.loads(commissioning_text(whole)), **changes})
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"schema": 2}, "schema"),
-        ({"at": "2026-03-01T09:30:00"}, "at"),
-        ({"syringes": []}, "syringes"),
-        ({"moon": 1}, "moon"),
-        ({"second": {"id": "ab", "name": "Anna", "role": "t"}}, "second.id"),
-    ],
-)
-def test_another_file_is_refused(
-    whole: CommissioningFile, changes: dict[str, object], field: str
-) -> None:
-    with pytest.raises(DocumentError) as found:
-        parse_commissioning(edited(whole, **changes))
-    assert [problem.field for problem in found.value.problems] == [field]
-
-
-def test_what_is_no_json_is_refused() -> None:
-    with pytest.raises(DocumentError, match="strict JSON"):
-        parse_commissioning("{")
-
-
-def test_a_part_that_failed_fails_its_syringe_whatever_the_row_says(
-    whole: CommissioningFile,
-) -> None:
-    told = json.loads(commissioning_text(whole))
-    told["syringes"][0]["occlusion"]["passed"] = False
-    rows = proof_of(parse_commissioning(json.dumps(told))).syringes
-    assert [row.passed for row in rows] == [False, True]
-
-
-def short(prepare: object) -> CommissioningFile:
-    return commission(SITE, ["BD 60 mL"], AT, minutes=2.0, prepare=prepare)  # type: ignore[arg-type]
+def short(prepare: Prepare) -> CommissioningFile:
+    return commission(SITE, ["BD 60 mL"], AT, minutes=2.0, prepare=prepare)
 
 
 def test_a_screw_that_goes_too_far_fails_the_flow() -> None:
