@@ -98,7 +98,7 @@ def _booted(journal: Path) -> None:
 async def _boot(journal: Path, loop: VirtualLoop) -> None:
     stage = Stage(Case(seed=SEED, minutes=MINUTES), loop, journal.parents[1])
     stage.start()
-    life = Life(setting_of(stage.site), stage.surroundings())
+    life = Life(setting_of(stage.site, stage.commissioning), stage.surroundings())
     daemon = await life.start()
     await asyncio.sleep(AWAKE_S)
     await daemon.request(journal.parent.name, StartRequested, "ab", "technician")

@@ -153,7 +153,7 @@ def _fell_while_stopping(state: State, run: Run, status: PumpStatus) -> State:
     """No row is told of a reading that comes after STOP, but the account must not believe it."""
     if status.infused_nl is None or status.infused_nl >= run.counter_nl:
         return state
-    return replace(state, run=replace(run, doubt=run.doubt or "counter_fell"))
+    return changed(state, run=changed(run, doubt=run.doubt or "counter_fell"))
 
 
 def _unexpected(state: State, status: PumpStatus) -> Result:
