@@ -164,9 +164,8 @@ class SelfChecks:
 
     async def _pump_may_be_asked(self) -> None:
         active = self._daemon.active()
-        unsettled = active is not None and (
+        if active is not None and (
             active.state.phase is Phase.UNCERTAIN or active.state.run is not None
-        )
-        if unsettled:
-            raise NotYet("the pump is being recovered")
+        ):
+            raise NotYet(f"{active.id} must be recovered and bounded first")
         await self._daemon.pump.at_rest()

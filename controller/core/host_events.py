@@ -40,7 +40,8 @@ def condition_seen(state: State, event: e.ConditionSeen, limits: Limits) -> Resu
 
 def _without_older_reason(state: State, event: e.ConditionSeen) -> State:
     """Of what only forbids a start the newest reason is shown; of a trip, what tripped."""
-    if ALARMS[event.condition].action is Action.TRIP:
+    row = ALARMS.get(event.condition)
+    if row is None or row.action is Action.TRIP:
         return state
     kept = tuple(
         alarm

@@ -330,7 +330,7 @@ def test_a_pump_under_recovery_is_pending(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
             await room.to_infusing()
-            with pytest.raises(self_test_module.NotYet, match="being recovered"):
+            with pytest.raises(self_test_module.NotYet, match="recovered and bounded first"):
                 await _checks(room).read_back()
 
     run_stepped(main)

@@ -69,3 +69,10 @@ def test_a_trip_keeps_its_first_reason() -> None:
     hand.see(e.ConditionSeen, "lag", True, "woken 9.9 s late")
     assert latched(hand.state)
     assert [a.evidence for a in hand.state.alarms if a.id == "lag"] == ["woken 1.2 s late"]
+
+
+def test_a_condition_without_a_row_is_only_noted() -> None:
+    hand = at("ordered")
+    assert hand.see(e.ConditionSeen, "other", True, "seen") == ()
+    assert hand.see(e.ConditionSeen, "other", True, "seen again") == ()
+    assert hand.alarms == set()
