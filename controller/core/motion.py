@@ -166,6 +166,15 @@ def upper_nl(state: State, run: Run) -> int:
     return min(run.counter_nl + more, max(programmed_nl(run), run.counter_nl))
 
 
+def counted_nl(run: Run, counter_nl: int) -> tuple[int, int]:
+    """The least and the most that a run pumped whose counter says ``counter_nl`` at rest, nL.
+
+    A counter tells whole steps: what it has not told yet may be almost one more, but never more
+    than was programmed (design: what was pumped rounds up).
+    """
+    return counter_nl, min(counter_nl + run.step_nl, max(counter_nl, programmed_nl(run)))
+
+
 def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
     """The least and the most that a run pumped whose counter cannot be believed, nL.
 
