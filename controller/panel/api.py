@@ -92,7 +92,7 @@ class Api:
         self._answers: OrderedDict[str, tuple[str, asyncio.Task[Answer]]] = OrderedDict()
 
     async def stop(self, source: str) -> Answer:
-        """STOP: nothing is asked, nothing can be wrong with it, and its answer waits for no disk."""
+        """STOP: nothing is asked, nothing can be wrong with it; its answer waits for no disk."""
         return _answered(await self.daemon.stop("", "", source))
 
     async def act(self, name: str, text: bytes) -> Answer:

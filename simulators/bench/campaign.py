@@ -38,6 +38,8 @@ MINUTES: Final = ((1.0, 50), (3.0, 25), (10.0, 15), (30.0, 10))
 FAULTS: Final = ((0, 4), (1, 60), (2, 26), (3, 10))
 """How many faults in how many of a hundred sessions."""
 ENDING: Final = ("consumer_hung", "frozen")
+NOT_DRAWN: Final = ((Place.DISK, "operation"),)
+"""What ``isodrip-bench crash`` does at every operation in turn."""
 PLACES: Final = (
     (Place.STREAM, 35),
     (Place.DEVICE, 35),
@@ -75,7 +77,8 @@ def _weighted(chance: random.Random, table: tuple[tuple[Any, int], ...]) -> Any:
 def _fault(chance: random.Random, minutes: float) -> Fault:
     """A place first, then one of its kinds."""
     place = _weighted(chance, PLACES)
-    kind = chance.choice([row for row in KINDS.values() if row.place is place])
+    kinds = [KINDS[at] for at in KINDS if at[0] is place and at not in NOT_DRAWN]
+    kind = chance.choice(kinds)
     parameters = {name: _value(chance, rule) for name, rule in kind.parameters.items()}
     lasts_s = round(chance.lognormvariate(1.0, 1.5), 3) if _lasts(chance, kind) else None
     return fault(place.value, kind.name, _when(chance, minutes), lasts_s, **parameters)
