@@ -16,6 +16,7 @@ from simulators.bench.channel import Channel, Refused
 from simulators.bench.crash import add_crash
 from simulators.bench.directory import latest
 from simulators.bench.hands import VERBS
+from simulators.bench.kills import add_kill
 from simulators.bench.launch import Wish
 from simulators.bench.rehearse import add_rehearse
 from simulators.bench.sweep import add_sweep
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     add_campaign(commands)
     add_sweep(commands)
     add_crash(commands)
+    add_kill(commands)
     _add_hand(commands)
     _add_truth(commands)
     return parser

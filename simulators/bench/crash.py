@@ -1,4 +1,4 @@
-"""``isodrip-bench crash``: the daemon killed at every record of a treatment, its disk at every write.
+"""``isodrip-bench crash``: the daemon killed at every record, its disk failing at every write.
 
 A treatment of 60 s, connect, seat, flush and close included, is given again for each of its moments
 in each way of breaking it. What was tried with this very code is kept in a file and not tried
@@ -92,9 +92,7 @@ def _refused(failure: Failure) -> Callable[[int], tuple[Fault, ...]]:
     def faults(number: int) -> tuple[Fault, ...]:
         operations = 1 if number % 2 else 1_000_000
         when = AtWrite(number)
-        return (
-            fault("disk", "operation", when, error=failure.value, operations=operations),
-        )
+        return (fault("disk", "operation", when, error=failure.value, operations=operations),)
 
     return faults
 

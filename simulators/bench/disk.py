@@ -75,7 +75,8 @@ class Disk(Executor):
         self._context = copy_context()
         self._paths: dict[sqlite3.Connection, Path] = {}
         self._remains: list[Remains] = []
-        self._working = False
+        self._opening: list[Path] = []
+        self._working = self._died = False
         self._free_at_ns = 0
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
@@ -100,11 +101,12 @@ class Disk(Executor):
 
     def cut_off(self) -> None:
         """The program that had files open died, maybe in the middle of writing one."""
-        self._remains = [Remains.of(path) for path in self._paths.values()]
+        paths = [*self._paths.values(), *self._opening]
+        self._remains = [Remains.of(path) for path in paths if path.exists()]
         if not self._working:
             self._let_go()
         elif self.writes is not None:
-            self.writes.left = NOTHING_MORE
+            self._died, self.writes.left = True, NOTHING_MORE
 
     def _let_go(self) -> None:
         for connection in self._paths:
@@ -140,11 +142,13 @@ class Disk(Executor):
         if fn is write_rows and self.free_mb <= 0:
             raise sqlite3.OperationalError("database or disk is full")
         self._working = True
+        self._opening = [args[0]] if fn in (create_file, reopen_file) else []
         try:
             result = self._worked(fn, args, kwargs)
         finally:
-            self._working = False
-            if self._remains:
+            self._working, self._opening = False, []
+            if self._died:
+                self._died = False
                 self._let_go()
         if fn is create_file:
             self._paths[result] = args[0]
@@ -168,9 +172,7 @@ class Disk(Executor):
     def _keep(self, path: Path, number: int, kind: str, body: str) -> None:
         self.kept.append((path, number, kind, body))
 
-    def _tell(
-        self, who: list[Heard], connection: sqlite3.Connection, rows: list[Any]
-    ) -> None:
+    def _tell(self, who: list[Heard], connection: sqlite3.Connection, rows: list[Any]) -> None:
         path = self._paths.get(connection)
         if path is None:
             return
