@@ -30,7 +30,7 @@ from simulators.bench.processes import Child
 from simulators.bench.progress import Progress
 from simulators.bench.view import View
 
-MINUTES: Final = 60.0
+MINUTES: Final = 15.0
 """Longer than all the samples take."""
 SEED: Final = 15
 QUIET_POLLS: Final = 20
