@@ -47,10 +47,9 @@ class Record:
     hash: str
 
 
-def _dumped(value: object) -> str:
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+_dumped: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
 
 def _text(value: str, key: str) -> str:
@@ -77,7 +76,7 @@ def _plain(value: object, key: str) -> Any:
             return int(value)
         case str():
             return _text(value, key)
-        case Mapping():
+        case dict() | Mapping():
             return _mapping(value, key)
         case list() | tuple():
             return [_plain(held, f"{key}[{index}]") for index, held in enumerate(value)]

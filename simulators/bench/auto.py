@@ -179,7 +179,7 @@ class TwoPeople:
                 arrived = delivered_ml(truth, concentration)
                 self._progress.show(loop.time() - begun, view.pumped_ml, arrived)
                 await self._answer(view)
-                await asyncio.sleep(LOOK_S)
+                await self._wait()
         self.check("infuse", view)
         arrived = delivered_ml(await self.look(), concentration)
         self._progress.show(loop.time() - begun, view.pumped_ml, arrived)
@@ -297,6 +297,11 @@ class TwoPeople:
         """Ask for an action. Raises ApiRefused."""
         await self._api.act(action, session=self.session, operator=who, **body)
 
+    async def _wait(self) -> None:
+        """Until there may be something new to see."""
+        await asyncio.sleep(LOOK_S)
+        await self._api.news()
+
     async def view(self) -> View:
         """What the panel shows of the session, once it does. Raises BrokenOff if it never does."""
         for _ in range(GLANCES):
@@ -318,7 +323,7 @@ class TwoPeople:
                 while not holds(view := await self.view()):
                     self.check(step, view)
                     await self.look()
-                    await asyncio.sleep(LOOK_S)
+                    await self._wait()
                 return view
         except TimeoutError:
             view = await self.view()

@@ -15,6 +15,7 @@ from simulators.bench.campaign import add_campaign
 from simulators.bench.channel import Channel, Refused
 from simulators.bench.crash import add_crash
 from simulators.bench.directory import latest
+from simulators.bench.explore.command import add_explore
 from simulators.bench.hands import VERBS
 from simulators.bench.kills import add_kill
 from simulators.bench.launch import Wish
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     add_sweep(commands)
     add_crash(commands)
     add_kill(commands)
+    add_explore(commands)
     _add_hand(commands)
     _add_truth(commands)
     return parser

@@ -1,7 +1,9 @@
 """The disk under the journals: it can be slow, full or failing, and says what has become durable.
 
-It is the executor of a store. Jobs run in the caller's turn; a slow one answers later. When the
-program dies, files stay as they are: what SQLite would have tidied up at a close is not.
+It is the executor of a store. Jobs run in the caller's turn; a slow one answers later. Rows reach
+their file together, before anything else is done on the disk: nobody can look at it in between.
+Where a fault looks at records or writes they go ``through``, each when it comes; when the program
+dies then, files stay as they are: what SQLite would have tidied up at a close is not.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
+from controller.chain import Row
 from controller.journal_file import create_file, reopen_file, write_rows
 from simulators.bench import failing_vfs
 from simulators.bench.failing_vfs import Failure, Operation, Writes
@@ -67,6 +70,7 @@ class Disk(Executor):
         self.free_mb = FREE_MB
         self.failing = False
         self.delay_s = 0.0
+        self.through = False
         self.handed: list[Heard] = []
         self.durable: list[Heard] = []
         self.kept: list[tuple[Path, int, str, str]] = []
@@ -78,6 +82,7 @@ class Disk(Executor):
         self._opening: list[Path] = []
         self._working = self._died = False
         self._free_at_ns = 0
+        self._unwritten: dict[sqlite3.Connection, list[Row]] = {}
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Do it now; the answer to a write may take its time."""
@@ -91,7 +96,7 @@ class Disk(Executor):
 
     def writes_through(self, before: Callable[[int], None]) -> Writes:
         """Count every operation on a file opened from now on; ``before`` hears of each."""
-        self.writes = Writes(before)
+        self.through, self.writes = True, Writes(before)
         return self.writes
 
     def refuse(self, failure: Failure, operations: int) -> None:
@@ -101,6 +106,7 @@ class Disk(Executor):
 
     def cut_off(self) -> None:
         """The program that had files open died, maybe in the middle of writing one."""
+        self._write_out()
         paths = [*self._paths.values(), *self._opening]
         self._remains = [Remains.of(path) for path in paths if path.exists()]
         if not self._working:
@@ -141,6 +147,11 @@ class Disk(Executor):
             raise sqlite3.OperationalError("disk I/O error")
         if fn is write_rows and self.free_mb <= 0:
             raise sqlite3.OperationalError("database or disk is full")
+        if fn is write_rows and not self.through:
+            connection, rows = args
+            self._unwritten.setdefault(connection, []).extend(rows)
+            return None
+        self._write_out()
         self._working = True
         self._opening = [args[0]] if fn in (create_file, reopen_file) else []
         try:
@@ -171,6 +182,11 @@ class Disk(Executor):
 
     def _keep(self, path: Path, number: int, kind: str, body: str) -> None:
         self.kept.append((path, number, kind, body))
+
+    def _write_out(self) -> None:
+        for connection, rows in self._unwritten.items():
+            write_rows(connection, rows)
+        self._unwritten.clear()
 
     def _tell(self, who: list[Heard], connection: sqlite3.Connection, rows: list[Any]) -> None:
         path = self._paths.get(connection)

@@ -71,6 +71,8 @@ class Saboteur:
                 self._records.setdefault((n, durable), []).append(fault)
             case AtWrite(n):
                 self._writes.setdefault(n, []).append(fault)
+        if isinstance(fault.when, AtRecord):
+            self._stage.disk.through = True
         if isinstance(fault.when, AtWrite) or fault.kind == "operation":
             self._stage.disk.writes_through(self._writing)
 

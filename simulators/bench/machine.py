@@ -63,6 +63,8 @@ class Machine:
         self._stage.broker.lose_client()
         self._up.clear()
         self._down.set_result(None)
+        if self._api is not None:
+            self._api.hang_up()
         self._life = self._api = self._down = self._panel = None
 
     def boot(self) -> None:
@@ -118,8 +120,18 @@ class Machine:
     # --- the API over all boots -----------------------------------------------------------------
 
     async def state(self) -> dict[str, Any]:
-        """As `AsgiApi.state`. Raises ApiDown."""
+        """As `AsgiApi.state`. Raises ApiDown.
+
+        What the panel shows already needs no request, unless the program behind it stands still.
+        """
+        if self._api is not None and self._api.shows and not self._stage.loop.frozen(self.boots):
+            return await self._api.state()
         return await self._ask(lambda api: api.state())
+
+    async def news(self) -> None:
+        """As `AsgiApi.news`; at once where no program runs."""
+        if self._api is not None:
+            await self._api.news()
 
     async def record(self, session: str) -> dict[str, Any]:
         """As `AsgiApi.record`. Raises ApiDown."""

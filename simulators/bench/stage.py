@@ -39,6 +39,8 @@ NS_PER_S: Final = 1_000_000_000
 TICK_NS: Final = 250_000_000
 """A device that nobody speaks to is advanced this often: so late may an unasked alarm be. The steps
 of the room are finer, and a watchdog fires at its own moment."""
+NEVER: Final = 0
+"""A calibrator does not speak unasked."""
 SAMPLE_NS: Final = NS_PER_S
 LOOK_NS: Final = NS_PER_S
 """Eyes see anew after this time."""
@@ -118,9 +120,10 @@ class Stage:
         self.chance = random.Random(f"names {case.seed}")
         self.disk: Disk = Disk(loop)
         self._context = copy_context()
+        pump, calibrator = self.world.pump, self.world.calibrator_firmware
         self.wires = {
-            "pump": Wire(loop, ADDRESSES.pump, self.world.pump, TICK_NS),
-            "calibrator": Wire(loop, ADDRESSES.calibrator, self.world.calibrator_firmware, TICK_NS),
+            "pump": Wire(loop, ADDRESSES.pump, pump, TICK_NS, pump.quiet),
+            "calibrator": Wire(loop, ADDRESSES.calibrator, calibrator, NEVER),
         }
         self.samples: list[Sample] = []
         self.seen: dict[str, list[Seen]] = {name: [] for name in self.wires}

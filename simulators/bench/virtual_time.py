@@ -45,6 +45,25 @@ class InlineExecutor(Executor):
         return future
 
 
+class _Timer(asyncio.TimerHandle):
+    """A timer without the loop's debugging, which costs as much as all else that a timer does."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, when: float, callback: Any, args: Any, loop: Any, context: Context | None
+    ) -> None:
+        self._when, self._callback, self._args, self._loop = when, callback, args, loop
+        self._context = copy_context() if context is None else context
+        self._scheduled = self._cancelled = False
+        self._repr = self._source_traceback = None
+
+    def cancel(self) -> None:
+        """Let it not be called, and forget what would have been."""
+        self._cancelled = True
+        self._callback, self._args = None, ()
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """Time is whole microseconds from 0; equal deadlines fire in the order they were set.
 
@@ -91,6 +110,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Let nothing of a program happen from now on, as SIGSTOP does."""
         self._frozen.setdefault(process, [])
 
+    def frozen(self, process: int) -> bool:
+        """True while nothing of a program happens."""
+        return process in self._frozen
+
     def thaw(self, process: int) -> None:
         """Let it go on; what was due meanwhile happens now."""
         self._ready.extend(self._frozen.pop(process, ()))
@@ -115,7 +138,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call at the first microsecond that is not before ``when``."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = _Timer(when, callback, args, self, context)
         self._sequence += 1
         due_us = math.ceil(when * US_PER_S - FLOAT_SLACK_US)
         heapq.heappush(self._timers, (due_us, self._sequence, handle))
@@ -137,7 +160,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Run the job now; returns a finished future."""
         self.jobs += 1
         if executor is not None and not isinstance(executor, InlineExecutor):
-            return asyncio.wrap_future(executor.submit(func, *args), loop=self)
+            return self._outcome(executor.submit(func, *args))
         future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
@@ -145,8 +168,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
             future.set_exception(error)
         return future
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Nothing: a cancelled timer is passed over when it comes to the top."""
+    def _outcome(self, job: "Future[T]") -> "asyncio.Future[T]":
+        """What came of a job, at once if it is done."""
+        if not job.done() or job.exception() is not None:
+            return asyncio.wrap_future(job, loop=self)
+        future: asyncio.Future[T] = self.create_future()
+        future.set_result(job.result())
+        return future
 
     def _write_to_self(self) -> None:
         """Nothing: there is no selector to wake."""

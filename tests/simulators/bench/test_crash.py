@@ -4,12 +4,13 @@ import argparse
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from controller.core.state import Pumped
+from controller.store import JOURNAL
 from simulators.bench import crash, kept
 from simulators.bench.evidence import Blow, Witness
 from simulators.bench.failing_vfs import Operation
@@ -127,7 +128,7 @@ def test_a_record_that_is_not_there_is_lost_and_so_is_another_in_its_place(given
         (site.with_name("gone.sqlite"), 0, "No such file"),
     ):
         more = [*stage.disk.kept, (path, number, "event", "{}")]
-        told = SimpleNamespace(directory=stage.directory, disk=SimpleNamespace(kept=more))
+        told: Any = SimpleNamespace(directory=stage.directory, disk=SimpleNamespace(kept=more))
         (text,) = kept._lost(told)
         assert text.startswith("K1: ")
         assert re.search(found, text)
@@ -139,7 +140,7 @@ def test_a_journal_that_was_set_aside_is_lost(given, tmp_path):
     session = given[1].rehearsal.session
     (tmp_path / f"{session}.broken").mkdir()
     (tmp_path / "other.broken-2").mkdir()
-    told = SimpleNamespace(directory=tmp_path, disk=stage.disk)
+    told: Any = SimpleNamespace(directory=tmp_path, disk=stage.disk)
     assert list(kept._lost(told)) == [f"K1: {session}.broken was set aside"]
 
 
@@ -174,11 +175,11 @@ def test_a_stop_that_is_late_after_a_failed_write_is_found(given):
     blow = Blow(drive.run_ns + S, "operation")
     found = list(kept._went_on(stage, replace(evidence, blows=(blow,))))
     assert any(text.startswith("K4: STOP was sent") for text in found)
-    once = SimpleNamespace(machine=SimpleNamespace(boots=1))
+    once: Any = SimpleNamespace(machine=SimpleNamespace(boots=1))
     early = Blow(drive.run_ns - 1, "operation")
     assert any("RUN was sent" in t for t in kept._went_on(once, replace(evidence, blows=(early,))))
 
 
-def _journal(given) -> Path:
+def _journal(given):
     stage, evidence = given
-    return stage.directory / evidence.rehearsal.session / kept.JOURNAL
+    return stage.directory / evidence.rehearsal.session / JOURNAL

@@ -1,0 +1,466 @@
+"""Everything that can be told to the judgement at a node: each event in a few values that matter.
+
+A move lets the world act first (time passes, a pump stops, a plan is taken) and then says what is
+seen. Values of one event differ where the judgement may: who, which epoch, good or bad, early or
+late.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from controller.core import events as e
+from controller.core.aftermath import settle_run
+from controller.core.state import Phase, Stage
+from controller.core.table import HANDLERS
+from firmware_interfaces.readings import (
+    Motion,
+    PumpAlarm,
+    PumpPlan,
+    ReadingStatus,
+    Recovery,
+    Trigger,
+)
+from firmware_interfaces.units import MicrolitrePerHour, Micrometre, Nanolitre, Nanoseconds
+from simulators.bench.explore.node import (
+    CALIBRATOR,
+    FLUSH_UM,
+    ORDER,
+    OTHER,
+    PUMP,
+    SKEW,
+    Node,
+    S,
+    activity,
+    readback,
+    status,
+)
+from simulators.bench.explore.plant import NL_DIVISOR
+
+Act = Callable[[Node], tuple[Node, e.Event] | None]
+"""What happens next: the world after it and the event that tells it, or None when it is over."""
+PERSON_NS: Final = S // 5
+DEVICE_NS: Final = S // 10
+POLL_NS: Final = S // 2
+AB: Final = ("ab", "technician")
+CD: Final = ("cd", "technician")
+AU: Final = ("au", "authorized_user")
+NOBODY: Final = ("", "")
+GRADUATION_NL: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A named thing that can happen: ``act`` up to ``times`` times, or until it is over."""
+
+    name: str
+    kind: type[e.Event]
+    act: Act
+    times: int = 1
+
+
+def moves(node: Node) -> Iterator[Move]:
+    """Every move at this node; an event that no row takes here is told in one value only."""
+    told: set[type[e.Event]] = set()
+    for move in MOVES:
+        taken = (node.state.phase, move.kind) in HANDLERS
+        if taken or move.kind not in told:
+            told.add(move.kind)
+            yield move
+
+
+def _person(kind: type[e.Event], who: tuple[str, str], *said: Any) -> Act:
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(PERSON_NS)
+        return node, node.see(kind, *who, *said)
+
+    return act
+
+
+def _seen(kind: type[e.Event], *said: Any, after_ns: int = DEVICE_NS) -> Act:
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(after_ns)
+        return node, node.see(kind, *said)
+
+    return act
+
+
+def _people() -> Iterator[Move]:
+    """What people ask for and say, with who asks where it matters."""
+    for name, kind, who, *said in PEOPLE:
+        words = [str(x) for x in said if isinstance(x, (str, bool, int))]
+        label = " ".join([name, *(who[:1] if who[0] else ("nobody",)), *(w or "-" for w in words)])
+        yield Move(label, kind, _person(kind, who, *said))
+
+
+PEOPLE: Final[tuple[tuple[Any, ...], ...]] = (
+    ("order", e.OrderLoaded, AB, ORDER),
+    ("ask assay", e.AssayRequested, AB),
+    *(("release", e.ReleaseSigned, who) for who in (AB, CD, AU, NOBODY)),
+    ("patency run", e.PatencyRequested, AB, "saline 10 mL", FLUSH_UM),
+    ("patency", e.PatencyConfirmed, AB, True, False),
+    ("patency", e.PatencyConfirmed, AB, False, False),
+    ("patency leak", e.PatencyConfirmed, AB, True, True),
+    ("seat run", e.SeatRequested, AB, "cd"),
+    ("seat run", e.SeatRequested, AB, "ab"),
+    ("drop seen", e.SeatConfirmed, AB, True),
+    ("drop seen", e.SeatConfirmed, AB, False),
+    ("connected", e.ConnectionConfirmed, AB, True),
+    ("connected", e.ConnectionConfirmed, AB, False),
+    ("arm", e.ArmRequested, AB),
+    ("start", e.StartRequested, AB),
+    ("start", e.StartRequested, CD),
+    ("confirm start", e.StartConfirmed, AB),
+    ("confirm start", e.StartConfirmed, CD),
+    ("barrel wrong", e.BarrelRead, AB, 2 * ORDER.fill_nl),
+    ("barrel impossible", e.BarrelRead, AB, -1),
+    ("site", e.SiteChecked, AB, True),
+    ("site", e.SiteChecked, AB, False),
+    ("hold", e.HoldRequested, AB, "toilet"),
+    ("hold", e.HoldRequested, AB, " "),
+    ("resume", e.ResumeRequested, AB, False),
+    ("resume", e.ResumeRequested, CD, False),
+    ("resume new site", e.ResumeRequested, AB, True),
+    ("resume new site", e.ResumeRequested, CD, True),
+    ("STOP", e.StopPressed, NOBODY, "panel"),
+    ("pain", e.PainPressed, AB),
+    ("spill", e.SpillPressed, AB),
+    ("moved", e.PatientMovedPressed, AB),
+    ("acknowledge", e.Acknowledged, AB, ""),
+    ("acknowledge", e.Acknowledged, AB, "pain"),
+    ("quiet", e.AudioPaused, AB),
+    ("abort", e.AbortRequested, AB, "medical"),
+    ("abort", e.AbortRequested, AB, ""),
+    ("end", e.EndRequested, AB, "medical"),
+    ("end", e.EndRequested, AB, ""),
+    ("flush run", e.FlushRequested, AB, "saline 10 mL", FLUSH_UM, "cd"),
+    ("flush run", e.FlushRequested, AB, "saline 10 mL", FLUSH_UM, "ab"),
+    ("flushed", e.FlushConfirmed, AB, 150_000),
+    ("flushed", e.FlushConfirmed, AB, 0),
+    ("give up", e.GivenUp, AB),
+    ("measure", e.ResidualRequested, AB, "background"),
+    ("measure", e.ResidualRequested, AB, "syringe_and_line"),
+    ("measure", e.ResidualRequested, AB, ""),
+    ("survey", e.SurveyRecorded, AB, (("pad", 0), ("site", 0), ("floor", 0), ("gloves", 0)), False),
+    ("survey half", e.SurveyRecorded, AB, (("pad", 0),), False),
+    ("close", e.CloseRequested, AB),
+    ("cancel", e.CancelRequested, AB, "withdrew"),
+    ("cancel", e.CancelRequested, AB, ""),
+)
+
+
+# --- readings that depend on the plant ---------------------------------------------------------
+
+
+def _read(after_ns: int = POLL_NS, **said: Any) -> Act:
+    """One poll, with these words in place of the plant's own."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(after_ns)
+        return node, node.see(e.PumpRead, status(node, **said))
+
+    return act
+
+
+def _read_stopped(node: Node) -> tuple[Node, e.Event]:
+    """Somebody stopped the pump on its own key."""
+    node = node.wait(POLL_NS)
+    node = replace(node, plant=replace(node.plant, turning=False))
+    return node, node.see(e.PumpRead, status(node, motion=Motion.STOPPED))
+
+
+def _read_shifted(nl: int) -> Act:
+    """The counter is off by so much from here on, and the plunger has not moved for it."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(POLL_NS)
+        off = max(node.plant.off + nl * NL_DIVISOR, -node.plant.work)
+        node = replace(node, plant=replace(node.plant, off=off))
+        return node, node.see(e.PumpRead, status(node))
+
+    return act
+
+
+def _read_ahead(node: Node) -> tuple[Node, e.Event]:
+    node = node.wait(POLL_NS)
+    return node, node.see(e.PumpRead, status(node, asked_ns=Nanoseconds(node.now_ns + S)))
+
+
+def _polled(**gear: Any) -> Act:
+    """Poll after poll while the run goes on, the plunger in this gear."""
+
+    def act(node: Node) -> tuple[Node, e.Event] | None:
+        run = node.state.run
+        if run is None or run.stage not in (Stage.READY, Stage.RUNNING):
+            return None
+        node = replace(node, plant=replace(node.plant, **gear)).wait(POLL_NS)
+        return node, node.see(e.PumpRead, status(node))
+
+    return act
+
+
+def _barrel_right(node: Node) -> tuple[Node, e.Event]:
+    """What truly is in the drug syringe."""
+    node = node.wait(PERSON_NS)
+    left = ORDER.fill_nl - node.plant.drug_nl - node.state.seat_prime_nl
+    return node, node.see(e.BarrelRead, *AB, max(0, left))
+
+
+def _bounded(other: str, beyond_nl: int = 0) -> Act:
+    """Two people read the barrel to within a graduation: that takes longer than any lease."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(60 * S)
+        certain = settle_run(node.state).drug
+        low = max(certain.low_nl, node.plant.drug_nl - GRADUATION_NL)
+        high = min(certain.high_nl, node.plant.drug_nl + GRADUATION_NL)
+        return node, node.see(e.DeliveryBounded, *AB, other, "barrel", low, high + beyond_nl)
+
+    return act
+
+
+# --- answers of the driver ---------------------------------------------------------------------
+
+
+def _epoched(kind: type[e.Event], *said: Any, older: bool = False) -> Act:
+    """An answer of the driver of this epoch, or of the one before."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(DEVICE_NS)
+        return node, node.see(kind, node.state.epoch - older, *said)
+
+    return act
+
+
+def _plan(node: Node) -> PumpPlan:
+    """The plan under way, or one like it for an answer that nobody waits for."""
+    found = node.plant.asked or node.plant.plan
+    return found or PumpPlan(
+        Micrometre(26_590), MicrolitrePerHour(1_000), Nanolitre(1_000), Nanoseconds(5 * S),
+        Trigger.STOP_ONLY,
+    )  # fmt: skip
+
+
+def _prepared(older: bool = False, **wrong: Any) -> Act:
+    """*Prepare* ended: the plan is held, unless the answer is of an older epoch."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(DEVICE_NS)
+        plan = _plan(node)
+        if node.plant.asked and not older:
+            node = replace(node, plant=node.plant.load())
+        held = readback(plan, node.now_ns, **wrong)
+        return node, node.see(e.PumpPrepared, node.state.epoch - older, held)
+
+    return act
+
+
+def _prepare_failed(field: str) -> Act:
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(DEVICE_NS)
+        node = replace(node, plant=replace(node.plant, asked=None))
+        return node, node.see(e.PrepareFailed, node.state.epoch, field, "as told")
+
+    return act
+
+
+def _run_started(older: bool = False) -> Act:
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(DEVICE_NS)
+        return node, node.see(e.RunStarted, node.state.epoch - older, status(node))
+
+    return act
+
+
+def _run_refused(node: Node) -> tuple[Node, e.Event]:
+    """RUN certainly did not act; a rate that was refused leaves the pump running."""
+    node = node.wait(DEVICE_NS)
+    run = node.state.run
+    if run is not None and run.stage is Stage.STARTING:
+        node = replace(node, plant=replace(node.plant, turning=False))
+    return node, node.see(e.RunRefused, node.state.epoch, "as told")
+
+
+def _alarm(alarm: PumpAlarm | None) -> Act:
+    """The pump reports it and has stopped; a reset has cleared its counter."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(DEVICE_NS)
+        plant = node.plant
+        if alarm is not None:
+            plant = replace(plant, turning=False, stuck=False)
+        if alarm is PumpAlarm.RESET:
+            plant = replace(plant, off=-plant.work)
+        node = replace(node, plant=plant)
+        said = status(node, alarm=alarm, infused_nl=None, motion=None if alarm else Motion.STOPPED)
+        return node, node.see(e.AlarmSeen, said)
+
+    return act
+
+
+def _stop_confirmed(older: bool = False, **said: Any) -> Act:
+    """The pump rests, if this is the newest STOP; an older answer says nothing of it."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(DEVICE_NS)
+        if node.plant.stop_asked and not older:
+            node = replace(node, plant=replace(node.plant, turning=False))
+        told = status(node, motion=Motion.STOPPED, **said)
+        return node, node.see(e.StopConfirmed, node.state.epoch - older, told)
+
+    return act
+
+
+def _recovered(power_cycled: bool = False, **said: Any) -> Act:
+    """*Recover* stops the pump before it reads; nobody is told one that was not begun."""
+
+    def act(node: Node) -> tuple[Node, e.Event] | None:
+        node = node.wait(DEVICE_NS)
+        if node.state.phase is Phase.UNCERTAIN and not node.plant.recovering:
+            return None
+        node = replace(node, plant=replace(node.plant.rest(), recovering=False))
+        rest = status(node, **said)
+        recovery = Recovery(rest, rest, rest.infused_nl, None, None, power_cycled)
+        return node, node.see(e.PumpRecovered, recovery)
+
+    return act
+
+
+def _booted(lost: int) -> Act:
+    """The daemon died and came back after 3 s; the newest ``lost`` events were not on disk."""
+
+    def act(node: Node) -> tuple[Node, e.Event] | None:
+        if len(node.tail) < lost:
+            return None
+        node = node.wait(3 * S)
+        state = node.tail[lost - 1] if lost else node.state
+        plant = node.plant.load() if node.plant.asked else node.plant
+        plant = replace(plant, recovering=False)
+        node = replace(node, state=state, plant=plant)
+        return node, node.see(e.Booted, "0.1.0")
+
+    return act
+
+
+def _assay_read(**said: Any) -> Act:
+    """A reading of what stands in the chamber: what was asked for, or the syringe."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(DEVICE_NS)
+        item = node.state.assay_pending or "syringe"
+        return node, node.see(e.AssayRead, item, activity(**said))
+
+    return act
+
+
+def _back(node: Node) -> tuple[Node, e.Event]:
+    """An event stamped a second before the last."""
+    node = node.wait(DEVICE_NS)
+    return node, e.Ticked(node.state.now_ns - S, node.now_ns + SKEW)
+
+
+def _devices() -> Iterable[Move]:
+    yield Move("pump known", e.PumpIdentified, _seen(e.PumpIdentified, PUMP))
+    yield Move("another pump", e.PumpIdentified, _seen(e.PumpIdentified, OTHER))
+    known = _seen(e.CalibratorIdentified, CALIBRATOR)
+    yield Move("calibrator known", e.CalibratorIdentified, known)
+    settling = ReadingStatus.VALID | ReadingStatus.SETTLING
+    for name, said in (
+        ("good", {}),
+        ("15 % high", {"percent": 115}),
+        ("30 % high", {"percent": 130}),
+        ("settling", {"flags": settling}),
+        ("other nuclide", {"nuclide": "Tc-99m"}),
+    ):
+        yield Move(f"reading {name}", e.AssayRead, _assay_read(**said))
+    yield Move("no reading", e.AssayFailed, _seen(e.AssayFailed, "syringe", "silent"))
+    yield Move("prepared", e.PumpPrepared, _prepared())
+    yield Move("prepared, older epoch", e.PumpPrepared, _prepared(older=True))
+    wrong = _prepared(volume_nl=Nanolitre(9_000_000))
+    yield Move("prepared, wrong volume", e.PumpPrepared, wrong)
+    yield Move("prepare met silence", e.PrepareFailed, _prepare_failed(""))
+    yield Move("prepare refused", e.PrepareFailed, _prepare_failed("diameter"))
+    yield Move("run started", e.RunStarted, _run_started())
+    yield Move("run started, older epoch", e.RunStarted, _run_started(older=True))
+    yield Move("run refused", e.RunRefused, _run_refused)
+    older = _epoched(e.RunRefused, "as told", older=True)
+    yield Move("run refused, older epoch", e.RunRefused, older)
+    yield Move("write lost", e.WriteLost, _epoched(e.WriteLost, "RUN"))
+    yield Move("write lost, older epoch", e.WriteLost, _epoched(e.WriteLost, "RUN", older=True))
+
+
+def _polls() -> Iterable[Move]:
+    for name, act in (
+        ("poll", _read()),
+        ("late poll", _read(6 * S // 5)),
+        ("poll stopped", _read_stopped),
+        ("poll no counter", _read(infused_nl=None)),
+        ("poll counter fell", _read_shifted(-20_000)),
+        ("poll counter jumped", _read_shifted(200_000)),
+        ("poll purging", _read(motion=Motion.PURGING)),
+        ("poll withdrawing", _read(motion=Motion.WITHDRAWING)),
+        ("poll of the future", _read_ahead),
+    ):
+        yield Move(name, e.PumpRead, act)
+    for name, times, gear in (
+        ("polls 6 s", 12, {}),
+        ("polls to the end", 120, {}),
+        ("polls 12 s, counter stuck", 24, {"stuck": True}),
+        ("polls 12 s, 30 % fast", 24, {"gear_ppm": 1_300_000}),
+        ("polls 12 s, stalled", 24, {"gear_ppm": 0}),
+    ):
+        yield Move(name, e.PumpRead, _polled(**gear), times)
+    yield Move("silent", e.PumpSilent, _seen(e.PumpSilent, "nothing"))
+
+
+def _stops() -> Iterable[Move]:
+    for alarm in (PumpAlarm.STALL, PumpAlarm.RESET, PumpAlarm.WATCHDOG, None):
+        name = "alarm " + ("none" if alarm is None else alarm.value)
+        yield Move(name, e.AlarmSeen, _alarm(alarm))
+    yield Move("stop confirmed", e.StopConfirmed, _stop_confirmed())
+    yield Move("stop confirmed, no counter", e.StopConfirmed, _stop_confirmed(infused_nl=None))
+    yield Move("stop confirmed, older epoch", e.StopConfirmed, _stop_confirmed(older=True))
+    yield Move("stop unconfirmed", e.StopUnconfirmed, _epoched(e.StopUnconfirmed))
+    old = _epoched(e.StopUnconfirmed, older=True)
+    yield Move("stop unconfirmed, older epoch", e.StopUnconfirmed, old)
+    yield Move("recovered", e.PumpRecovered, _recovered())
+    yield Move("recovered, no counter", e.PumpRecovered, _recovered(infused_nl=None))
+    yield Move("recovered, power cycled", e.PumpRecovered, _recovered(power_cycled=True))
+    yield Move("permit expired", e.PermitExpired, _seen(e.PermitExpired))
+
+
+def _host() -> Iterable[Move]:
+    for name, time_ns in (("0.6 s", 3 * S // 5), ("3 s", 3 * S), ("16 min", 960 * S),
+                          ("61 min", 3660 * S)):  # fmt: skip
+        yield Move(f"{name} pass", e.Ticked, _seen(e.Ticked, after_ns=time_ns))
+    yield Move("time runs back", e.Ticked, _back)
+    for lost in range(4):
+        yield Move(f"boot, {lost} events lost", e.Booted, _booted(lost))
+    for condition in ("journal_failed", "lag", "journal_slow"):
+        for there in (True, False):
+            name = f"{condition} {'comes' if there else 'goes'}"
+            yield Move(name, e.ConditionSeen, _seen(e.ConditionSeen, condition, there, "as told"))
+    yield Move("shutdown", e.ShutdownRequested, _seen(e.ShutdownRequested))
+
+
+MOVES: Final = (
+    *_people(),
+    Move("barrel right", e.BarrelRead, _barrel_right),
+    Move("bounded by two", e.DeliveryBounded, _bounded("cd")),
+    Move("bounded by one", e.DeliveryBounded, _bounded("ab")),
+    Move("bounded beyond", e.DeliveryBounded, _bounded("cd", 10**9)),
+    *_devices(),
+    *_polls(),
+    *_stops(),
+    *_host(),
+)
+
+
+_BY_NAME: Final = {move.name: move for move in MOVES}
+
+
+def named(name: str) -> Move:
+    """The move of a name. Raises ValueError for one that there is not."""
+    if name not in _BY_NAME:
+        raise ValueError(f"{name!r} is no move of the exploration")
+    return _BY_NAME[name]
