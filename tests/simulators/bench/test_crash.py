@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from controller.core.state import Pumped
+from controller.journal_file import read
 from controller.store import JOURNAL
 from simulators.bench import crash, kept
 from simulators.bench.evidence import Blow, Witness
@@ -161,7 +162,7 @@ def test_an_interval_that_does_not_hold_the_truth_is_found(given, monkeypatch, m
 
 
 def test_a_volume_that_falls_is_found(given, monkeypatch):
-    states = list(kept._states(list(kept.read(_journal(given)))))
+    states = list(kept._states(list(read(_journal(given)))))
     record, last = states[-1]
     fallen = replace(last, drug=Pumped(last.drug.low_nl - 1, last.drug.high_nl))
     monkeypatch.setattr(kept, "_states", lambda _records: [*states, (record, fallen)])
