@@ -66,6 +66,7 @@ async def _pipeline(host: str, port: int, name: str, session: str) -> None:
     for question in _questions(name, session):
         writer.write(question)
         await writer.drain()
+        await asyncio.sleep(0)
 
 
 async def _reader(host: str, port: int, _name: str, _session: str) -> None:

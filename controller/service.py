@@ -30,6 +30,7 @@ from controller.mqtt_link import mqtt_connect
 from controller.panel.api import Api
 from controller.panel.app import make_app
 from controller.panel.server import PanelServer, bind
+from controller.panel.turnstile import Turnstile
 from controller.ports import Calibrator, Clock, Pump
 from controller.records import NoRecord, record_of, record_of_journal
 from controller.store import DirectoryStore
@@ -221,13 +222,16 @@ class Service:
     def _serve(
         self, life: Life, daemon: Daemon, http: socket.socket, unix: socket.socket
     ) -> PanelServer:
-        app = make_app(Api(daemon, self._site), partial(record_json, daemon))
+        turnstile = Turnstile()
+        app = make_app(Api(daemon, self._site), partial(record_json, daemon), turnstile)
         panel = PanelServer(app, http, daemon.herald.ring)
 
         async def stop() -> dict[str, Any]:
+            turnstile.stand_still()
             return verdict_json(await daemon.stop("", "", "terminal"))
 
         async def status() -> dict[str, Any]:
+            await turnstile.turn()
             return state_view(daemon)
 
         handlers = {"stop": stop, "status": status}
