@@ -4,6 +4,8 @@
 #   check    ruff, mypy --strict, import-linter
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
+#   crash    kill the daemon at every record, fail every write (resumes; CRASH_ARGS="--stride 67"),
+#            then kill real daemons on ptys at 50 random moments (KILL_ARGS="--moments 50")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
@@ -21,12 +23,14 @@ PIP := -m pip --disable-pip-version-check --no-input --quiet
 PYTEST_ARGS ?=
 DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
+CRASH_ARGS ?=
+KILL_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
 # Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep campaign diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep crash campaign diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -53,6 +57,10 @@ bench: $(VENV)/.stamp-dev
 
 sweep: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench sweep $(SWEEP_ARGS)
+
+crash: $(VENV)/.stamp-bench
+	$(BIN)/isodrip-bench crash $(CRASH_ARGS)
+	$(BIN)/isodrip-bench kill $(KILL_ARGS)
 
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
