@@ -7,6 +7,8 @@
 #   crash    kill the daemon at every record, fail every write (resumes; CRASH_ARGS="--stride 67"),
 #            then kill real daemons on ptys at 50 random moments (KILL_ARGS="--moments 50")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
+#   explore  every event in every state that is reached, and random treatments (EXPLORE_ARGS=...)
+#   trace    prove that hazards, controls, requirements and tests belong together; write docs/safety
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
 #   clean    remove what these targets made
@@ -26,11 +28,12 @@ SWEEP_ARGS ?=
 CRASH_ARGS ?=
 KILL_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
+EXPLORE_ARGS ?=
 # Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep crash campaign diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep crash campaign trace diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -64,6 +67,13 @@ crash: $(VENV)/.stamp-bench
 
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
+
+explore: $(VENV)/.stamp-dev
+	$(BIN)/isodrip-bench explore $(EXPLORE_ARGS)
+	$(BIN)/python -m pytest tests/core/test_stateful.py --hypothesis-profile=explore
+
+trace: $(VENV)/.stamp-dev
+	$(BIN)/python -m tools.trace
 
 diagram: $(VENV)/.stamp-bench
 	$(BIN)/python tools/state_diagram.py

@@ -28,6 +28,8 @@ AT_ONCE: Final = (Booted, StopPressed, PainPressed, SpillPressed, ShutdownReques
 
 There is room of its own for as many again.
 """
+LOOK_NS: Final = 10_000_000
+"""How often who waits for an empty inbox looks again."""
 SITE: Final = ""
 """The session name of an event that belongs to no session, or to whichever it concerns."""
 
@@ -109,7 +111,7 @@ class Inbox:
     async def drained(self) -> None:
         """Return once nothing waits."""
         while not self.empty:
-            await self._clock.sleep_until(self._clock.monotonic_ns())
+            await self._clock.sleep_until(self._clock.monotonic_ns() + LOOK_NS)
 
     def _stamped(self, posted: Posted) -> Posted:
         """What was passed is history after that which passed it: its stamps are not older."""

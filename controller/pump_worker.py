@@ -1,7 +1,8 @@
 """Carries out what was decided for the pump: one job at a time, STOP beside and before all.
 
 Knows what a driver's errors amount to; decides nothing. Only what energises or clears the pump's
-counter waits for the journal, and a newer epoch ends that wait. A STOP waits for nothing and is never cancelled by anything here.
+counter waits for the journal, and a newer epoch ends that wait. A STOP waits for nothing and is
+never cancelled by anything here.
 """
 
 import asyncio

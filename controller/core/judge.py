@@ -12,7 +12,7 @@ from controller.core.alarms import ALARMS, LATCHING, Action
 from controller.core.changed import changed
 from controller.core.interlocks import COMPUTED, NOTICED
 from controller.core.limits import Limits
-from controller.core.motion import permit_life_ns
+from controller.core.motion import permit_life_ns, stood
 from controller.core.state import Alarm, Notice, Phase, Stage, State
 from firmware_interfaces.readings import Permit
 from firmware_interfaces.units import Nanoseconds
@@ -164,6 +164,14 @@ def _doubt(state: State, fresh: tuple[str, ...]) -> State:
     return changed(state, run=changed(state.run, doubt=doubts[0]))
 
 
+def _stood(state: State, limits: Limits) -> State:
+    """A run that is being stopped before *no flow* could look back is in doubt all the same."""
+    run = state.run
+    if run is None or run.stage is not Stage.STOPPING or run.doubt or not stood(run, limits):
+        return state
+    return replace(state, run=replace(run, doubt="no_flow"))
+
+
 def _permit(state: State) -> tuple[State, Commands]:
     """A permit for a live run, as old as the reading it rests on. Never for one that is to stop."""
     run = state.run
@@ -177,8 +185,12 @@ def _permit(state: State) -> tuple[State, Commands]:
 
 
 def disarm(state: State) -> tuple[State, Commands]:
-    """Leave Safe mode where it is armed: nothing will run before a new preparation."""
-    if not state.watchdog_armed:
+    """Leave Safe mode where it is armed: nothing will run before a new preparation.
+
+    A pump that never confirmed its STOP keeps its watchdog: that alone may still stop it.
+    """
+    unconfirmed = any(seen.id == "stop_unconfirmed" for seen in state.notices)
+    if unconfirmed or not state.watchdog_armed:
         return state, ()
     return changed(state, watchdog_armed=False), (c.DisarmPump(state.epoch),)
 
@@ -194,5 +206,5 @@ def judge(state: State, limits: Limits, stopped: bool = False) -> tuple[State, C
     stops: Commands = ()
     if fresh:
         state, stops = _trip(_doubt(state, fresh), fresh, stopped)
-    state, permits = _permit(state)
+    state, permits = _permit(_stood(state, limits))
     return state, stops + told + permits

@@ -20,6 +20,9 @@ from firmware_interfaces.units import (
     volume_up,
 )
 
+NO_FLOW_PERCENT = 50
+"""Below this share of the expected advance over the flow window, the pump counts as standing."""
+
 
 def begin(
     state: State, purpose: Purpose, volume_nl: int, profile: Profile, diameter_um: int
@@ -64,6 +67,22 @@ def _steps_ns(run: Run, limits: Limits) -> int:
 def flow_window_ns(run: Run, limits: Limits) -> int:
     """The window of the flow rows: the limit, never under five counter steps (treatment.md 3)."""
     return max(limits.flow_window_ns, _steps_ns(run, limits))
+
+
+def stood(run: Run, limits: Limits) -> bool:
+    """True if the counter stood where flow was due, over as short a window as its steps allow.
+
+    What a stop cut off before the flow rows could look back is judged by this before it is booked:
+    a counter that stood says nothing of what was pumped.
+    """
+    if not run.samples:
+        return False
+    lag_ns = limits.stale_polls * limits.poll_ns
+    first, last = run.samples[0], run.samples[-1]
+    advance, first = window(run, max(2 * lag_ns, _steps_ns(run, limits))) or (last.nl, first)
+    least = due_nl(run, first.at_ns, last.at_ns, lag_ns)[0]
+    seen = least >= limits.flow_window_steps * run.step_nl
+    return seen and advance * 100 < least * NO_FLOW_PERCENT
 
 
 POLLS_LEAST = 10

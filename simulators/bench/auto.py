@@ -134,12 +134,13 @@ class TwoPeople:
         await self.hands.hand("mount_syringe", which="drug")
         await self.act("seat", AB, confirmed_by=CD)
         await self.until("seat", lambda view: view.running == "seat")
-        while not (await self.look())["drop_at_tip"]:
-            view = await self.view()
-            self.check("seat", view)
-            if not view.running:
-                raise BrokenOff("seat: no drop came to the tip")
-            await asyncio.sleep(LOOK_S)
+        async with asyncio.timeout(STEP_S):
+            while not (await self.look())["drop_at_tip"]:
+                view = await self.view()
+                self.check("seat", view)
+                if not view.running:
+                    raise BrokenOff("seat: no drop came to the tip")
+                await asyncio.sleep(LOOK_S)
         await self.act("seat_confirm", AB, drop_seen=True)
         await self.until("seat", lambda view: view.phase == "SEATED" and not view.running)
         await self.connect()

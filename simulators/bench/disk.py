@@ -11,7 +11,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from controller.chain import Row
 from controller.journal_file import create_file, reopen_file, write_rows
 from simulators.bench import failing_vfs
 from simulators.bench.failing_vfs import Failure, Operation, Writes
-from simulators.bench.virtual_time import NS_PER_S
+from simulators.bench.virtual_time import NS_PER_S, InlineExecutor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class Remains:
         self.path.with_name(self.path.name + SHM).unlink(missing_ok=True)
 
 
-class Disk(Executor):
+class Disk(InlineExecutor):
     """One disk. ``free_mb`` 0 or ``failing`` refuse every write; ``delay_s`` slows each one.
 
     ``handed`` hear of each record as it is about to be written, ``durable`` once it is; ``kept`` is
@@ -84,14 +84,17 @@ class Disk(Executor):
         self._free_at_ns = 0
         self._unwritten: dict[sqlite3.Connection, list[Row]] = {}
 
+    def at_once(self, fn: Callable[..., object]) -> bool:
+        """Only the answer to a write may take its time."""
+        return not (fn is write_rows and self.delay_s)
+
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        """Do it now; the answer to a write may take its time."""
+        """Do it now, or in its time."""
+        if self.at_once(fn):
+            return super().submit(fn, *args, **kwargs)
         future: Future[T] = Future()
-        if fn is write_rows and self.delay_s:
-            job = (future, fn, args, kwargs)
-            self._loop.call_at(self._slot(), self._run, *job, context=self._context)
-        else:
-            self._run(future, fn, args, kwargs)
+        job = (future, fn, args, kwargs)
+        self._loop.call_at(self._slot(), self._run, *job, context=self._context)
         return future
 
     def writes_through(self, before: Callable[[int], None]) -> Writes:
@@ -131,65 +134,72 @@ class Disk(Executor):
         return self._free_at_ns / NS_PER_S
 
     def _run(self, future: "Future[Any]", fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        if fn is write_rows:
-            self._tell(self.handed, *args)
         try:
-            result = self._do(fn, args, kwargs)
+            future.set_result(self.do(fn, *args, **kwargs))
         except Exception as error:  # noqa: BLE001 - belongs to whoever awaits the future
             future.set_exception(error)
-            return
-        future.set_result(result)
-        if fn is write_rows:
-            self._tell([self._keep, *self.durable], *args)
 
-    def _do(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        if fn is write_rows and self.failing:
-            raise sqlite3.OperationalError("disk I/O error")
-        if fn is write_rows and self.free_mb <= 0:
-            raise sqlite3.OperationalError("database or disk is full")
-        if fn is write_rows and not self.through:
-            connection, rows = args
-            self._unwritten.setdefault(connection, []).extend(rows)
-            return None
+    def do(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Do it. Raises what the job raises, and what a disk's faults amount to."""
+        if fn is write_rows:
+            return self._keep(*args)
         self._write_out()
-        self._working = True
         self._opening = [args[0]] if fn in (create_file, reopen_file) else []
-        try:
-            result = self._worked(fn, args, kwargs)
-        finally:
-            self._working, self._opening = False, []
-            if self._died:
-                self._died = False
-                self._let_go()
+        result = self._worked(partial(self._opened, fn, *args, **kwargs))
         if fn is create_file:
             self._paths[result] = args[0]
         elif fn is reopen_file:
             self._paths[result[0]] = args[0]
         return result
 
-    def _worked(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """The job, counted by its operations where these are counted."""
-        if self.writes is None or fn is write_rows:
+    def _keep(self, connection: sqlite3.Connection, rows: list[Row]) -> None:
+        """Take rows as durable, and tell so. Raises sqlite3.Error."""
+        path = self._paths.get(connection)
+        self._tell(self.handed, path, rows)
+        if self.failing:
+            raise sqlite3.OperationalError("disk I/O error")
+        if self.free_mb <= 0:
+            raise sqlite3.OperationalError("database or disk is full")
+        if path is None or connection not in self._paths:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        if self.through:
+            self._worked(partial(write_rows, connection, rows))
+        else:
+            self._unwritten.setdefault(connection, []).extend(rows)
+        self.kept += [(path, row[0], row[3], row[4]) for row in rows]
+        self._tell(self.durable, path, rows)
+
+    def _worked(self, job: Callable[[], Any]) -> Any:
+        """Do a job in the middle of which the program may die."""
+        self._working = True
+        try:
+            return job()
+        finally:
+            self._working, self._opening = False, []
+            if self._died:
+                self._died = False
+                self._let_go()
+
+    def _opened(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """A job of the directory, or a journal's file that is made or opened, counted if that is.
+
+        Raises OSError too.
+        """
+        if self.writes is None:
             return fn(*args, **kwargs)
-        if fn is not reopen_file:
-            failure = self.writes.asks(Operation.FILE)
-            if failure is not None:
-                number = ERRNO[failure]
-                raise OSError(number, os.strerror(number))
+        failure = None if fn is reopen_file else self.writes.asks(Operation.FILE)
+        if failure is not None:
+            raise OSError(ERRNO[failure], os.strerror(ERRNO[failure]))
         if fn in (create_file, reopen_file):
             return fn(args[0], partial(failing_vfs.connect, writes=self.writes), "FULL")
         return fn(*args, **kwargs)
-
-    def _keep(self, path: Path, number: int, kind: str, body: str) -> None:
-        self.kept.append((path, number, kind, body))
 
     def _write_out(self) -> None:
         for connection, rows in self._unwritten.items():
             write_rows(connection, rows)
         self._unwritten.clear()
 
-    def _tell(self, who: list[Heard], connection: sqlite3.Connection, rows: list[Any]) -> None:
-        path = self._paths.get(connection)
+    def _tell(self, who: list[Heard], path: Path | None, rows: list[Row]) -> None:
         if path is None:
             return
         for row in rows:

@@ -15,7 +15,7 @@ from controller.life import Life, StartupFailure
 from controller.panel.api import Api as DaemonApi
 from controller.panel.app import make_app
 from controller.service import record_json, setting_of
-from simulators.bench.api import ApiDown
+from simulators.bench.api import PATIENCE_S, ApiDown
 from simulators.bench.asgi import AsgiApi
 from simulators.bench.virtual_time import PROCESS
 
@@ -42,7 +42,7 @@ class Machine:
         self._up = asyncio.Event()
         self._down: asyncio.Future[None] | None = None
         self._panel: asyncio.Task[None] | None = None
-        self._client = 0
+        self._hung = False
         self.boots = 0
         self.dead: list[int] = []
 
@@ -84,9 +84,11 @@ class Machine:
             return await take()
 
         inbox.take = wait_and_take  # type: ignore[method-assign]
+        self._hung = True
 
         def release() -> None:
             inbox.take = take  # type: ignore[method-assign]
+            self._hung = False
             free.set()
 
         return release
@@ -100,15 +102,21 @@ class Machine:
         return lambda: None if process in self.dead else self._stage.loop.thaw(process)
 
     async def end(self) -> bool:
-        """SIGTERM; True if the pump is known to rest. False where no program runs."""
+        """SIGTERM; True if the pump is known to rest. False where no program runs.
+
+        Who waits for an answer of a judgement that hangs waits until the program is killed.
+        """
         if self._life is None:
             return False
         try:
             async with asyncio.timeout(FAREWELL_S):
-                return await self._inside(self._life.end(self._close_panel))
+                rested = await self._inside(self._life.end(self._close_panel))
         except TimeoutError:
             self.kill()
             return False
+        if self._hung:
+            self.kill()
+        return rested
 
     def bury(self) -> None:
         """Let the tasks of killed programs end, now that nobody looks any more."""
@@ -152,7 +160,11 @@ class Machine:
     async def _ask(self, request: Callable[[AsgiApi], Coroutine[Any, Any, T]]) -> T:
         if self._api is None:
             raise ApiDown("connection refused")
-        return await self._inside(request(self._api))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._inside(request(self._api))
+        except TimeoutError:
+            raise ApiDown(f"no answer within {PATIENCE_S:g} s") from None
 
     async def _inside(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it as part of the program; its death or silence is ours to see."""
@@ -185,6 +197,7 @@ class Machine:
     async def _booted(self) -> None:
         stage, loop = self._stage, self._stage.loop
         self.boots += 1
+        self._hung = False
         self._within = self._context.copy()
         self._within.run(PROCESS.set, self.boots)
         self._down = loop.create_future()

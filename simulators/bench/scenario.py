@@ -260,8 +260,8 @@ def parse(text: str, stem: str) -> Scenario:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(stem, "", f"is no TOML: {error}") from error
-    keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "devices")
-    _only(given, (*keys, "fault", "expected"), stem)
+    keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "administer")
+    _only(given, (*keys, "devices", "fault", "expected"), stem)
     if given.get("name") != stem:
         raise ScenarioError("name", given.get("name"), f"must be {stem!r}, as the file's")
     for number in given.get("incidents", ()):
@@ -281,8 +281,13 @@ def parse(text: str, stem: str) -> Scenario:
 
 def _case(given: Mapping[str, Any]) -> Case:
     faults: tuple[Fault, ...] = tuple(fault_from(one) for one in given.get("fault", ()))
-    people = given.get("people", "end")
-    return Case(given.get("seed", 1), float(given.get("minutes", 1.0)), people, faults)
+    return Case(
+        seed=given.get("seed", 1),
+        minutes=float(given.get("minutes", 1.0)),
+        people=given.get("people", "end"),
+        faults=faults,
+        administer=given.get("administer", "whole_syringe"),
+    )
 
 
 def _expected(given: Mapping[str, Any]) -> Expected:

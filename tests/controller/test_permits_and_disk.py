@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from controller.journal_file import read
 from controller.store import JOURNAL
 from firmware_interfaces.units import NS_PER_S
@@ -51,6 +53,7 @@ def test_a_journal_a_permit_s_life_behind_still_lets_the_pump_run(tmp_path, monk
     run_stepped(main)
 
 
+@pytest.mark.requirement("T3.12")
 def test_a_journal_further_behind_withholds_permits_and_the_driver_stops(tmp_path, monkeypatch):
     async def main():
         async with Room(tmp_path) as room:
@@ -115,6 +118,7 @@ def test_a_disk_that_hangs_ends_the_permits_by_itself(tmp_path, monkeypatch):
     run_stepped(main)
 
 
+@pytest.mark.requirement("T5.3", "P9")
 def test_a_counter_is_cleared_only_once_what_it_counted_is_on_disk(tmp_path):
     async def main():
         async with Room(tmp_path) as room:

@@ -1,7 +1,9 @@
-"""Drug runs only from a drug syringe that was seated and joined, and nothing runs past a latch.
+"""Drug runs only from a drug syringe that was seated and joined; a latch and a lease outlast all.
 
 Found by the exploration of the judgement (docs/safety/exploration.md).
 """
+
+import pytest
 
 from controller.core import events as e
 from controller.core.state import Phase
@@ -20,6 +22,7 @@ def _flush_interrupted(hand: Hand) -> None:
     hand.do(e.Acknowledged, "")
 
 
+@pytest.mark.requirement("T2.8", "T4.4")
 def test_after_an_interrupted_flush_drug_is_not_resumed_with_saline_in_the_pump() -> None:
     hand = at("stopped")
     _flush_interrupted(hand)
@@ -28,6 +31,7 @@ def test_after_an_interrupted_flush_drug_is_not_resumed_with_saline_in_the_pump(
     assert hand.state.run is None
 
 
+@pytest.mark.requirement("T4.4")
 def test_after_an_interrupted_flush_drug_is_seated_and_connected_anew() -> None:
     hand = at("stopped")
     _flush_interrupted(hand)
@@ -39,6 +43,7 @@ def test_after_an_interrupted_flush_drug_is_seated_and_connected_anew() -> None:
     hand.must_be(Phase.INFUSING)
 
 
+@pytest.mark.requirement("T2.13")
 def test_a_drop_is_not_seen_while_the_syringe_stands_in_the_chamber() -> None:
     hand = at("seat_running")
     hand.do(e.HoldRequested, "is this the right one?")
@@ -73,3 +78,15 @@ def test_once_it_is_confirmed_and_seen_the_patency_run_clears_it() -> None:
     assert hand.alarms == set()
     hand.seated().connected().armed().infusing()
     hand.must_be(Phase.INFUSING)
+
+
+def test_a_pump_that_never_confirmed_its_stop_keeps_its_watchdog() -> None:
+    hand = at("tripping")
+    hand.do(e.GivenUp)
+    assert "stop_unconfirmed" in hand.alarms
+    assert hand.do(e.EndRequested, "equipment") == ()
+    hand.must_be(Phase.RESIDUAL)
+    hand.stopped()
+    assert [alarm.present for alarm in hand.state.alarms if alarm.id == "stop_unconfirmed"] == [
+        False
+    ]

@@ -12,7 +12,7 @@ from controller.core.table import EVENTS
 from simulators.bench.explore import node as the
 from simulators.bench.explore.moves import MOVES, named
 from simulators.bench.explore.rules import RULES
-from simulators.bench.explore.search import Bound, Found, Search, follow, judged, traps
+from simulators.bench.explore.search import Bound, Found, Search, Ticked, follow, judged, traps
 from simulators.bench.explore.walks import STATIONS, WALKS
 
 DONE: Final = 0
@@ -107,7 +107,7 @@ def gone(way: Sequence[str]) -> tuple[list[str], bool]:
             if done is None:
                 break
             step, node = done
-            problems = judged(step)
+            problems = judged(step, Ticked())
             safe = safe and not problems
             told = ", ".join(_word(command) for command in step.told) or "-"
             at_s = (node.now_ns - the.MONO0) / the.S

@@ -47,6 +47,7 @@ CD: Final = ("cd", "technician")
 AU: Final = ("au", "authorized_user")
 NOBODY: Final = ("", "")
 GRADUATION_NL: Final = 20_000
+JUMP_NL: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +170,24 @@ def _read_stopped(node: Node) -> tuple[Node, e.Event]:
     return node, node.see(e.PumpRead, status(node, motion=Motion.STOPPED))
 
 
-def _read_shifted(nl: int) -> Act:
-    """The counter is off by so much from here on, and the plunger has not moved for it."""
+def _read_fallen(node: Node) -> tuple[Node, e.Event]:
+    """The counter is zero again, if it was told before that it was more.
 
-    def act(node: Node) -> tuple[Node, e.Event]:
-        node = node.wait(POLL_NS)
-        off = max(node.plant.off + nl * NL_DIVISOR, -node.plant.work)
-        node = replace(node, plant=replace(node.plant, off=off))
-        return node, node.see(e.PumpRead, status(node))
+    A counter that loses a little between two polls only stands for a moment: no reading shows it.
+    """
+    node = node.wait(POLL_NS)
+    run = node.state.run
+    if run is not None and run.samples and run.samples[-1].nl:
+        node = replace(node, plant=replace(node.plant, off=-node.plant.work))
+    return node, node.see(e.PumpRead, status(node))
 
-    return act
+
+def _read_jumped(node: Node) -> tuple[Node, e.Event]:
+    """The counter is ahead by so much from here on, and the plunger has not moved for it."""
+    node = node.wait(POLL_NS)
+    off = node.plant.off + JUMP_NL * NL_DIVISOR
+    node = replace(node, plant=replace(node.plant, off=off))
+    return node, node.see(e.PumpRead, status(node))
 
 
 def _read_ahead(node: Node) -> tuple[Node, e.Event]:
@@ -290,7 +299,7 @@ def _alarm(alarm: PumpAlarm | None) -> Act:
         if alarm is not None:
             plant = replace(plant, turning=False, stuck=False)
         if alarm is PumpAlarm.RESET:
-            plant = replace(plant, off=-plant.work)
+            plant = replace(plant, off=-plant.work, was_reset=True)
         node = replace(node, plant=plant)
         said = status(node, alarm=alarm, infused_nl=None, motion=None if alarm else Motion.STOPPED)
         return node, node.see(e.AlarmSeen, said)
@@ -316,11 +325,14 @@ def _recovered(power_cycled: bool = False, **said: Any) -> Act:
 
     def act(node: Node) -> tuple[Node, e.Event] | None:
         node = node.wait(DEVICE_NS)
-        if node.state.phase is Phase.UNCERTAIN and not node.plant.recovering:
+        if node.plant.recovering:
+            plant = replace(node.plant.rest(), recovering=False)
+            node = replace(node, plant=replace(plant, off=-plant.work) if power_cycled else plant)
+        elif node.state.phase is Phase.UNCERTAIN:
             return None
-        node = replace(node, plant=replace(node.plant.rest(), recovering=False))
         rest = status(node, **said)
-        recovery = Recovery(rest, rest, rest.infused_nl, None, None, power_cycled)
+        cycled = power_cycled or node.plant.was_reset
+        recovery = Recovery(rest, rest, rest.infused_nl, None, None, cycled)
         return node, node.see(e.PumpRecovered, recovery)
 
     return act
@@ -395,8 +407,8 @@ def _polls() -> Iterable[Move]:
         ("late poll", _read(6 * S // 5)),
         ("poll stopped", _read_stopped),
         ("poll no counter", _read(infused_nl=None)),
-        ("poll counter fell", _read_shifted(-20_000)),
-        ("poll counter jumped", _read_shifted(200_000)),
+        ("poll counter fell", _read_fallen),
+        ("poll counter jumped", _read_jumped),
         ("poll purging", _read(motion=Motion.PURGING)),
         ("poll withdrawing", _read(motion=Motion.WITHDRAWING)),
         ("poll of the future", _read_ahead),

@@ -37,6 +37,7 @@ class Plant:
     permit_ns: int = 0
     stop_asked: bool = False
     recovering: bool = False
+    was_reset: bool = False
     gear_ppm: int = MILLION
     stuck: bool = False
     work: int = 0
@@ -92,7 +93,8 @@ class Plant:
 
     def load(self) -> "Plant":
         """*Prepare* ended well: the plan is held and the counter cleared."""
-        return replace(self.rest(), plan=self.asked, asked=None, ran=False, work=0, off=0)
+        rest = self.rest()
+        return replace(rest, plan=self.asked, asked=None, ran=False, was_reset=False, work=0, off=0)
 
 
 def _nothing(plant: Plant, _command: c.Command) -> Plant:

@@ -4,7 +4,7 @@ Written against commands, volumes and people, not against the judgement's own he
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Final
 
 from controller.core import commands as c
@@ -312,7 +312,6 @@ def asks_again(s: Step) -> Iterator[str]:
         yield "UNCERTAIN, and nobody asks the pump"
 
 
-CLOCKS: Final = ("now_ns", "now_utc_ns", "active_ns")
 RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("S1 volume", s1_volume),
     ("S1 bound", s1_bound),
@@ -354,6 +353,6 @@ def as_ticked(s: Step, ticked: State) -> Iterator[str]:
     """What was refused, or no row takes, does to the state what a tick of that moment does."""
     if not s.refused and (s.before.phase, type(s.event)) in HANDLERS:
         return
-    odd = differs(s.after, replace(ticked))
+    odd = differs(s.after, ticked)
     if odd:
         yield f"refused: {type(s.event).__name__} changed {odd}"

@@ -97,6 +97,7 @@ class Search:
         self.found = Found()
         self._ways, self._one = stations, one
         self._numbers: dict[Hashable, int] = {}
+        self._ticked = Ticked()
 
     def run(self) -> Found:
         """Explore to the bound. Raises ValueError for the name of no move."""
@@ -156,7 +157,7 @@ class Search:
             if done is None:
                 break
             taken, after = done
-            problems = judged(taken)
+            problems = judged(taken, self._ticked)
             self._count(taken)
             self._keep(problems, way)
             if problems:
@@ -188,12 +189,7 @@ def follow(node: Node, move: Move) -> tuple[Step, Node] | None:
         return None
     world, event = done
     before = world.state
-    raised, after = "", before
-    told: tuple[c.Command, ...] = ()
-    try:
-        after, told = step(before, event, LIMITS)
-    except Exception as error:  # noqa: BLE001 - that it raises is what is looked for
-        raised = repr(error)
+    after, told, raised = _step(before, event)
     moved = before.phase is not after.phase
     path = went(world.path, event, world.plant, told, moved)
     plant = world.plant
@@ -203,6 +199,14 @@ def follow(node: Node, move: Move) -> tuple[Step, Node] | None:
     plant = plant.obey(told)
     taken = Step(before, event, after, told, world.plant, plant, world.path, path, LIMITS, raised)
     return taken, replace(world, state=after, plant=plant, path=path, tail=_tail(world, told))
+
+
+def _step(state: State, event: e.Event) -> tuple[State, tuple[c.Command, ...], str]:
+    """What the judgement makes of an event, and the error that it raised, if any."""
+    try:
+        return *step(state, event, LIMITS), ""
+    except Exception as error:  # noqa: BLE001 - that it raises is what is looked for
+        return state, (), repr(error)
 
 
 def _tail(world: Node, told: tuple[c.Command, ...]) -> tuple[State, ...]:
@@ -216,14 +220,29 @@ def _tail(world: Node, told: tuple[c.Command, ...]) -> tuple[State, ...]:
     return tuple(young)[:TAIL]
 
 
-def judged(taken: Step) -> tuple[str, ...]:
+class Ticked:
+    """What a tick does to the state at hand: many refusals of one moment ask for the same."""
+
+    def __init__(self) -> None:
+        self._state: State | None = None
+        self._known: dict[tuple[int, int], State] = {}
+
+    def of(self, state: State, event: e.Event) -> State:
+        """The state after a tick with the stamps of this event."""
+        if state is not self._state:
+            self._state, self._known = state, {}
+        stamps = event.mono_ns, event.utc_ns
+        if stamps not in self._known:
+            self._known[stamps] = _step(state, e.Ticked(*stamps))[0]
+        return self._known[stamps]
+
+
+def judged(taken: Step, ticked: Ticked) -> tuple[str, ...]:
     """Every rule that a step breaks."""
     found = broken(taken)
     told_no = taken.refused or (taken.before.phase, type(taken.event)) not in HANDLERS
     if told_no and not taken.raised:
-        event = e.Ticked(taken.event.mono_ns, taken.event.utc_ns)
-        ticked, _ = step(taken.before, event, LIMITS)
-        found += tuple(as_ticked(taken, ticked))
+        found += tuple(as_ticked(taken, ticked.of(taken.before, taken.event)))
     return found
 
 
