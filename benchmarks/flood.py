@@ -119,9 +119,8 @@ def terminal(path: str) -> None:
     asyncio.run(_all([lambda: _terminal(path)] * TERMINALS))
 
 
-def processor(nice: str) -> None:
+def processor() -> None:
     """Take a processor without end."""
-    os.nice(int(nice))
     print("ready", flush=True)
     while True:
         pass
@@ -158,7 +157,8 @@ def _babble(host: int) -> None:
         return
 
 
-LOADS: Final[dict[str, Callable[[str], None]]] = {
+LOADS: Final[dict[str, Callable[..., None]]] = {
+    "requests": requests,
     "terminal": terminal,
     "processor": processor,
     "noise": noise,
@@ -166,6 +166,4 @@ LOADS: Final[dict[str, Callable[[str], None]]] = {
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "requests":
-        requests(*sys.argv[2:])
-    LOADS[sys.argv[1]](sys.argv[2])
+    LOADS[sys.argv[1]](*sys.argv[2:])

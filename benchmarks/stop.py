@@ -41,6 +41,8 @@ TARGET: Final = (2.0, 2.0)
 HELD_S: Final = 0.9
 """Of every second a slow broker takes nothing for so long."""
 PATIENCE_S: Final = 30.0
+LESS: Final = "10"
+"""Niceness of who floods: measured is what a flood makes the daemon do, not who else gets a core."""
 PRESS: Final = b"POST /api/v1/actions/stop HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 STOP: Final = "stop"
 WATCHED: Final = (str(Path(__file__).with_name("watched_daemon.py")),)
@@ -111,9 +113,9 @@ def _terminal(room: Room) -> Path:
 # --- loads --------------------------------------------------------------------------------------
 
 
-async def _flood(room: Room, *words: str) -> Child:
+async def _flood(room: Room, nice: str, *words: str) -> Child:
     log = room.bench.directory / "flood.log"
-    command = [sys.executable, "-m", "benchmarks.flood", *words]
+    command = ["nice", "-n", nice, sys.executable, "-m", "benchmarks.flood", *words]
     child = await processes.start(words[0], command, log, read_stdout=True)
     await child.first_line(PATIENCE_S)
     return child
@@ -135,8 +137,8 @@ async def _nothing(_room: Room) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _requests(room: Room) -> AsyncIterator[None]:
-    api = ("requests", room.bench.api, room.people.session)
-    async with _children(room, api, ("terminal", str(_terminal(room)))):
+    api = (LESS, "requests", room.bench.api, room.people.session)
+    async with _children(room, api, (LESS, "terminal", str(_terminal(room)))):
         yield
 
 
@@ -173,7 +175,8 @@ async def _slow_broker(room: Room) -> AsyncIterator[None]:
 async def _starved(room: Room) -> AsyncIterator[None]:
     """On every core one process as important as the daemon and one that is less so."""
     cores = len(os.sched_getaffinity(0))
-    async with _children(room, *((("processor", "0"),) * cores + (("processor", "10"),) * cores)):
+    equal, less = (("0", "processor"),) * cores, ((LESS, "processor"),) * cores
+    async with _children(room, *equal, *less):
         yield
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_stop_goes_round_it():
         async def app(scope, _receive, _send):
             served.append(scope["path"])
 
-        inside = InTurn(app, turnstile, "/stop")
+        inside: Any = InTurn(app, turnstile, "/stop")
         waiting = [
             asyncio.create_task(inside({"path": f"/{number}"}, None, None)) for number in range(50)
         ]
