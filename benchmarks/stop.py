@@ -42,7 +42,7 @@ HELD_S: Final = 0.9
 """Of every second a slow broker takes nothing for so long."""
 PATIENCE_S: Final = 30.0
 LESS: Final = "10"
-"""Niceness of who floods: measured is what a flood makes the daemon do, not who else gets a core."""
+"""Niceness of a flood: measured is what it makes the daemon do, not who gets a core."""
 PRESS: Final = b"POST /api/v1/actions/stop HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 STOP: Final = "stop"
 WATCHED: Final = (str(Path(__file__).with_name("watched_daemon.py")),)

@@ -227,11 +227,11 @@ class Service:
         panel = PanelServer(app, http, daemon.herald.ring)
 
         async def stop() -> dict[str, Any]:
-            turnstile.stand_still()
             return verdict_json(await daemon.stop("", "", "terminal"))
 
         async def status() -> dict[str, Any]:
-            await turnstile.turn()
+            if not await turnstile.turn():
+                return {"error": {"field": "do", "value": "status", "rule": "too many ask"}}
             return state_view(daemon)
 
         handlers = {"stop": stop, "status": status}

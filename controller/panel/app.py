@@ -24,7 +24,7 @@ from controller.daemon import Daemon
 from controller.news import Item, NewsRing
 from controller.panel.actions import STOP
 from controller.panel.api import Answer, Api, openapi, refusal
-from controller.panel.turnstile import InTurn, Turnstile
+from controller.panel.turnstile import EVERY_S, InTurn, Turnstile
 from controller.records import NoRecord
 from controller.view import state_view
 
@@ -123,8 +123,8 @@ def _dumped(value: dict[str, Any]) -> str:
 class Readers:
     """Whoever follows the news of a daemon, each piece in its turn."""
 
-    def __init__(self, daemon: Daemon, turnstile: Turnstile) -> None:
-        self._daemon, self._turnstile = daemon, turnstile
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon, self._turnstile = daemon, Turnstile()
         self._count = 0
 
     @property
@@ -169,7 +169,7 @@ def make_app(api: Api, record: Record, turnstile: Turnstile | None = None) -> AS
     """The ASGI application. ``record`` gives the record of a session or raises `NoRecord`."""
     daemon, turns = api.daemon, turnstile or Turnstile()
     description = openapi(daemon.setting.version)
-    readers = Readers(daemon, turns)
+    readers = Readers(daemon)
 
     async def state(_request: Request) -> Response:
         return _respond(Answer(200, state_view(daemon)))
@@ -219,4 +219,5 @@ def make_app(api: Api, record: Record, turnstile: Turnstile | None = None) -> AS
     ]
     handlers = {HTTPException: refused, Exception: failed, ClientDisconnect: left}
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return OnlyFromHere(InTurn(app, turns, f"/api/v1/actions/{STOP}"))
+    busy = _respond(refusal(503, f"at most {round(1 / EVERY_S)} requests a second"))
+    return OnlyFromHere(InTurn(app, turns, f"/api/v1/actions/{STOP}", busy))

@@ -1,102 +1,96 @@
-"""One request in each turn of the loop, STOP past all of them, and a stillness after it."""
+"""So many requests a second and no more, in their order; STOP goes round all of them."""
 
 import asyncio
-import itertools
 from typing import Any
 
 import pytest
 
 from controller.panel.app import READERS_MAX
-from controller.panel.turnstile import AGAIN_S, STILL_S, InTurn, Turnstile
+from controller.panel.turnstile import EVERY_S, WAIT_MAX_S, InTurn, Turnstile
 from tests.controller.room import Room
 from tests.controller.stepped_loop import run_stepped
 
+ROOM = round(WAIT_MAX_S / EVERY_S) + 1
+"""So many may wait at once."""
+Passed = list[tuple[float, object]]
+
 
 async def passes(turnstile, name, passed):
-    await turnstile.turn()
-    passed.append((asyncio.get_running_loop().time(), name))
-
-
-def names(passed):
-    return [name for _, name in passed]
+    if await turnstile.turn():
+        passed.append((asyncio.get_running_loop().time(), name))
+        return True
+    return False
 
 
 def test_whoever_comes_alone_goes_through_at_once():
     async def main():
-        turnstile, passed = Turnstile(), []
+        turnstile, passed = Turnstile(), Passed()
         for name in "ab":
-            await passes(turnstile, name, passed)
-            assert names(passed)[-1] == name
-            await asyncio.sleep(1)
+            begun = asyncio.get_running_loop().time()
+            assert await passes(turnstile, name, passed)
+            assert passed[-1] == (begun, name)
+            await asyncio.sleep(EVERY_S)
 
     run_stepped(main)
 
 
-def test_in_each_turn_of_the_loop_one_goes_through_in_the_order_of_coming():
+def test_one_goes_through_every_five_milliseconds_in_the_order_of_coming():
     async def main():
-        turnstile, passed = Turnstile(), []
-        waiting = [asyncio.create_task(passes(turnstile, name, passed)) for name in range(10)]
-        counts = []
-        for _ in range(30):
-            await asyncio.sleep(0)
-            counts.append(len(passed))
-        assert names(passed) == list(range(10))
-        assert max(after - before for before, after in itertools.pairwise(counts)) == 1
-        await asyncio.gather(*waiting)
-
-    run_stepped(main)
-
-
-def test_whoever_gave_up_holds_nobody():
-    async def main():
-        turnstile, passed = Turnstile(), []
-        waiting = [asyncio.create_task(passes(turnstile, name, passed)) for name in range(5)]
-        await asyncio.sleep(0)
-        for task in waiting[1:4]:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        assert names(passed) == [0, 4]
-
-    run_stepped(main)
-
-
-def test_nobody_goes_through_just_after_a_stop_and_a_stuck_key_blocks_nobody():
-    async def main():
-        turnstile, passed = Turnstile(), []
+        turnstile, passed = Turnstile(), Passed()
         begun = asyncio.get_running_loop().time()
-        turnstile.stand_still()
-        waiting = [asyncio.create_task(passes(turnstile, name, passed)) for name in range(3)]
-        for _ in range(10):
-            await asyncio.sleep(STILL_S / 2)
-            turnstile.stand_still()
-        await asyncio.gather(*waiting)
-        assert names(passed) == [0, 1, 2]
-        assert {round(at - begun, 6) for at, _ in passed} == {STILL_S}
-        await asyncio.sleep(AGAIN_S)
-        turnstile.stand_still()
-        again = asyncio.get_running_loop().time()
-        await passes(turnstile, "late", passed)
-        assert passed[-1][0] - again == pytest.approx(STILL_S)
+        await asyncio.gather(*(passes(turnstile, name, passed) for name in range(50)))
+        assert [name for _, name in passed] == list(range(50))
+        assert [at - begun for at, _ in passed] == pytest.approx([n * EVERY_S for n in range(50)])
+
+    run_stepped(main)
+
+
+def test_whoever_would_wait_too_long_is_told_at_once_and_takes_nobody_elses_turn():
+    async def main():
+        turnstile, passed = Turnstile(), Passed()
+        came = await asyncio.gather(*(passes(turnstile, n, passed) for n in range(3 * ROOM)))
+        assert came == [True] * ROOM + [False] * 2 * ROOM
+        await asyncio.sleep(EVERY_S)
+        begun = asyncio.get_running_loop().time()
+        assert await passes(turnstile, "late", passed)
+        assert passed[-1][0] == begun
 
     run_stepped(main)
 
 
 def test_stop_goes_round_it():
     async def main():
-        turnstile, served = Turnstile(), []
+        turnstile, served = Turnstile(), list[str]()
 
         async def app(scope, _receive, _send):
             served.append(scope["path"])
 
-        inside: Any = InTurn(app, turnstile, "/stop")
+        async def busy(_scope, _receive, _send):
+            served.append("busy")
+
+        inside: Any = InTurn(app, turnstile, "/stop", busy)
         waiting = [
-            asyncio.create_task(inside({"path": f"/{number}"}, None, None)) for number in range(50)
+            asyncio.create_task(inside({"path": f"/{number}"}, None, None)) for number in range(600)
         ]
         await asyncio.sleep(0)
         await inside({"path": "/stop"}, None, None)
-        assert served == ["/0", "/stop"]
+        assert served == ["/0", *["busy"] * (600 - ROOM), "/stop"]
         await asyncio.gather(*waiting)
-        assert served[2:] == [f"/{number}" for number in range(1, 50)]
+        assert served[-ROOM:] == ["/stop", *(f"/{number}" for number in range(1, ROOM))]
+
+    run_stepped(main)
+
+
+def test_one_request_too_many_is_told_so(tmp_path):
+    async def main():
+        async with Room(tmp_path) as room:
+            answers = await asyncio.gather(
+                *(room.http.get("openapi.json") for _ in range(2 * ROOM))
+            )
+            assert {answer.status_code for answer in answers} == {200, 503}
+            refused = next(answer for answer in answers if answer.status_code == 503)
+            assert refused.json()["error"]["rule"] == "at most 200 requests a second"
+            assert (await room.http.post("actions/stop")).status_code == 200
 
     run_stepped(main)
 
