@@ -123,8 +123,8 @@ def _dumped(value: dict[str, Any]) -> str:
 class Readers:
     """Whoever follows the news of a daemon, each piece in its turn."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon, self._turnstile = daemon, Turnstile()
+    def __init__(self, daemon: Daemon, turnstile: Turnstile) -> None:
+        self._daemon, self._turnstile = daemon, turnstile
         self._count = 0
 
     @property
@@ -169,7 +169,7 @@ def make_app(api: Api, record: Record, turnstile: Turnstile | None = None) -> AS
     """The ASGI application. ``record`` gives the record of a session or raises `NoRecord`."""
     daemon, turns = api.daemon, turnstile or Turnstile()
     description = openapi(daemon.setting.version)
-    readers = Readers(daemon)
+    readers = Readers(daemon, turns)
 
     async def state(_request: Request) -> Response:
         return _respond(Answer(200, state_view(daemon)))
