@@ -7,6 +7,7 @@
 #   crash    kill the daemon at every record, fail every write (resumes; CRASH_ARGS="--stride 67"),
 #            then kill real daemons on ptys at 50 random moments (KILL_ARGS="--moments 50")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
+#   perturb  alter each entry of the devices' own tables in turn; writes docs/safety (resumes)
 #   explore  every event in every state that is reached, and random treatments (EXPLORE_ARGS=...)
 #   trace    prove that hazards, controls, requirements and tests belong together; write docs/safety
 #   diagram  write the state diagram in README.md anew from the transition table
@@ -27,13 +28,14 @@ DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
 CRASH_ARGS ?=
 KILL_ARGS ?=
+PERTURB_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
 EXPLORE_ARGS ?=
 # Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep crash campaign trace diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep crash campaign perturb trace diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -67,6 +69,9 @@ crash: $(VENV)/.stamp-bench
 
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
+
+perturb: $(VENV)/.stamp-bench
+	$(BIN)/isodrip-bench perturb --write docs/safety/perturbed-tables.md $(PERTURB_ARGS)
 
 explore: $(VENV)/.stamp-dev
 	$(BIN)/isodrip-bench explore $(EXPLORE_ARGS)

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
+
+from controller.config import ConfigError, SiteConfig, read_site
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -31,6 +34,17 @@ def problem_line(found: dict[str, str]) -> str:
 def fault(code: int, field: str, value: object, rule: str) -> Fault:
     """An end for one problem."""
     return Fault(code, [problem(field, value, rule)])
+
+
+def site_of(path: Path) -> SiteConfig:
+    """The site of a file. Raises Fault with every problem."""
+    try:
+        return read_site(path)
+    except ConfigError as error:
+        problems = [problem(p.field, p.value, p.rule) for p in error.problems]
+        raise Fault(WRONG, problems) from error
+    except OSError as error:
+        raise fault(WRONG, "file", path, f"must be readable: {error.strerror}") from error
 
 
 class Out:

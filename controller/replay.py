@@ -17,7 +17,7 @@ from controller.core.events import Booted
 from controller.core.limits import Limits, limits_from
 from controller.core.state import State
 from controller.journal_file import read
-from controller.sessions import event_of, judged, lasting_decision, limits_of
+from controller.sessions import event_of, judged, lasting_decision, limits_of, state_of
 
 SQLITE_BEGIN: Final = b"SQLite format 3\0"
 BOOTED: Final = Booted.__name__
@@ -144,7 +144,7 @@ def replay(records: Sequence[Record]) -> Replay:
     if not isinstance(session, str):
         raise NotReplayable("must be the journal of a treatment")
     limits = limits_of(header, limits_from({}))
-    state = State(session=session, epoch=header.get("epoch", 0))
+    state = state_of(session, header)
     turns: list[Turn] = []
     for event, decision, cut in _pairs(records):
         state, turn = _turned(state, event, decision, limits)

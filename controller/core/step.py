@@ -83,7 +83,8 @@ def polls(state: State) -> bool:
     """Whether the pump is to be polled: programmed or running, and no stop under way."""
     run = state.run
     if run is None:
-        return state.watchdog_armed and state.phase is not Phase.UNCERTAIN
+        unpolled = (Phase.UNCERTAIN, Phase.RESIDUAL, Phase.CLOSED)
+        return state.watchdog_armed and state.phase not in unpolled
     return run.stage in (Stage.READY, Stage.STARTING, Stage.RUNNING)
 
 

@@ -19,6 +19,7 @@ from simulators.bench.explore.command import add_explore
 from simulators.bench.hands import VERBS
 from simulators.bench.kills import add_kill
 from simulators.bench.launch import Wish
+from simulators.bench.perturb import add_perturb
 from simulators.bench.rehearse import add_rehearse
 from simulators.bench.sweep import add_sweep
 from simulators.devices.simulate import simulate_main
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add_sweep(commands)
     add_crash(commands)
     add_kill(commands)
+    add_perturb(commands)
     add_explore(commands)
     _add_hand(commands)
     _add_truth(commands)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from simulators.bench.rehearsal import rehearse
 from simulators.bench.stage import Case, Stage
 from simulators.bench.sweep import tried_once
 from simulators.bench.tally import Tally
-from simulators.bench.trial import Trial, run_all
+from simulators.bench.trial import Trial, attempt, judged_by_promises, run_all
 
 MINUTES: Final = 1.0
 SEED: Final = 1
@@ -163,10 +164,15 @@ def crash_main(given: argparse.Namespace) -> int:
     return tally.exit_code
 
 
+def attempted(name: str, case: Case) -> Trial:
+    """Rehearse a case; its journals are judged too."""
+    return attempt(name, case, partial(judged_by_promises, more=not_kept))
+
+
 def crash(chosen: Iterable[str], workers: int, results: Path | None) -> Tally:
     """Try the sessions of these names; those that ``results`` knows are only counted."""
 
     def attempts(names: Iterable[str], heard: Callable[[Trial], None]) -> None:
-        run_all(((name, case_of(name)) for name in names), workers, heard, not_kept)
+        run_all(((name, case_of(name)) for name in names), workers, heard, attempted)
 
     return tried_once(chosen, "isodrip-bench crash --only", results, attempts)

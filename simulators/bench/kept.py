@@ -15,7 +15,7 @@ from controller.core.limits import Limits, limits_from
 from controller.core.state import Phase, Pumped, Purpose, State
 from controller.journal_file import read
 from controller.replay import NotReplayable, replay
-from controller.sessions import event_of, judged, limits_of
+from controller.sessions import event_of, judged, limits_of, state_of
 from controller.store import BROKEN, JOURNAL
 from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence
 from simulators.bench.stage import Stage
@@ -96,7 +96,7 @@ def _untrue(evidence: Evidence, records: list[Record]) -> Iterator[str]:
 def _states(records: list[Record]) -> Iterator[tuple[Record, State]]:
     header = records[0].body
     limits: Limits = limits_of(header, limits_from({}))
-    state = State(session=str(header["session"]), epoch=int(header.get("epoch", 0)))
+    state = state_of(str(header["session"]), header)
     for record in records:
         if record.kind == "event":
             state, _ = judged(state, event_of(record.body), limits)

@@ -5,8 +5,10 @@ Found by the exploration of the judgement (docs/safety/exploration.md).
 
 import pytest
 
+from controller.core import commands as c
 from controller.core import events as e
 from controller.core.state import Phase
+from controller.core.step import polls
 from tests.core.hand import Hand
 from tests.core.situations import at
 from tests.core.world import MINUTE
@@ -86,7 +88,34 @@ def test_a_pump_that_never_confirmed_its_stop_keeps_its_watchdog() -> None:
     assert "stop_unconfirmed" in hand.alarms
     assert hand.do(e.EndRequested, "equipment") == ()
     hand.must_be(Phase.RESIDUAL)
+    assert not polls(hand.state)
+    assert [type(command) for command in hand.see(e.Booted, "0.1.0")] == [c.Stop]
+    hand.must_be(Phase.RESIDUAL)
     hand.stopped()
     assert [alarm.present for alarm in hand.state.alarms if alarm.id == "stop_unconfirmed"] == [
         False
     ]
+
+
+def test_the_line_is_not_joined_while_the_seat_run_has_not_come_to_rest() -> None:
+    hand = at("seat_running")
+    hand.do(e.SeatConfirmed, True)
+    assert hand.refused(e.ConnectionConfirmed, True).rule == "the pump must rest"
+    hand.stopped()
+    hand.connected()
+    assert hand.state.connected
+
+
+def test_a_counter_that_fell_while_the_pump_was_stopping_is_not_believed() -> None:
+    hand = at("tripping")
+    counted = hand.run.counter_nl
+    hand.reads(counted)
+    assert hand.run.doubt == ""
+    hand.reads(None)
+    hand.reads(0)
+    assert hand.run.doubt == "counter_fell"
+    hand.pump.work = 0
+    hand.stopped(infused_nl=counted)
+    hand.must_be(Phase.UNCERTAIN)
+    assert hand.state.drug.high_nl > counted
+    assert hand.state.unbounded

@@ -22,8 +22,8 @@ from controller.core.table import EVENTS
 from controller.core.treatment import Treatment
 from simulators.bench.explore import node as the
 from simulators.bench.explore import rules
-from simulators.bench.explore.moves import MOVES, Move, named
-from simulators.bench.explore.node import Node
+from simulators.bench.explore.moves import MOVES, named
+from simulators.bench.explore.node import Move, Node
 from simulators.bench.explore.path import went
 from simulators.bench.explore.rules import Step
 from simulators.bench.explore.search import Ticked, follow, judged

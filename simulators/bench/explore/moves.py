@@ -5,12 +5,11 @@ seen. Values of one event differ where the judgement may: who, which epoch, good
 late.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from controller.core import events as e
-from controller.core.aftermath import settle_run
 from controller.core.state import Phase, Stage
 from controller.core.table import HANDLERS
 from firmware_interfaces.readings import (
@@ -24,40 +23,24 @@ from firmware_interfaces.readings import (
 from firmware_interfaces.units import MicrolitrePerHour, Micrometre, Nanolitre, Nanoseconds
 from simulators.bench.explore.node import (
     CALIBRATOR,
-    FLUSH_UM,
-    ORDER,
+    DEVICE_NS,
     OTHER,
     PUMP,
     SKEW,
+    Act,
+    Move,
     Node,
     S,
     activity,
     readback,
+    seen,
     status,
 )
+from simulators.bench.explore.people import people
 from simulators.bench.explore.plant import NL_DIVISOR
 
-Act = Callable[[Node], tuple[Node, e.Event] | None]
-"""What happens next: the world after it and the event that tells it, or None when it is over."""
-PERSON_NS: Final = S // 5
-DEVICE_NS: Final = S // 10
 POLL_NS: Final = S // 2
-AB: Final = ("ab", "technician")
-CD: Final = ("cd", "technician")
-AU: Final = ("au", "authorized_user")
-NOBODY: Final = ("", "")
-GRADUATION_NL: Final = 20_000
 JUMP_NL: Final = 200_000
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A named thing that can happen: ``act`` up to ``times`` times, or until it is over."""
-
-    name: str
-    kind: type[e.Event]
-    act: Act
-    times: int = 1
 
 
 def moves(node: Node) -> Iterator[Move]:
@@ -68,86 +51,6 @@ def moves(node: Node) -> Iterator[Move]:
         if taken or move.kind not in told:
             told.add(move.kind)
             yield move
-
-
-def _person(kind: type[e.Event], who: tuple[str, str], *said: Any) -> Act:
-    def act(node: Node) -> tuple[Node, e.Event]:
-        node = node.wait(PERSON_NS)
-        return node, node.see(kind, *who, *said)
-
-    return act
-
-
-def _seen(kind: type[e.Event], *said: Any, after_ns: int = DEVICE_NS) -> Act:
-    def act(node: Node) -> tuple[Node, e.Event]:
-        node = node.wait(after_ns)
-        return node, node.see(kind, *said)
-
-    return act
-
-
-def _people() -> Iterator[Move]:
-    """What people ask for and say, with who asks where it matters."""
-    for name, kind, who, *said in PEOPLE:
-        words = [str(x) for x in said if isinstance(x, (str, bool, int))]
-        label = " ".join([name, *(who[:1] if who[0] else ("nobody",)), *(w or "-" for w in words)])
-        yield Move(label, kind, _person(kind, who, *said))
-
-
-PEOPLE: Final[tuple[tuple[Any, ...], ...]] = (
-    ("order", e.OrderLoaded, AB, ORDER),
-    ("ask assay", e.AssayRequested, AB),
-    *(("release", e.ReleaseSigned, who) for who in (AB, CD, AU, NOBODY)),
-    ("patency run", e.PatencyRequested, AB, "saline 10 mL", FLUSH_UM),
-    ("patency", e.PatencyConfirmed, AB, True, False),
-    ("patency", e.PatencyConfirmed, AB, False, False),
-    ("patency leak", e.PatencyConfirmed, AB, True, True),
-    ("seat run", e.SeatRequested, AB, "cd"),
-    ("seat run", e.SeatRequested, AB, "ab"),
-    ("drop seen", e.SeatConfirmed, AB, True),
-    ("drop seen", e.SeatConfirmed, AB, False),
-    ("connected", e.ConnectionConfirmed, AB, True),
-    ("connected", e.ConnectionConfirmed, AB, False),
-    ("arm", e.ArmRequested, AB),
-    ("start", e.StartRequested, AB),
-    ("start", e.StartRequested, CD),
-    ("confirm start", e.StartConfirmed, AB),
-    ("confirm start", e.StartConfirmed, CD),
-    ("barrel wrong", e.BarrelRead, AB, 2 * ORDER.fill_nl),
-    ("barrel impossible", e.BarrelRead, AB, -1),
-    ("site", e.SiteChecked, AB, True),
-    ("site", e.SiteChecked, AB, False),
-    ("hold", e.HoldRequested, AB, "toilet"),
-    ("hold", e.HoldRequested, AB, " "),
-    ("resume", e.ResumeRequested, AB, False),
-    ("resume", e.ResumeRequested, CD, False),
-    ("resume new site", e.ResumeRequested, AB, True),
-    ("resume new site", e.ResumeRequested, CD, True),
-    ("STOP", e.StopPressed, NOBODY, "panel"),
-    ("pain", e.PainPressed, AB),
-    ("spill", e.SpillPressed, AB),
-    ("moved", e.PatientMovedPressed, AB),
-    ("acknowledge", e.Acknowledged, AB, ""),
-    ("acknowledge", e.Acknowledged, AB, "pain"),
-    ("quiet", e.AudioPaused, AB),
-    ("abort", e.AbortRequested, AB, "medical"),
-    ("abort", e.AbortRequested, AB, ""),
-    ("end", e.EndRequested, AB, "medical"),
-    ("end", e.EndRequested, AB, ""),
-    ("flush run", e.FlushRequested, AB, "saline 10 mL", FLUSH_UM, "cd"),
-    ("flush run", e.FlushRequested, AB, "saline 10 mL", FLUSH_UM, "ab"),
-    ("flushed", e.FlushConfirmed, AB, 150_000),
-    ("flushed", e.FlushConfirmed, AB, 0),
-    ("give up", e.GivenUp, AB),
-    ("measure", e.ResidualRequested, AB, "background"),
-    ("measure", e.ResidualRequested, AB, "syringe_and_line"),
-    ("measure", e.ResidualRequested, AB, ""),
-    ("survey", e.SurveyRecorded, AB, (("pad", 0), ("site", 0), ("floor", 0), ("gloves", 0)), False),
-    ("survey half", e.SurveyRecorded, AB, (("pad", 0),), False),
-    ("close", e.CloseRequested, AB),
-    ("cancel", e.CancelRequested, AB, "withdrew"),
-    ("cancel", e.CancelRequested, AB, ""),
-)
 
 
 # --- readings that depend on the plant ---------------------------------------------------------
@@ -204,26 +107,6 @@ def _polled(**gear: Any) -> Act:
             return None
         node = replace(node, plant=replace(node.plant, **gear)).wait(POLL_NS)
         return node, node.see(e.PumpRead, status(node))
-
-    return act
-
-
-def _barrel_right(node: Node) -> tuple[Node, e.Event]:
-    """What truly is in the drug syringe."""
-    node = node.wait(PERSON_NS)
-    left = ORDER.fill_nl - node.plant.drug_nl - node.state.seat_prime_nl
-    return node, node.see(e.BarrelRead, *AB, max(0, left))
-
-
-def _bounded(other: str, beyond_nl: int = 0) -> Act:
-    """Two people read the barrel to within a graduation: that takes longer than any lease."""
-
-    def act(node: Node) -> tuple[Node, e.Event]:
-        node = node.wait(60 * S)
-        certain = settle_run(node.state).drug
-        low = max(certain.low_nl, node.plant.drug_nl - GRADUATION_NL)
-        high = min(certain.high_nl, node.plant.drug_nl + GRADUATION_NL)
-        return node, node.see(e.DeliveryBounded, *AB, other, "barrel", low, high + beyond_nl)
 
     return act
 
@@ -372,9 +255,9 @@ def _back(node: Node) -> tuple[Node, e.Event]:
 
 
 def _devices() -> Iterable[Move]:
-    yield Move("pump known", e.PumpIdentified, _seen(e.PumpIdentified, PUMP))
-    yield Move("another pump", e.PumpIdentified, _seen(e.PumpIdentified, OTHER))
-    known = _seen(e.CalibratorIdentified, CALIBRATOR)
+    yield Move("pump known", e.PumpIdentified, seen(e.PumpIdentified, PUMP))
+    yield Move("another pump", e.PumpIdentified, seen(e.PumpIdentified, OTHER))
+    known = seen(e.CalibratorIdentified, CALIBRATOR)
     yield Move("calibrator known", e.CalibratorIdentified, known)
     settling = ReadingStatus.VALID | ReadingStatus.SETTLING
     for name, said in (
@@ -385,7 +268,7 @@ def _devices() -> Iterable[Move]:
         ("other nuclide", {"nuclide": "Tc-99m"}),
     ):
         yield Move(f"reading {name}", e.AssayRead, _assay_read(**said))
-    yield Move("no reading", e.AssayFailed, _seen(e.AssayFailed, "syringe", "silent"))
+    yield Move("no reading", e.AssayFailed, seen(e.AssayFailed, "syringe", "silent"))
     yield Move("prepared", e.PumpPrepared, _prepared())
     yield Move("prepared, older epoch", e.PumpPrepared, _prepared(older=True))
     wrong = _prepared(volume_nl=Nanolitre(9_000_000))
@@ -422,7 +305,7 @@ def _polls() -> Iterable[Move]:
         ("polls 12 s, stalled", 24, {"gear_ppm": 0}),
     ):
         yield Move(name, e.PumpRead, _polled(**gear), times)
-    yield Move("silent", e.PumpSilent, _seen(e.PumpSilent, "nothing"))
+    yield Move("silent", e.PumpSilent, seen(e.PumpSilent, "nothing"))
 
 
 def _stops() -> Iterable[Move]:
@@ -438,29 +321,25 @@ def _stops() -> Iterable[Move]:
     yield Move("recovered", e.PumpRecovered, _recovered())
     yield Move("recovered, no counter", e.PumpRecovered, _recovered(infused_nl=None))
     yield Move("recovered, power cycled", e.PumpRecovered, _recovered(power_cycled=True))
-    yield Move("permit expired", e.PermitExpired, _seen(e.PermitExpired))
+    yield Move("permit expired", e.PermitExpired, seen(e.PermitExpired))
 
 
 def _host() -> Iterable[Move]:
     for name, time_ns in (("0.6 s", 3 * S // 5), ("3 s", 3 * S), ("16 min", 960 * S),
                           ("61 min", 3660 * S)):  # fmt: skip
-        yield Move(f"{name} pass", e.Ticked, _seen(e.Ticked, after_ns=time_ns))
+        yield Move(f"{name} pass", e.Ticked, seen(e.Ticked, after_ns=time_ns))
     yield Move("time runs back", e.Ticked, _back)
     for lost in range(4):
         yield Move(f"boot, {lost} events lost", e.Booted, _booted(lost))
     for condition in ("journal_failed", "lag", "journal_slow"):
         for there in (True, False):
             name = f"{condition} {'comes' if there else 'goes'}"
-            yield Move(name, e.ConditionSeen, _seen(e.ConditionSeen, condition, there, "as told"))
-    yield Move("shutdown", e.ShutdownRequested, _seen(e.ShutdownRequested))
+            yield Move(name, e.ConditionSeen, seen(e.ConditionSeen, condition, there, "as told"))
+    yield Move("shutdown", e.ShutdownRequested, seen(e.ShutdownRequested))
 
 
 MOVES: Final = (
-    *_people(),
-    Move("barrel right", e.BarrelRead, _barrel_right),
-    Move("bounded by two", e.DeliveryBounded, _bounded("cd")),
-    Move("bounded by one", e.DeliveryBounded, _bounded("ab")),
-    Move("bounded beyond", e.DeliveryBounded, _bounded("cd", 10**9)),
+    *people(),
     *_devices(),
     *_polls(),
     *_stops(),

@@ -120,3 +120,28 @@ def activity(
     value = Becquerel(PRESCRIBED * percent // 100)
     zero = Nanoseconds(0)
     return ActivityReading(value, Becquerel(10_000), nuclide, flags, 10, 500, zero, zero, "")
+
+
+Act = Callable[[Node], tuple[Node, e.Event] | None]
+"""What happens next: the world after it and the event that tells it, or None when it is over."""
+DEVICE_NS: Final = S // 10
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A named thing that can happen: ``act`` up to ``times`` times, or until it is over."""
+
+    name: str
+    kind: type[e.Event]
+    act: Act
+    times: int = 1
+
+
+def seen(kind: type[e.Event], *said: Any, after_ns: int = DEVICE_NS) -> Act:
+    """A fact some time later, the same whatever the plant does."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(after_ns)
+        return node, node.see(kind, *said)
+
+    return act

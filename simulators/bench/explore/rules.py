@@ -72,12 +72,11 @@ Rule = Callable[[Step], Iterator[str]]
 
 def s1_volume(s: Step) -> Iterator[str]:
     """S1: what is programmed and what truly left never exceed what was released."""
-    planned = s.after.planned_nl
-    for command in s.given(c.Prepare):
-        run = s.after.run
-        drug = run is not None and run.purpose is Purpose.DRUG
-        if drug and command.plan.volume_nl + s.after.drug.high_nl > planned:  # type: ignore[union-attr]
-            yield f"{s.after.drug.high_nl} nL given and more programmed than {planned} nL allow"
+    planned, run = s.after.planned_nl, s.after.run
+    if run is not None and run.purpose is Purpose.DRUG and s.given(c.Prepare):
+        most = run.plan.volume_nl + s.after.drug.high_nl
+        if most > planned:
+            yield f"{most} nL given and programmed, {planned} nL were released"
     # Each run's counter is read in steps, so up to one of them a run is not seen.
     unseen = s.plant.runs * STEP_NL
     if s.plant.drug_nl > planned + unseen:

@@ -15,8 +15,8 @@ from controller.core.step import step
 from controller.core.table import HANDLERS
 from simulators.bench.explore import node as the
 from simulators.bench.explore.abstraction import key
-from simulators.bench.explore.moves import Move, moves, named
-from simulators.bench.explore.node import LIMITS, Node
+from simulators.bench.explore.moves import moves, named
+from simulators.bench.explore.node import LIMITS, Move, Node
 from simulators.bench.explore.path import trips, went
 from simulators.bench.explore.rules import Step, as_ticked, broken
 

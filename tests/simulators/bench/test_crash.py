@@ -86,8 +86,8 @@ def test_a_sample_of_each_way_breaks_nothing(extent, way):
 
 
 def test_what_was_tried_is_counted_and_said_how_to_repeat(tmp_path, monkeypatch, capsys):
-    def run(jobs, workers, heard, more):
-        assert more is kept.not_kept
+    def run(jobs, workers, heard, attempted):
+        assert attempted is crash.attempted
         for name, _case in jobs:
             broken = ("K1: lost",) if name == "torn:2" else ()
             heard(Trial(name, "complete", "none", broken, (), 0.0, 1, 1.0, 0.1))
