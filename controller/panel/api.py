@@ -203,6 +203,7 @@ def openapi(version: str) -> dict[str, Any]:
 
 def _operation(name: str, text: str, schema: str) -> dict[str, Any]:
     answers = {"200": "accepted", "404": "unknown", "409": "refused", "422": "malformed"}
+    answers["503"] = "too many ask"
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": text,
