@@ -68,7 +68,7 @@ class Kill:
     running: str = ""
     receipts: int = 0
     records: int = 0
-    rested_s: float = 0.0
+    moved_s: float = 0.0
     broken: list[str] = field(default_factory=list)
 
 
@@ -122,7 +122,7 @@ async def _killed(bench: launch.Bench, client: Client, told: Kill) -> None:
     (ended,) = await asyncio.gather(giving, return_exceptions=True)
     if isinstance(ended, BrokenOff | ApiRefused):
         told.broken.append(f"before the kill: {ended}")
-    told.rested_s = await _rests(people, told)
+    told.moved_s = await _rests(people, told)
     before = _journals(bench.directory, told)
     _receipts(client, before, people.session, told)
     await _comes_back(bench, client, treatment, told)
@@ -133,17 +133,22 @@ async def _killed(bench: launch.Bench, client: Client, told: Kill) -> None:
 
 
 async def _rests(people: TwoPeople, told: Kill) -> float:
-    """How long the plunger went on, s; moving between two looks past the limit is broken."""
+    """How long the plunger went on at least, s; motion between two looks past the limit is broken.
+
+    On a busy machine looks are rare, so what is told is the look before the last motion.
+    """
+    moved_s = 0.0
     begin = last = await people.hands.truth()
     limit_ns = begin["at_ns"] + round((WATCHDOG_S + POLL_S) * 1e9)
     while True:
         await asyncio.sleep(LOOK_S)
         now = await people.hands.truth()
         if now["displaced_nl"] == last["displaced_nl"]:
-            return float(last["at_ns"] - begin["at_ns"]) / 1e9
+            return moved_s
+        moved_s = float(last["at_ns"] - begin["at_ns"]) / 1e9
         if last["at_ns"] > limit_ns:
             told.broken.append("the plunger moved after its watchdog and one poll")
-            return float(now["at_ns"] - begin["at_ns"]) / 1e9
+            return moved_s
         last = now
 
 
@@ -244,7 +249,7 @@ async def _all(moments: int, rooms: int, seed: int) -> list[Kill]:
     async def one(number: int) -> Kill:
         async with free:
             told = await kill_once(number, seed)
-        state = "; ".join(told.broken) or f"rested {told.rested_s:.1f} s later"
+        state = "; ".join(told.broken) or f"moved for {told.moved_s:.1f} s"
         text = f"{number + 1}/{moments} {told.at_s:5.1f} s {told.phase} {told.running}: {state}\n"
         sys.stderr.write(text)
         return told
@@ -262,7 +267,7 @@ def figures(kills: list[Kill], seed: int) -> dict[str, Any]:
         "while_running": sum(bool(kill.running) for kill in kills),
         "receipts": sum(kill.receipts for kill in kills),
         "records": sum(kill.records for kill in kills),
-        "rested_s_max": round(max(kill.rested_s for kill in kills), 2),
+        "moved_s_max": round(max(kill.moved_s for kill in kills), 2),
         "broken": [
             {"seed": seed + kill.number, "at_s": round(kill.at_s, 3), "what": kill.broken}
             for kill in broken
@@ -276,7 +281,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"kills          {found['kills']} (SIMULATED), {found['while_running']} while a pump ran",
         f"in phases      {phases}",
         f"acknowledged   {found['receipts']} actions, {found['records']} records",
-        f"longest run    {found['rested_s_max']} s after the kill",
+        f"longest run    {found['moved_s_max']} s after the kill",
         f"violations     {found['violations']}",
     ]
     for kill in found["broken"]:
