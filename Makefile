@@ -4,6 +4,8 @@
 #   check    ruff, mypy --strict, import-linter
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
+#   crash    kill the daemon at every record, fail every write (resumes; CRASH_ARGS="--stride 67"),
+#            then kill real daemons on ptys at 50 random moments (KILL_ARGS="--moments 50")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
 #   perturb  alter each entry of the devices' own tables in turn; writes docs/safety (resumes)
 #   explore  every event in every state that is reached, and random treatments (EXPLORE_ARGS=...)
@@ -24,6 +26,8 @@ PIP := -m pip --disable-pip-version-check --no-input --quiet
 PYTEST_ARGS ?=
 DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
+CRASH_ARGS ?=
+KILL_ARGS ?=
 PERTURB_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
 EXPLORE_ARGS ?=
@@ -31,7 +35,7 @@ EXPLORE_ARGS ?=
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep campaign perturb trace diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep crash campaign perturb trace diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -58,6 +62,10 @@ bench: $(VENV)/.stamp-dev
 
 sweep: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench sweep $(SWEEP_ARGS)
+
+crash: $(VENV)/.stamp-bench
+	$(BIN)/isodrip-bench crash $(CRASH_ARGS)
+	$(BIN)/isodrip-bench kill $(KILL_ARGS)
 
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
