@@ -5,6 +5,7 @@
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
+#   seeded-bugs  put each kept bug into a copy and see how soon a campaign finds it
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
 #   clean    remove what these targets made
@@ -21,12 +22,13 @@ PIP := -m pip --disable-pip-version-check --no-input --quiet
 PYTEST_ARGS ?=
 DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
+SEEDED_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
 # Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep campaign diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep campaign seeded-bugs diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -56,6 +58,9 @@ sweep: $(VENV)/.stamp-bench
 
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
+
+seeded-bugs: $(VENV)/.stamp-bench
+	$(BIN)/python tools/seeded_bugs.py $(SEEDED_ARGS)
 
 diagram: $(VENV)/.stamp-bench
 	$(BIN)/python tools/state_diagram.py
