@@ -257,7 +257,7 @@ async def test_stop_gets_past_a_line_that_babbles_without_a_pause(bench):
     stop = bench.task("stop", Kind.STOP)
     while b"stop" not in bench.wire.frames:
         await asyncio.sleep(0)
-    assert 0 < babbled < 20
+    assert babbled < 20
     with pytest.raises(NoReply):
         await stop
 
