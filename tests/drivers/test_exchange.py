@@ -255,8 +255,9 @@ async def test_stop_gets_past_a_line_that_babbles_without_a_pause(bench):
     bench.wire.say(b"\x00")
     await asyncio.sleep(0)
     stop = bench.task("stop", Kind.STOP)
-    while b"stop" not in bench.wire.frames:
+    for _ in range(10):
         await asyncio.sleep(0)
+    assert b"stop" in bench.wire.frames
     assert babbled < 20
     with pytest.raises(NoReply):
         await stop
