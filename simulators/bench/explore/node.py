@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from controller.core import events as e
+from controller.core.commissioning import Commissioned, Commissioning, SyringeProof
 from controller.core.limits import limits_from
 from controller.core.state import State
 from controller.core.treatment import Treatment
@@ -61,6 +62,18 @@ ORDER: Final = Treatment(
 )
 """1 mL in 30 s in two parts, 144 and 96 mL/h, so that a whole treatment takes few events."""
 FLUSH_UM: Final = 14_430
+COMMISSIONED: Final = Commissioned(
+    proof=Commissioning(
+        pump=PUMP,
+        at_utc_ns=UTC0 - 30 * 86_400 * S,
+        simulated=False,
+        watchdog_ns=5 * S,
+        rest_ns=5 * S,
+        watchdog_passed=True,
+        syringes=(SyringeProof("BD 60 mL", 26_590, 1_800 * S, 0, 0, True),),
+    ),
+    seen="",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +102,7 @@ class Node:
 
 def start() -> Node:
     """Nothing was done yet but to meet the devices."""
-    state = State(session="explored", pump=PUMP, calibrator=CALIBRATOR)
+    state = State(session="explored", pump=PUMP, calibrator=CALIBRATOR, commissioned=COMMISSIONED)
     return Node(state, Plant(at_ns=MONO0), Path())
 
 
