@@ -333,7 +333,7 @@ KINDS: Final[dict[tuple[Place, str], Kind]] = {
         ("slow", True, "each write takes delay_s", {"delay_s": _n(0.5)}),
         ("failing", True, "each write fails with an I/O error", {}),
         ("operation", False, "the file system refuses so many operations from now on",
-         {"error": _w("full", "io_error", "short"), "operations": _n(1, 1)}),
+         {"error": _w("full", "io_error", "short", "locked"), "operations": _n(1, 1)}),
     ),
     **_kinds(
         Place.BROKER,
