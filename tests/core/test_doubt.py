@@ -121,7 +121,7 @@ def test_a_barrel_that_agrees_lifts_no_other_ban() -> None:
     assert hand.state.no_resume == "bounded by none"
 
 
-@pytest.mark.parametrize(("polls", "doubt"), [(7, "no_flow"), (6, "")])
+@pytest.mark.parametrize(("polls", "doubt"), [(4, "no_flow"), (3, "")])
 def test_a_stop_before_the_flow_window_is_full_finds_a_standing_counter(
     polls: int, doubt: str
 ) -> None:
