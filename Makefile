@@ -4,10 +4,13 @@
 #   check    ruff, mypy --strict, import-linter
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
+#   crash    kill the daemon at every record, fail every write (resumes; CRASH_ARGS="--stride 67"),
+#            then kill real daemons on ptys at 50 random moments (KILL_ARGS="--moments 50")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
 #   perturb  alter each entry of the devices' own tables in turn; writes docs/safety (resumes)
 #   explore  every event in every state that is reached, and random treatments (EXPLORE_ARGS=...)
 #   trace    prove that hazards, controls, requirements and tests belong together; write docs/safety
+#   seeded-bugs  put each kept bug into a copy and see how soon a campaign finds it
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
 #   clean    remove what these targets made
@@ -24,14 +27,17 @@ PIP := -m pip --disable-pip-version-check --no-input --quiet
 PYTEST_ARGS ?=
 DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
+CRASH_ARGS ?=
+KILL_ARGS ?=
 PERTURB_ARGS ?=
+SEEDED_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
 EXPLORE_ARGS ?=
 # Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep campaign perturb trace diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep crash campaign seeded-bugs perturb explore trace diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -59,6 +65,10 @@ bench: $(VENV)/.stamp-dev
 sweep: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench sweep $(SWEEP_ARGS)
 
+crash: $(VENV)/.stamp-bench
+	$(BIN)/isodrip-bench crash $(CRASH_ARGS)
+	$(BIN)/isodrip-bench kill $(KILL_ARGS)
+
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
 
@@ -71,6 +81,9 @@ explore: $(VENV)/.stamp-dev
 
 trace: $(VENV)/.stamp-dev
 	$(BIN)/python -m tools.trace
+
+seeded-bugs: $(VENV)/.stamp-bench
+	$(BIN)/python tools/seeded_bugs.py $(SEEDED_ARGS)
 
 diagram: $(VENV)/.stamp-bench
 	$(BIN)/python tools/state_diagram.py

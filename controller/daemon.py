@@ -113,6 +113,17 @@ class Daemon:
             return replace(verdict, refusal=None)
         return verdict
 
+    async def kept(self, verdict: Verdict) -> bool:
+        """Whether what was judged is on the disk; waits until that is known."""
+        session = self.sessions.get(verdict.session)
+        if session is None or verdict.record is None:
+            return False
+        try:
+            await session.journal.committed(verdict.record)
+        except Exception:  # noqa: BLE001 - whatever the disk said: it is not known to be there
+            return False
+        return True
+
     async def load(self, order: Loaded, treatment: Treatment, who: str, role: str) -> Verdict:
         """Begin a session with a checked order.
 
@@ -183,6 +194,9 @@ class Daemon:
                 raise
             if posted.answer is not None and not posted.answer.done():
                 posted.answer.set_result(verdict)
+            if not self.inbox.empty:
+                # A STOP that was decided leaves before whatever else waits here is judged.
+                await asyncio.sleep(0)
 
     def _take(self, posted: Posted) -> Verdict:
         event = posted.event
@@ -218,13 +232,14 @@ class Daemon:
         return Verdict(SITE, Phase.IDLE.value)
 
     def _judge(self, session: Session, event: events.Event) -> Verdict:
-        seq = session.journal.append("event", event_body(event), event.mono_ns, event.utc_ns)
+        record = session.journal.append("event", event_body(event), event.mono_ns, event.utc_ns)
         before = session.state.phase
         session.state, decided = judged(session.state, event, session.limits)
         for command in decided:
             if isinstance(command, c.Stop):
                 self.pump.stop(session.id, command.epoch)
-        body, lasting = lasting_decision(seq, before, session.state, decided)
+        seq = record
+        body, lasting = lasting_decision(record, before, session.state, decided)
         if body is not None:
             seq = session.journal.append("decision", body, event.mono_ns, event.utc_ns)
         for command in decided:
@@ -233,7 +248,7 @@ class Daemon:
         self._hand_out(session, lasting, seq)
         self.herald.note(session.id, event, session.state.phase, tuple(lasting))
         refusal = next((x for x in lasting if isinstance(x, c.Refuse)), None)
-        return Verdict(session.id, session.state.phase.value, refusal)
+        return Verdict(session.id, session.state.phase.value, refusal, record)
 
     def _keeps_up(self, session: Session) -> bool:
         """Whether the journal is at most a permit's life behind.

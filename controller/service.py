@@ -31,6 +31,7 @@ from controller.mqtt_link import mqtt_connect
 from controller.panel.api import Api
 from controller.panel.app import make_app
 from controller.panel.server import PanelServer, bind
+from controller.panel.turnstile import Turnstile
 from controller.ports import Calibrator, Clock, Pump
 from controller.records import NoRecord, record_of, record_of_journal
 from controller.store import DirectoryStore
@@ -229,13 +230,16 @@ class Service:
     def _serve(
         self, life: Life, daemon: Daemon, http: socket.socket, unix: socket.socket
     ) -> PanelServer:
-        app = make_app(Api(daemon, self._site), partial(record_json, daemon))
+        turnstile = Turnstile()
+        app = make_app(Api(daemon, self._site), partial(record_json, daemon), turnstile)
         panel = PanelServer(app, http, daemon.herald.ring)
 
         async def stop() -> dict[str, Any]:
             return verdict_json(await daemon.stop("", "", "terminal"))
 
         async def status() -> dict[str, Any]:
+            if not await turnstile.turn():
+                return {"error": {"field": "do", "value": "status", "rule": "too many ask"}}
             return state_view(daemon)
 
         handlers = {"stop": stop, "status": status}

@@ -182,6 +182,8 @@ ROWS: Final = (
     _row("hold_forgotten", _L, _A, WAITING, HOST, "The treatment is waiting for you",
          "Resume, flush or abort."),
     _row("site_check_due", _L, _A, DRUG, PERSON, "Look at the IV site", "Answer the site check."),
+    _row("site_check_reminder", _L, _A, DRUG, PERSON, "The IV site is still to be looked at",
+         "Answer the site check."),
     _row("site_check_late", _M, _A, DRUG, PERSON, "The IV site was not looked at",
          "Look at the site now and answer."),
     _row("site_check_missed", _H, _T, DRUG, PERSON, "Nobody looked at the IV site",

@@ -244,7 +244,8 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
     counted = event.status.infused_nl
     if counted is None or counted < run.counter_nl:
         return uncertain(state, "the pump rests but its counter is lost")
-    return _rested(motion.book(_last_reading(state, run, event.status), counted, counted), run)
+    state = _last_reading(state, run, event.status)
+    return _rested(motion.book(state, *motion.counted_nl(run, counted)), run)
 
 
 def _doubted(state: State, run: Run) -> Result:
@@ -293,7 +294,7 @@ def pump_recovered(state: State, event: e.PumpRecovered, limits: Limits) -> Resu
         state = aftermath.settle_run(state)
         return done(state if state.unbounded else aftermath.leave_uncertain(state))
     state = _arrival(changed(state, run=changed(run, counter_nl=counted)))
-    state = motion.book(state, counted, counted)
+    state = motion.book(state, *motion.counted_nl(run, counted))
     return done(aftermath.leave_uncertain(state))
 
 

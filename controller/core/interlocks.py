@@ -276,6 +276,12 @@ def site_check_due(state: State, limits: Limits) -> str:
     return f"due for {_s(overdue)}" if overdue >= 0 else ""
 
 
+def site_check_reminder(state: State, limits: Limits) -> str:
+    """Prompt: the site check is still unanswered, and is heard again."""
+    overdue = _check_overdue(state)
+    return f"unanswered for {_s(overdue)}" if overdue >= limits.check_reminder_ns else ""
+
+
 def site_check_late(state: State, limits: Limits) -> str:
     """Hazard: an unattended patient. No person answered a site check for a while. Advises."""
     overdue = _check_overdue(state)
@@ -324,6 +330,7 @@ COMPUTED: Final[dict[str, Interlock]] = {
     "near_end": near_end,
     "hold_forgotten": hold_forgotten,
     "site_check_due": site_check_due,
+    "site_check_reminder": site_check_reminder,
     "site_check_late": site_check_late,
     "site_check_missed": site_check_missed,
     "barrel_due": barrel_due,

@@ -7,6 +7,7 @@ configurable" has no row here.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from firmware_interfaces.units import (
@@ -139,6 +140,10 @@ def _value(row: LimitRow, given: object) -> int:
     return int(scaled)
 
 
+CHECK_ROWS: Final = ("check_reminder_s", "check_medium_s", "check_trip_s")
+"""What an unanswered site check does, one after the other."""
+
+
 def limits_from(given: Mapping[str, object]) -> Limits:
     """All limits.
 
@@ -149,6 +154,10 @@ def limits_from(given: Mapping[str, object]) -> Limits:
         if key not in rows:
             raise LimitError(key, value, "is no limit of this program")
     values = {row.field: _value(row, given.get(row.key, row.default)) for row in LIMIT_ROWS}
+    for sooner, later in pairwise(CHECK_ROWS):
+        if values[rows[later].field] < values[rows[sooner].field]:
+            rule = f"must not come before {sooner}"
+            raise LimitError(later, given.get(later, rows[later].default), rule)
     return Limits(**values)
 
 

@@ -166,6 +166,15 @@ def upper_nl(state: State, run: Run) -> int:
     return min(run.counter_nl + more, max(programmed_nl(run), run.counter_nl))
 
 
+def counted_nl(run: Run, counter_nl: int) -> tuple[int, int]:
+    """The least and the most that a run pumped whose counter says ``counter_nl`` at rest, nL.
+
+    A counter tells whole steps: what it has not told yet may be almost one more, but never more
+    than was programmed (design: what was pumped rounds up).
+    """
+    return counter_nl, min(counter_nl + run.step_nl, max(counter_nl, programmed_nl(run)))
+
+
 def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
     """The least and the most that a run pumped whose counter cannot be believed, nL.
 
@@ -179,9 +188,14 @@ def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
 
 
 def book(state: State, low_nl: int, high_nl: int) -> State:
-    """The state with its run ended and its volume added to the run's purpose."""
+    """The state with its run ended and its volume added to the run's purpose.
+
+    Drug that keys had the pump give before any start of ours has begun the treatment too.
+    """
     assert state.run is not None
     name = state.run.purpose.value
+    if high_nl > 0 and state.run.purpose is Purpose.DRUG and state.first_start_ns is None:
+        state = changed(state, first_start_ns=state.now_ns, first_start_utc_ns=state.now_utc_ns)
     total: Pumped = getattr(state, name)
     booked = {name: Pumped(total.low_nl + low_nl, total.high_nl + high_nl)}
     return changed(state, run=None, **booked)  # type: ignore[arg-type]

@@ -102,8 +102,9 @@ class Run:
 
     @property
     def live(self) -> bool:
-        """True from the moment RUN may have left until a stop is confirmed."""
-        return self.stage in (Stage.STARTING, Stage.RUNNING, Stage.STOPPING)
+        """True from the moment RUN may have left, or keys had it move, until a confirmed stop."""
+        moves = self.counter_nl > 0 or (self.motion is not None and not self.motion.at_rest)
+        return moves or self.stage in (Stage.STARTING, Stage.RUNNING, Stage.STOPPING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,11 +51,11 @@ def refusal(
     return Answer(status, {"error": error})
 
 
-def _accepted(verdict: Verdict) -> Answer:
+def _answered(verdict: Verdict, **more: object) -> Answer:
     refused = verdict.refusal
     if refused is None:
         body = {"accepted": True, "session": verdict.session, "phase": verdict.phase}
-        return Answer(200, body)
+        return Answer(200, body | more)
     error = {
         "event": refused.event,
         "phase": refused.phase,
@@ -92,8 +92,8 @@ class Api:
         self._answers: OrderedDict[str, tuple[str, asyncio.Task[Answer]]] = OrderedDict()
 
     async def stop(self, source: str) -> Answer:
-        """STOP: nothing is asked, nothing can be wrong with it."""
-        return _accepted(await self.daemon.stop("", "", source))
+        """STOP: nothing is asked, nothing can be wrong with it; its answer waits for no disk."""
+        return _answered(await self.daemon.stop("", "", source))
 
     async def act(self, name: str, text: bytes) -> Answer:
         """Do the action ``name`` with the JSON body ``text``, once for its ``action_id``."""
@@ -138,7 +138,16 @@ class Api:
     async def _in_session(self, action: Action, body: InSession, operator: Operator) -> Answer:
         fields = action.fields(body, self.site)
         who = (operator.id, operator.role)
-        return _accepted(await self.daemon.request(body.session, action.event, *who, *fields))
+        return await self._kept(
+            await self.daemon.request(body.session, action.event, *who, *fields)
+        )
+
+    async def _kept(self, verdict: Verdict) -> Answer:
+        """The answer to an action, given once it is on the disk or never will be."""
+        if verdict.refusal is not None:
+            return _answered(verdict)
+        durable = await self.daemon.kept(verdict)
+        return _answered(verdict, record=verdict.record, durable=durable)
 
     async def _load(self, body: LoadOrder, operator: Operator) -> Answer:
         now_utc_ns = self.daemon.clock.utc_ns()
@@ -155,7 +164,7 @@ class Api:
             verdict = await self.daemon.load(checked.loaded, checked.treatment, *who)
         except (JournalFailed, OSError) as error:
             return refusal(409, "the journal must be writable", str(error))
-        return _accepted(verdict)
+        return await self._kept(verdict)
 
 
 def openapi(version: str) -> dict[str, Any]:
@@ -194,6 +203,7 @@ def openapi(version: str) -> dict[str, Any]:
 
 def _operation(name: str, text: str, schema: str) -> dict[str, Any]:
     answers = {"200": "accepted", "404": "unknown", "409": "refused", "422": "malformed"}
+    answers["503"] = "too many ask"
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": text,

@@ -13,9 +13,11 @@ from simulators.bench import run
 from simulators.bench.broker import KINDS
 from simulators.bench.campaign import add_campaign
 from simulators.bench.channel import Channel, Refused
+from simulators.bench.crash import add_crash
 from simulators.bench.directory import latest
 from simulators.bench.explore.command import add_explore
 from simulators.bench.hands import VERBS
+from simulators.bench.kills import add_kill
 from simulators.bench.launch import Wish
 from simulators.bench.perturb import add_perturb
 from simulators.bench.rehearse import add_rehearse
@@ -51,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     add_rehearse(commands)
     add_campaign(commands)
     add_sweep(commands)
+    add_crash(commands)
+    add_kill(commands)
     add_perturb(commands)
     add_explore(commands)
     add_trumpet(commands)

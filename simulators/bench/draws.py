@@ -52,6 +52,8 @@ TOGETHER: Final = (
 )
 """What takes away the sight of a pump, its memory or the program; together they leave doubt."""
 IN_FLOW: Final = (("INFUSING", 70), ("SEATED", 10), ("RELEASED", 10), ("FLUSHING", 10))
+NOT_DRAWN: Final = ((Place.DISK, "operation"),)
+"""What ``isodrip-bench crash`` does at every operation in turn."""
 PLACES: Final = (
     (Place.STREAM, 33),
     (Place.DEVICE, 33),
@@ -90,7 +92,7 @@ def _weighted(chance: random.Random, table: tuple[tuple[Any, int], ...]) -> Any:
 def _alone(chance: random.Random, minutes: float) -> Fault:
     """A place first, then one of its kinds."""
     place = _weighted(chance, PLACES)
-    kind = chance.choice([row for row in KINDS.values() if row.place is place])
+    kind = chance.choice([KINDS[at] for at in KINDS if at[0] is place and at not in NOT_DRAWN])
     return _of_kind(chance, kind, _when(chance, minutes))
 
 

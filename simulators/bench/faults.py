@@ -70,12 +70,23 @@ class AtFrame:
 
 @dataclass(frozen=True, slots=True)
 class AtRecord:
-    """Once record ``n`` (0 is the header) of the session's journal is on the disk."""
+    """Once record ``n`` (0 is the header) of the session's journal is on the disk.
+
+    ``durable`` False: as it is about to be written, and nobody knows of it but the program.
+    """
+
+    n: int
+    durable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AtWrite:
+    """At the ``n``-th time (from 1) that the journals' files are changed or synced."""
 
     n: int
 
 
-When = AtTime | InPhase | AtFrame | AtRecord
+When = AtTime | InPhase | AtFrame | AtRecord | AtWrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +177,12 @@ def _check_when(when: When) -> None:
             _check_number("frame", n, 1, math.inf)
             if wire not in WIRES:
                 raise ScenarioError("of_wire", wire, f"must be one of {', '.join(WIRES)}")
-        case AtRecord(n):
+        case AtRecord(n, durable):
             _check_number("record", n, 0, math.inf)
+            if not isinstance(durable, bool):
+                raise ScenarioError("durable", durable, "must be true or false")
+        case AtWrite(n):
+            _check_number("write", n, 1, math.inf)
 
 
 def _check_parameter(row: Kind, name: str, value: object) -> None:
@@ -191,8 +206,8 @@ def _check_number(name: str, value: object, low: float, high: float) -> None:
 def fault_from(given: Mapping[str, Any]) -> Fault:
     """A fault out of TOML or JSON: place, kind, one *when*, maybe duration_s, and parameters.
 
-    *When* is ``at_s``, ``phase`` (with ``after_s``), ``frame`` (with ``of_wire`` and ``towards``)
-    or ``record``.
+    *When* is ``at_s``, ``phase`` (with ``after_s``), ``frame`` (with ``of_wire`` and ``towards``),
+    ``record`` (with ``durable``) or ``write``.
     """
     rest = dict(given)
     place, kind = rest.pop("place", None), rest.pop("kind", None)
@@ -202,9 +217,9 @@ def fault_from(given: Mapping[str, Any]) -> Fault:
 
 
 def _when(rest: dict[str, Any]) -> When:
-    named = [name for name in ("at_s", "phase", "frame", "record") if name in rest]
+    named = [name for name in ("at_s", "phase", "frame", "record", "write") if name in rest]
     if len(named) != 1:
-        raise ScenarioError("when", named, "exactly one of at_s, phase, frame, record")
+        raise ScenarioError("when", named, "exactly one of at_s, phase, frame, record, write")
     value = rest.pop(named[0])
     match named[0]:
         case "at_s":
@@ -216,7 +231,9 @@ def _when(rest: dict[str, Any]) -> When:
             if towards not in [to.value for to in To]:
                 raise ScenarioError("towards", towards, "must be device or host")
             return AtFrame(value, rest.pop("of_wire", "pump"), To(towards))
-    return AtRecord(value)
+        case "write":
+            return AtWrite(value)
+    return AtRecord(value, rest.pop("durable", True))
 
 
 def fault_as_dict(given: Fault) -> dict[str, Any]:
@@ -229,8 +246,10 @@ def fault_as_dict(given: Fault) -> dict[str, Any]:
             shown |= {"phase": phase, "after_s": after_s}
         case AtFrame(n, wire, to):
             shown |= {"frame": n, "of_wire": wire, "towards": to.value}
-        case AtRecord(n):
-            shown["record"] = n
+        case AtRecord(n, durable):
+            shown |= {"record": n, "durable": durable}
+        case AtWrite(n):
+            shown["write"] = n
     if given.duration_s is not None:
         shown["duration_s"] = given.duration_s
     return shown | dict(given.parameters)
@@ -313,6 +332,8 @@ KINDS: Final[dict[tuple[Place, str], Kind]] = {
         ("full", True, "free_mb are free; at 0 nothing can be written", {"free_mb": _n(0.0)}),
         ("slow", True, "each write takes delay_s", {"delay_s": _n(0.5)}),
         ("failing", True, "each write fails with an I/O error", {}),
+        ("operation", False, "the file system refuses so many operations from now on",
+         {"error": _w("full", "io_error", "short"), "operations": _n(1, 1)}),
     ),
     **_kinds(
         Place.BROKER,

@@ -17,7 +17,14 @@ from simulators.bench.evidence import (
     Violation,
 )
 from simulators.bench.stops import judge_stops
-from simulators.bench.volumes import OUT_TOLERANCE_NL, Travel, judge_account, judge_s1, ml
+from simulators.bench.volumes import (
+    OUT_TOLERANCE_NL,
+    Travel,
+    by_hand_nl,
+    judge_account,
+    judge_s1,
+    ml,
+)
 
 MEAN_NS: Final = 60 * NS_PER_S
 RATE_TOLERANCE: Final = 1.1
@@ -72,18 +79,20 @@ def judge_s3(evidence: Evidence) -> tuple[Violation, ...]:
 
 
 def _drug_before(evidence: Evidence, start_ns: int) -> tuple[Violation, ...]:
-    """Drug moved before the start: past the seat's cap, or with the line joined."""
-    seated_nl = 0.0
-    for move, end_ns in evidence.stretches():
-        if move.syringe != "drug" or move.at_ns >= start_ns:
-            continue
-        moved_nl = move.flow_nl_s * (min(end_ns, start_ns) - move.at_ns) / NS_PER_S
-        seated_nl += moved_nl
-        if seated_nl > SEAT_CAP_NL + OUT_TOLERANCE_NL:
-            return (_found("S3", move.at_ns, f"{ml(seated_nl)} of drug moved before the start"),)
-        if move.to == "patient" and moved_nl > STANDS_NL and not evidence.blind:
-            text = f"{ml(moved_nl)} of drug went into the line before the start"
-            return (_found("S3", move.at_ns, text),)
+    """Drug moved before the start: past the seat's cap, or with the line joined.
+
+    A key of the pump may start it and no program can hinder that. What is then moved until a poll
+    has seen it and STOP has acted is not counted here; whatever moves after that is.
+    """
+    seated = Travel(evidence, lambda move: move.syringe == "drug" and move.to == "open")
+    joined = Travel(evidence, lambda move: move.syringe == "drug" and move.to == "patient")
+    seated_nl = seated.until(start_ns) - by_hand_nl(evidence, seated, start_ns)
+    if seated_nl > SEAT_CAP_NL + OUT_TOLERANCE_NL:
+        return (_found("S3", start_ns, f"{ml(seated_nl)} of drug moved before the start"),)
+    joined_nl = joined.until(start_ns) - by_hand_nl(evidence, joined, start_ns)
+    if joined_nl > STANDS_NL and not evidence.blind:
+        text = f"{ml(joined_nl)} of drug went into the line before the start"
+        return (_found("S3", start_ns, text),)
     return ()
 
 

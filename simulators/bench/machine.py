@@ -5,6 +5,7 @@ wire still leaves; everything it did not write to the disk is gone.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from functools import partial
@@ -46,8 +47,9 @@ class Machine:
         self.dead: list[int] = []
 
     async def start(self) -> None:
-        """Boot for the first time. Raises StartupFailure."""
-        await self._booted()
+        """Boot for the first time. Raises StartupFailure; killed meanwhile, it is just down."""
+        with contextlib.suppress(ApiDown):
+            await self._booted()
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -187,6 +189,8 @@ class Machine:
                 await self._booted()
             except StartupFailure:
                 await asyncio.sleep(AGAIN_S)
+            except ApiDown:
+                return
             else:
                 return
 

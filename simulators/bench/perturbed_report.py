@@ -10,7 +10,7 @@ from simulators.bench.trial import Trial
 
 WORDS_MAX: Final = 150
 OUTCOMES: Final = {
-    REFUSED: "nothing ran: the daemon did not start, released nothing, or did not prepare the pump",
+    REFUSED: "no drug was started: no daemon, no release, a pump not prepared, or a seat given up",
     TRIPPED: "the daemon stopped it by the row named; every promise on what flowed was kept",
     INSIDE: "the treatment went on, and what flowed and what the record says lie within the limits",
     NEVER_MET: "this treatment never uses the entry: nothing was shown",
@@ -30,6 +30,9 @@ its use is). What really flowed is judged by S1 to S5, and the record by the tru
 An entry is altered in one of three ways. **taken**: the device understands what is set otherwise.
 **told**: it tells something else than it holds. **meant**: both, so that it reads back as it was
 set and means another thing.
+
+This does not show two mistakes that hide each other, an entry that no treatment uses (*not used*),
+what the pump's own buzzer does, or what a real device does: that is what commissioning is for.
 """
 
 

@@ -28,9 +28,6 @@ OUTCOMES: Final = ("complete", "partial", "not_given", "open")
 DISCOVERIES: Final = ("routes", "candidate", "survey")
 INCIDENTS: Final = (1, 2, 4, 5, 6, 16, 18, 19, 20)
 NOT_REHEARSED: Final = {
-    "stop_pressed": "a person's act",
-    "pain": "a person's act, on what only a person sees",
-    "patient_moved": "a person's act",
     "leak": "a person's act: what the patency run is looked at for",
     "hold_forgotten": "a person's omission after a pause that a person asked for",
     "shutdown": "an orderly end of the program is no fault",
@@ -174,7 +171,9 @@ def _visible_ns(
     if not any(ALARMS[row].channel in (COUNTER, STATUS) for row in trips):
         return None
     last_ns = max((said.at_ns for said in evidence.answered if said.at_ns <= trip_ns), default=0)
-    return last_ns if trip_ns - last_ns < STALE_NS - POLL_NS else min(trip_ns, last_ns + STALE_NS)
+    if trip_ns - last_ns >= STALE_NS - POLL_NS:
+        return min(trip_ns, last_ns + STALE_NS)
+    return last_ns if last_ns >= since_ns else None
 
 
 def _rest_ns(evidence: Evidence, since_ns: int) -> int | None:

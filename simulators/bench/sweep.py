@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -98,13 +98,28 @@ def sweep_main(given: argparse.Namespace) -> int:
 
 def sweep(chosen: Iterable[str], workers: int, results: Path | None) -> Tally:
     """Try the sessions of these names; those that ``results`` knows are only counted."""
+
+    def attempts(names: Iterable[str], heard: Callable[[Trial], None]) -> None:
+        run_all(((name, case_of(name)) for name in names), workers, heard)
+
+    return tried_once(chosen, "isodrip-bench sweep --only", results, attempts)
+
+
+Attempts = Callable[[Iterable[str], Callable[[Trial], None]], None]
+"""Tries the sessions of some names; each is told as it ends."""
+
+
+def tried_once(
+    chosen: Iterable[str], again: str, results: Path | None, attempts: Attempts
+) -> Tally:
+    """Try what ``results`` does not know and count all of it; ``again`` NAME repeats one."""
     wanted = list(dict.fromkeys(chosen))
     code = code_hash()
     known = {} if results is None else read_results(results, code)
     tally, gauge = Tally(), Gauge(len(wanted))
 
     def count(trial: Trial) -> None:
-        tally.add(trial, f"isodrip-bench sweep --only {trial.name}")
+        tally.add(trial, f"{again} {trial.name}")
         gauge.step(trial)
 
     def heard(trial: Trial) -> None:
@@ -115,7 +130,7 @@ def sweep(chosen: Iterable[str], workers: int, results: Path | None) -> Tally:
     for name in wanted:
         if name in known:
             count(known[name])
-    run_all(((n, case_of(n)) for n in wanted if n not in known), workers, heard)
+    attempts((name for name in wanted if name not in known), heard)
     return tally
 
 

@@ -33,6 +33,8 @@ AHEAD: Final = 4
 """Jobs that wait for each worker, so that none waits for a job."""
 ROOMS: Final = ("controller", "drivers", "protocols", "firmware_interfaces", "simulators")
 CPU_MAX_S: Final = 60.0
+More = Callable[[Stage, Evidence], Iterable[str]]
+"""What else is broken, told as text, while the journals are still there to be read."""
 VIRTUAL_MAX_S: Final = 4 * 3600.0
 """No session of ours lasts longer, whatever is in its way."""
 NOT_STARTED: Final = "did not start"
@@ -70,13 +72,20 @@ class Endless(KeyboardInterrupt):
     """A session that takes longer than any treatment; nothing in it may catch this."""
 
 
+def _no_more(_stage: Stage, _evidence: Evidence) -> Iterable[str]:
+    """The promises alone are judged."""
+    return ()
+
+
 def attempt(name: str, case: Case, tried: Attempt | None = None) -> Trial:
     """Rehearse a case and judge it, or as ``tried`` does. Nothing in it is raised here."""
     before_s, broken = _cpu_s(), ""
     faults = tuple(json.dumps(fault_as_dict(fault)) for fault in case.faults)
     try:
         with _processor_time(CPU_MAX_S):
-            return replace((tried or _tried)(name, case), faults=faults, cpu_s=_cpu_s() - before_s)
+            return replace(
+                (tried or judged_by_promises)(name, case), faults=faults, cpu_s=_cpu_s() - before_s
+            )
     except StartupFailure as failure:
         cause = f"{NOT_STARTED}: {failure.what}"
     except Deadlock as deadlock:
@@ -90,12 +99,13 @@ def attempt(name: str, case: Case, tried: Attempt | None = None) -> Trial:
     return Trial(name, outcome, cause, found, faults, 0.0, 0, 0.0, _cpu_s() - before_s)
 
 
-def _tried(name: str, case: Case) -> Trial:
+def judged_by_promises(name: str, case: Case, more: More = _no_more) -> Trial:
+    """Rehearse a case and judge it by the promises and ``more``."""
     witness = Witness()
     with tempfile.TemporaryDirectory(prefix="isodrip-trial-") as directory:
         rehearsal = rehearse(case, Path(directory), witness.watching(never_endless))
         evidence = witness.testify(rehearsal)
-    found = [str(violation) for violation in judged(evidence)]
+        found = [*map(str, judged(evidence)), *more(witness.stage, evidence)]
     found += rehearsal.violations
     found += [f"F: {failure}" for failure in rehearsal.failures]
     return Trial(

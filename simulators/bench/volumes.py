@@ -52,10 +52,11 @@ def drug_pumped(evidence: Evidence) -> Travel:
     return Travel(evidence, lambda move: move.syringe == "drug" and move.to != "open")
 
 
-def by_hand_nl(evidence: Evidence, pumped: Travel) -> float:
+def by_hand_nl(evidence: Evidence, pumped: Travel, until_ns: int | None = None) -> float:
     """What keys pressed at the pump moved until nobody could have stopped it sooner."""
-    pressed = (blow.at_ns for blow in evidence.blown("keypad_take_over"))
-    return sum(pumped.between(at_ns, at_ns + HAND_NS) for at_ns in pressed)
+    last_ns = evidence.end_ns if until_ns is None else until_ns
+    pressed = [blow.at_ns for blow in evidence.blown("keypad_take_over") if blow.at_ns < last_ns]
+    return sum(pumped.between(at_ns, min(at_ns + HAND_NS, last_ns)) for at_ns in pressed)
 
 
 def uncounted_nl(evidence: Evidence, pumped: Travel) -> float:

@@ -248,12 +248,64 @@ def test_a_flooded_inbox_trips_without_needing_room(tmp_path):
             await room.to_infusing()
             for _ in range(1500):
                 room.daemon.inbox.tell(room.session, events.Ticked)
-            answer = await room.http.post("actions/stop")
-            assert answer.json()["accepted"] is True
-            assert len(room.pump.called("stop")) >= 2
             view = await room.until_phase("STOPPED", 5)
             assert "inbox_overflow" in alarm_ids(view)
             assert not room.pump.running
+
+    run_stepped(main)
+
+
+def test_a_button_that_stops_passes_a_full_inbox_and_is_history_before_it(tmp_path):
+    async def main():
+        async with Room(tmp_path) as room:
+            await room.to_infusing()
+            inbox, stops = room.daemon.inbox, len(room.pump.called("stop"))
+            while inbox.tell(room.session, events.SiteChecked, "ab", "technician", True):
+                pass
+            answer = await room.do("pain")
+            assert len(room.pump.called("stop")) == stops + 1
+            assert (answer["phase"], answer["durable"]) == ("STOPPED", True)
+            await room.until(lambda v: v["run"] is None, 5)
+        kinds = [body["type"] for body in journalled(room)]
+        assert kinds.count("SiteChecked") == 1000
+        # The request itself takes a few turns, in each of which one event is judged.
+        assert kinds[: kinds.index("PainPressed")].count("SiteChecked") < 20
+        stamps = [body["mono_ns"] for body in journalled(room)]
+        assert stamps == sorted(stamps)
+
+    run_stepped(main)
+
+
+def test_more_stops_than_there_is_room_for_stop_all_the_same(tmp_path):
+    async def main():
+        async with Room(tmp_path) as room:
+            await room.to_infusing()
+            answers = [asyncio.create_task(room.daemon.stop("", "", "panel")) for _ in range(1200)]
+            done = await asyncio.gather(*answers)
+            assert [verdict.refusal for verdict in done] == [None] * 1200
+            assert not room.pump.running
+            await room.until_phase("STOPPED", 5)
+
+    run_stepped(main)
+
+
+def test_an_action_is_answered_once_it_is_on_the_disk_or_never_will_be(tmp_path):
+    async def main():
+        disk = HeldExecutor()
+        async with Room(tmp_path, executor=disk) as room:
+            await room.to_ordered()
+            disk.held = True
+            asked = asyncio.create_task(room.do("assay"))
+            await asyncio.sleep(1)
+            assert not asked.done()
+            disk.let_go()
+            answer = await asked
+            kept = list(read(tmp_path / room.session / JOURNAL))[answer["record"]]
+            assert (kept.body["type"], answer["durable"]) == ("AssayRequested", True)
+            await room.until_phase("ASSAYED")
+            disk.held = True
+            assert (await room.do("release"))["durable"] is False
+            disk.let_go()
 
     run_stepped(main)
 

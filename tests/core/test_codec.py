@@ -119,6 +119,14 @@ def test_what_is_no_limit_is_refused(given: dict[str, object], rule: str) -> Non
         limits_from(given)
 
 
+def test_a_site_check_is_asked_for_again_before_it_is_medium_and_trips_last() -> None:
+    assert limits_from({"check_reminder_s": 120}).check_reminder_ns == 120 * S
+    with pytest.raises(LimitError, match=r"check_medium_s = 119: .* before check_reminder_s"):
+        limits_from({"check_reminder_s": 120, "check_medium_s": 120 - 1})
+    with pytest.raises(LimitError, match=r"check_trip_s = 130: .* before check_medium_s"):
+        limits_from({"check_medium_s": 131, "check_trip_s": 130})
+
+
 def test_the_defaults_are_those_of_the_treatment_page() -> None:
     assert (LIMITS.poll_ns, LIMITS.stale_polls) == (S // 2, 3)
     assert (LIMITS.flow_window_ns, LIMITS.flow_window_steps) == (10 * S, 5)

@@ -6,11 +6,11 @@ import pytest
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core.state import Outcome, Phase, Purpose
+from controller.core.state import Outcome, Phase, Pumped, Purpose
 from firmware_interfaces.readings import PumpAlarm
 from tests.core.hand import Hand
 from tests.core.situations import THREE, at
-from tests.core.world import ML, S, readback, recovery, status
+from tests.core.world import ML, STEP, S, readback, recovery, status
 
 
 def _quiet(hand: Hand) -> None:
@@ -60,7 +60,7 @@ def test_a_held_infusion_goes_on_by_way_of_armed_with_what_remains() -> None:
     hand.infusing()
     hand.run_out()
     hand.must_be(Phase.FLUSHING)
-    assert hand.state.drug.low_nl == 2 * ML
+    assert hand.state.drug == Pumped(2 * ML - STEP, 2 * ML)
 
 
 def test_a_hold_in_the_second_part_goes_on_in_the_second_part() -> None:

@@ -262,6 +262,7 @@ CASES: Final[dict[str, Case]] = {
     "near_end": Case("infusing_three", seconds_left(13_333_333), seconds_left(13_333_445), None),
     "hold_forgotten": Case("held", lambda h: h.tick(120 * S), lambda h: h.tick(119 * S), None),
     "site_check_due": Case("infusing_thirty", checks(0), checks(-1), None),
+    "site_check_reminder": Case("infusing_thirty", checks(60 * S), checks(60 * S - 1), None),
     "site_check_late": Case("infusing_thirty", checks(120 * S), checks(120 * S - 1), None),
     "site_check_missed": Case("infusing_thirty", checks(300 * S), checks(300 * S - 1)),
     "barrel_due": Case("infusing_thirty", barrel(120 * S), barrel(120 * S - 1), None),

@@ -4,11 +4,11 @@ import pytest
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core.state import Phase, Stage
+from controller.core.state import Phase, Pumped, Stage
 from firmware_interfaces.readings import Motion, PumpAlarm
 from tests.core.hand import Hand
 from tests.core.situations import BUILDERS, at
-from tests.core.world import ML, S, recovery, status
+from tests.core.world import ML, STEP, S, recovery, status
 
 RATE_NL_S = 120_000_000 / 3600
 """120 mL/h in nL a second."""
@@ -64,7 +64,8 @@ def test_a_boot_is_over_when_the_pump_still_knows_its_counter(name: str) -> None
     assert hand.state.run is None
     assert not hand.state.unbounded
     if run is not None and run.purpose.value == "drug":
-        assert hand.state.drug.low_nl == hand.state.drug.high_nl == booked.low_nl + counted
+        most = max(counted, min(counted + run.step_nl, run.plan.volume_nl))
+        assert hand.state.drug == Pumped(booked.low_nl + counted, booked.high_nl + most)
     else:
         assert hand.state.drug == booked
 
@@ -143,12 +144,12 @@ def test_a_power_cycle_makes_the_counter_worthless() -> None:
     assert hand.state.unbounded
 
 
-def test_a_recovered_counter_is_exact_even_above_the_last_read() -> None:
+def test_a_recovered_counter_is_believed_to_one_step_even_above_the_last_read() -> None:
     hand = at("uncertain")
     read = hand.run.counter_nl
     hand.see(e.PumpRecovered, recovery(read + 33_000))
     hand.must_be(Phase.STOPPED)
-    assert hand.state.drug.low_nl == hand.state.drug.high_nl == read + 33_000
+    assert hand.state.drug == Pumped(read + 33_000, read + 33_000 + STEP)
     assert "uncertain" in hand.alarms
     assert hand.refused(e.ResumeRequested, False).rule == "every trip must be gone and acknowledged"
 

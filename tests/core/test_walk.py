@@ -4,14 +4,14 @@ import pytest
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core.state import Outcome, Phase, Purpose, Stage
+from controller.core.state import Outcome, Phase, Pumped, Purpose, Stage
 from controller.core.step import step
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Permit, PumpPlan, Trigger
 from firmware_interfaces.units import MicrolitrePerHour, Micrometre, Nanolitre, Nanoseconds
 from tests.core.hand import Hand
 from tests.core.situations import at
-from tests.core.world import LIMITS, MIN, MINUTE, ML, PRESCRIBED, S, treatment
+from tests.core.world import LIMITS, MIN, MINUTE, ML, PRESCRIBED, STEP, S, treatment
 
 PLAN = PumpPlan(
     Micrometre(26_590),
@@ -249,7 +249,7 @@ def test_the_seat_run_that_is_stopped_by_the_drop_is_booked_as_prime() -> None:
     hand.must_be(Phase.SEATED)
     assert hand.state.seat_prime_nl == 50_000
     hand.stopped()
-    assert hand.state.seat.low_nl == hand.state.pumped(Purpose.SEAT).high_nl == 50_000
+    assert hand.state.seat == hand.state.pumped(Purpose.SEAT) == Pumped(50_000, 50_000 + STEP)
 
 
 def test_two_runs_of_the_same_events_end_in_the_same_state() -> None:

@@ -39,6 +39,8 @@ NL_DIVISOR = 3_600_000_000
 
 PUMP = Identity("ne1000", "NE1000", "3.928", 0, None)
 OTHER_PUMP = Identity("ne1000", "NE1000", "3.900", 0, None)
+STEP = 1_000
+"""Of the counter below 10 mL, nL."""
 COMMISSIONED = Commissioned(
     proof=Commissioning(
         pump=PUMP,
@@ -107,7 +109,7 @@ def status(
     motion: Motion | None = Motion.INFUSING,
     *,
     withdrawn_nl: int | None = 0,
-    step_nl: int = 1_000,
+    step_nl: int = STEP,
     alarm: PumpAlarm | None = None,
 ) -> PumpStatus:
     """One poll; a counter of None is an answer without a counter."""

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.core.alarms import ROWS, observable
-from simulators.bench.faults import ScenarioError
+from simulators.bench.faults import KINDS, Place, ScenarioError
 from simulators.bench.scenario import (
     DEVICES,
     INCIDENTS,
@@ -37,6 +37,12 @@ def shortened(name):
     return with_case(scenario, None, 3.0) if name == "nominal" else scenario
 
 
+def raised(played):
+    """Every row that was, and the first trip where the journal could not take it."""
+    alarms = played.rehearsal.record.get("alarms", ())
+    return {*played.trips, *(alarm["id"] for alarm in alarms)}
+
+
 @pytest.mark.requirement("S1", "S2", "S3", "S4", "S5", "L2", "T4.6", "P8")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", list(scenarios()))
@@ -44,6 +50,7 @@ def test_a_scenario_ends_as_it_says(name, tmp_path):
     played = play(shortened(name), tmp_path)
     assert [str(violation) for violation in played.violations] == []
     assert played.unexpected == ()
+    assert set(played.scenario.rows) <= raised(played)
     assert played.tail_ml < 1.4
     if played.scenario.case.faults:
         assert played.rehearsal.fired
@@ -77,6 +84,29 @@ def test_every_observable_row_is_rehearsed_or_says_why_not():
     rows = {row.id for row in ROWS if row.channel in here}
     shown = {row for scenario in scenarios().values() for row in scenario.rows}
     assert rows - shown == set(NOT_REHEARSED)
+
+
+def test_every_kind_of_fault_stands_in_a_scenario():
+    used = {(f.place, f.kind) for scenario in scenarios().values() for f in scenario.case.faults}
+    assert used == set(KINDS)
+
+
+def test_the_catalogue_has_what_was_asked_for():
+    named = {place.value: {kind for at, kind in KINDS if at is place} for place in Place}
+    assert named["stream"] == {
+        *("lost", "late", "duplicated", "corrupted", "truncated", "one_byte_at_a_time"),
+        *("stall_then_burst", "unplugged"),
+    }
+    assert named["device"] >= {
+        *("occlusion", "leak", "free_flow", "gain_error", "wrong_syringe", "slack_not_seated"),
+        *("siphon", "stuck_counter", "counter_reset", "reboot", "keypad_take_over"),
+        *("wrong_nuclide", "noisy_chamber", "drifting_chamber", "saturated_chamber"),
+        *("contaminated_well", "alarm"),
+    }
+    assert named["clock"] == {"step", "drift"}
+    assert named["disk"] == {"full", "slow", "failing"}
+    assert named["broker"] == {"absent", "slow"}
+    assert named["process"] == {"killed", "consumer_hung", "frozen"}
 
 
 @pytest.mark.parametrize(
