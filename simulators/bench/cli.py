@@ -22,6 +22,7 @@ from simulators.bench.launch import Wish
 from simulators.bench.perturb import add_perturb
 from simulators.bench.rehearse import add_rehearse
 from simulators.bench.sweep import add_sweep
+from simulators.bench.trumpet import add_trumpet
 from simulators.devices.simulate import simulate_main
 
 WRONG_USE: Final = 2
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     add_kill(commands)
     add_perturb(commands)
     add_explore(commands)
+    add_trumpet(commands)
     _add_hand(commands)
     _add_truth(commands)
     return parser
