@@ -93,9 +93,10 @@ def lasting_decision(
 
 def event_of(body: Mapping[str, Any]) -> events.Event:
     """The event that `event_body` wrote. Raises `CodecError`."""
-    kind = EVENTS.get(body.get("type", ""))
+    name = body.get("type")
+    kind = EVENTS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise CodecError(f"type: {body.get('type')!r} is no event of this version")
+        raise CodecError(f"type: {name!r} is no event of this version")
     return revive(kind, {name: value for name, value in body.items() if name != "type"})
 
 
@@ -118,10 +119,17 @@ def session_header(common: Mapping[str, Any], epoch: int, limits: Limits) -> dic
 
 
 def limits_of(header: Mapping[str, Any], site: Limits) -> Limits:
-    """The journalled limits; one that did not exist then is the site's."""
+    """The journalled limits; one that did not exist then is the site's. Raises `CodecError`."""
     kept = header.get("limits", {})
+    if not isinstance(kept, dict):
+        raise CodecError(f"limits: expected an object, got {kept!r}")
     given = {row.name: kept.get(row.name, getattr(site, row.name)) for row in fields(Limits)}
-    return Limits(**given)
+    return revive(Limits, given)
+
+
+def begun(session: str, header: Mapping[str, Any]) -> State:
+    """The state in which a session's journal begins. Raises `CodecError`."""
+    return State(session=session, epoch=revive(int, header.get("epoch", 0)))
 
 
 def fold_state(session: str, records: Iterable[Record], limits: Limits) -> State:
@@ -129,7 +137,7 @@ def fold_state(session: str, records: Iterable[Record], limits: Limits) -> State
     state = State(session=session)
     for record in records:
         if record.seq == 0:
-            state = State(session=session, epoch=record.body.get("epoch", 0))
+            state = begun(session, record.body)
         elif record.kind == "event":
             state, _ = judged(state, event_of(record.body), limits)
     return state
