@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from controller.console import number_argument
 from simulators.bench.faults import (
     KINDS,
     PHASES,
@@ -134,7 +135,9 @@ def add_campaign(commands: Any) -> None:
     parser.add_argument("--sessions", type=int, required=True, metavar="N")
     parser.add_argument("--seed", type=int, default=1, help="of the first session; then one more")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--minutes", type=float, help="of every infusion; default: a mixture")
+    parser.add_argument(
+        "--minutes", type=number_argument, help="of every infusion; default: a mixture"
+    )
     parser.add_argument("--json", action="store_true", help="one object on stdout")
     parser.set_defaults(command=campaign_main)
 

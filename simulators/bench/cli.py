@@ -16,7 +16,7 @@ from simulators.bench.channel import Channel, Refused
 from simulators.bench.directory import latest
 from simulators.bench.hands import VERBS
 from simulators.bench.launch import Wish
-from simulators.bench.rehearse import add_rehearse
+from simulators.bench.rehearse import add_rehearse, minutes
 from simulators.bench.sweep import add_sweep
 from simulators.devices.simulate import simulate_main
 
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(commands: Any) -> None:
     parser = commands.add_parser("run", help="a whole room: broker, devices and the daemon")
-    parser.add_argument("--minutes", type=_minutes, help="duration of the infusion (default 1)")
+    parser.add_argument("--minutes", type=minutes, help="duration of the infusion (default 1)")
     parser.add_argument("--auto", action="store_true", help="two people give the treatment")
     parser.add_argument("--order", type=Path, metavar="FILE", help="an order of your own")
     parser.add_argument("--seed", type=int, default=1)
@@ -89,13 +89,6 @@ def _add_truth(commands: Any) -> None:
     parser.add_argument("--directory", type=Path, help="default: the newest run")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(command=_truth)
-
-
-def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not 0.5 <= minutes <= 60.0:
-        raise argparse.ArgumentTypeError("0.5 to 60 minutes")
-    return minutes
 
 
 def _pair(text: str) -> tuple[str, str]:
