@@ -5,6 +5,7 @@
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
+#   fuzz     atheris against every parser (FUZZ_ARGS="--runs 1000000 --only order")
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
 #   clean    remove what these targets made
@@ -16,17 +17,19 @@ PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
 LOCK := .venv-lock
+FUZZ := .venv-fuzz
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --no-input --quiet
 PYTEST_ARGS ?=
 DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
+FUZZ_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
 # Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep campaign diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep campaign fuzz diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -56,6 +59,9 @@ sweep: $(VENV)/.stamp-bench
 
 campaign: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench campaign $(CAMPAIGN_ARGS)
+
+fuzz: $(FUZZ)/.stamp
+	$(FUZZ)/bin/python -m tests.fuzz $(FUZZ_ARGS)
 
 diagram: $(VENV)/.stamp-bench
 	$(BIN)/python tools/state_diagram.py
@@ -87,6 +93,12 @@ $(PEERS)/.stamp: requirements/peers.txt | prerequisites
 	$(PEERS)/bin/python $(PIP) install --require-hashes -r requirements/peers.txt
 	touch $@
 
+# Atheris has wheels for a few versions of Python only, so it does not stand with the other tools.
+$(FUZZ)/.stamp: requirements/fuzz.txt requirements/bench.txt | prerequisites
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python $(PIP) install --require-hashes -r requirements/bench.txt -r requirements/fuzz.txt
+	touch $@
+
 # Local wheel folders and mirrors are shut out, so that no hash or name of theirs is recorded.
 COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null $(LOCK)/bin/pip-compile --quiet --upgrade \
 	--generate-hashes --strip-extras --no-header \
@@ -97,8 +109,9 @@ lock: | prerequisites
 	$(COMPILE) --all-build-deps --extra dev -o requirements/dev.txt pyproject.toml
 	$(COMPILE) --all-build-deps --extra bench -c requirements/dev.txt -o requirements/bench.txt pyproject.toml
 	$(COMPILE) -o requirements/peers.txt requirements/peers.in
+	$(COMPILE) -c requirements/bench.txt -o requirements/fuzz.txt requirements/fuzz.in
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(LOCK) build dist htmlcov .coverage .coverage.* var
+	rm -rf $(VENV) $(PEERS) $(LOCK) $(FUZZ) build dist htmlcov .coverage .coverage.* var
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find $(CODE) tests -name __pycache__ -type d -prune -exec rm -rf {} +
