@@ -5,7 +5,9 @@
 #   bench    benchmarks, as ratios
 #   sweep    fail each operation of a short treatment in turn (resumes; SWEEP_ARGS="--stride 67")
 #   campaign seeded random faults over whole treatments (CAMPAIGN_ARGS="--sessions 2000 --seed 1")
+#   explore  every event in every state that is reached, and random treatments (EXPLORE_ARGS=...)
 #   fuzz     atheris against every parser (FUZZ_ARGS="--runs 1000000 --only order")
+#   trace    prove that hazards, controls, requirements and tests belong together; write docs/safety
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
 #   clean    remove what these targets made
@@ -25,11 +27,12 @@ DEMO_ARGS ?= --auto --minutes 1
 SWEEP_ARGS ?=
 FUZZ_ARGS ?=
 CAMPAIGN_ARGS ?= --sessions 200 --seed 1
+EXPLORE_ARGS ?=
 # Whole rooms and treatments, in real and in virtual time: they run beside the other tests.
 ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
-.PHONY: demo test check bench sweep campaign fuzz diagram lock clean prerequisites debian-tools
+.PHONY: demo test check bench sweep campaign explore fuzz trace diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -62,6 +65,13 @@ campaign: $(VENV)/.stamp-bench
 
 fuzz: $(FUZZ)/.stamp
 	$(FUZZ)/bin/python -m tests.fuzz $(FUZZ_ARGS)
+
+explore: $(VENV)/.stamp-dev
+	$(BIN)/isodrip-bench explore $(EXPLORE_ARGS)
+	$(BIN)/python -m pytest tests/core/test_stateful.py --hypothesis-profile=explore
+
+trace: $(VENV)/.stamp-dev
+	$(BIN)/python -m tools.trace
 
 diagram: $(VENV)/.stamp-bench
 	$(BIN)/python tools/state_diagram.py

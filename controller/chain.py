@@ -50,10 +50,9 @@ class Record:
     hash: str
 
 
-def _dumped(value: object) -> str:
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+_dumped: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
 
 def _text(value: str, key: str) -> str:
@@ -80,7 +79,7 @@ def _plain(value: object, key: str) -> Any:
             return int(value)
         case str():
             return _text(value, key)
-        case Mapping():
+        case dict() | Mapping():
             return _mapping(value, key)
         case list() | tuple():
             return [_plain(held, f"{key}[{index}]") for index, held in enumerate(value)]

@@ -14,6 +14,8 @@ from controller.core.events import ConditionSeen, Event
 from controller.ports import Clock
 
 CAPACITY: Final = 1000
+LOOK_NS: Final = 10_000_000
+"""How often who waits for an empty inbox looks again."""
 SITE: Final = ""
 """The session name of an event that belongs to no session, or to whichever it concerns."""
 
@@ -79,7 +81,7 @@ class Inbox:
     async def drained(self) -> None:
         """Return once nothing waits."""
         while not self._waiting.empty():
-            await self._clock.sleep_until(self._clock.monotonic_ns())
+            await self._clock.sleep_until(self._clock.monotonic_ns() + LOOK_NS)
 
     def _condition(self, present: bool, evidence: str) -> Posted:
         """Stamped as the event before it: what still waits is older than now."""

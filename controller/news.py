@@ -10,10 +10,10 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 KEPT: Final = 1000
+_JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,7 @@ class NewsRing:
 
     def add(self, kind: str, payload: dict[str, Any]) -> None:
         """Keep one piece of news and wake every reader."""
-        text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        self._items.append(Item(self._next, kind, text))
+        self._items.append(Item(self._next, kind, _JSON.encode(payload)))
         self._next += 1
         self._wake()
 
@@ -74,7 +73,7 @@ class NewsRing:
         while not self.closed:
             more = self._more
             known = max(0, len(self._items) - (self._next - position))
-            waiting = list(islice(self._items, known, None))
+            waiting = [self._items[index] for index in range(known, len(self._items))]
             if waiting and waiting[0].number > position:
                 yield None
             for item in waiting:

@@ -12,6 +12,9 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 
 # No deadline: a wall-clock limit on an example would judge the machine, not the code.
 settings.register_profile("isodrip", deadline=None, print_blob=True, derandomize=IN_CI)
+settings.register_profile(
+    "explore", deadline=None, print_blob=True, max_examples=500, stateful_step_count=100
+)
 settings.load_profile("isodrip")
 
 

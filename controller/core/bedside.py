@@ -61,17 +61,15 @@ def energise(state: State, run: Run) -> Result:
 def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -> Result | Refused:
     """Saline at the infusion's rate, before the drug is mounted; whatever was seated comes off.
 
-    After a stop the latch must be clear.
+    The latch must be clear: a STOP before the release may have left one as well.
     """
     refused = _idle(state)
     if refused:
         return refused
-    cleared: Commands = ()
-    if state.phase is Phase.STOPPED:
-        standing = judge.standing(state)
-        if standing or state.no_resume:
-            return Refused("the latch must be clear", standing or state.no_resume)
-        state, cleared = judge.clear_latch(state)
+    standing = judge.standing(state)
+    if standing or state.no_resume:
+        return Refused("the latch must be clear", standing or state.no_resume)
+    state, cleared = judge.clear_latch(state)
     state = replace(sign(state, event, "patency run"), patency_ok=False, connected=False)
     state = replace(state, patency_ran=False, seat_before_nl=state.seat.high_nl)
     rate = rate_max_ul_h(drug_profile(state))
@@ -114,6 +112,8 @@ def seat_confirmed(state: State, event: e.SeatConfirmed, limits: Limits) -> Resu
     """RELEASED -> SEATED once a drop was seen; stops a seat run that is still going."""
     if not event.drop_seen:
         return Refused("a drop must be seen at the tip", "run again")
+    if state.assay_pending:
+        return Refused("one thing at a time", f"{state.assay_pending} is being measured")
     run = state.run
     if run is not None and run.purpose is not Purpose.SEAT:
         return Refused("one run at a time", f"{run.purpose.value} is {run.stage.value}")
@@ -133,7 +133,9 @@ def connection_confirmed(
     event: e.ConnectionConfirmed,
     limits: Limits,
 ) -> Result | Refused:
-    """The line is joined and every clamp is open."""
+    """The line is joined and every clamp is open. Not before the pump rests after the seat run."""
+    if state.run is not None and state.run.live:
+        return Refused("the pump must rest", "STOP is not confirmed yet")
     if not event.clamps_open:
         return Refused("the clamps must be open", "a clamp is closed")
     return done(replace(sign(state, event, "line connected"), connected=True))
@@ -251,7 +253,10 @@ def flush_rate_ul_h(state: State) -> int:
 
 
 def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Result | Refused:
-    """FLUSHING, or STOPPED with a clear latch: flush with a saline syringe in the drug pump."""
+    """FLUSHING, or STOPPED with a clear latch: flush with a saline syringe in the drug pump.
+
+    The drug syringe came off: drug goes on only once it was seated and connected anew.
+    """
     refused = _idle(state) or second_person(event, event.confirmed_by)
     if refused:
         return refused
@@ -265,7 +270,8 @@ def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Re
     if left <= 0:
         return Refused("the flush is complete", f"{state.flush.low_nl} nL flushed")
     mounted = f"flush syringe {event.syringe} mounted"
-    state = enter(co_sign(state, event, event.confirmed_by, mounted), Phase.FLUSHING)
+    state = co_sign(state, event, event.confirmed_by, mounted)
+    state = enter(replace(state, connected=False), Phase.FLUSHING)
     profile = constant(left, flush_rate_ul_h(state))
     state, commands = begin(state, Purpose.FLUSH, left, profile, event.diameter_um)
     return state, cleared + commands

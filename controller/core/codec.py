@@ -9,7 +9,7 @@ import typing
 from dataclasses import fields, is_dataclass
 from enum import Enum, IntFlag
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -18,14 +18,24 @@ class CodecError(ValueError):
     """A value that does not fit its type, with the path to it."""
 
 
+_PLAIN: Final = frozenset({int, str, bool, type(None)})
+
+
+@cache
+def _names(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls))
+
+
 def plain(value: Any) -> Any:
     """``value`` as dicts, lists, strings, integers, booleans and None."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, IntFlag):
         return int(value)
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {name: plain(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     if isinstance(value, float):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from controller.core import events as e
 from controller.core import judge
-from controller.core.alarms import HOST_CONDITIONS
+from controller.core.alarms import HOST_CONDITIONS, LATCHING
 from controller.core.device_events import uncertain
 from controller.core.judge import STOPPABLE, forget, note
 from controller.core.limits import Limits
@@ -23,6 +23,9 @@ def booted(state: State, event: e.Booted, limits: Limits) -> Result:
     untouched = state.run is None and not state.watchdog_armed
     if untouched and state.phase is not Phase.UNCERTAIN:
         return done(state)
+    if state.phase not in LATCHING:
+        # Only the account is open, but the STOP before it was never confirmed.
+        return judge.stop(state, "the controller was restarted")
     state = note(state, "restarted", f"version {event.version}")
     return uncertain(state, "the controller was restarted")
 

@@ -69,7 +69,7 @@ class Sample:
     nl: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """One supervised movement of the plunger, from *prepare* to confirmed rest.
 
@@ -77,6 +77,7 @@ class Run:
     ``told`` holds (since ns, rate uL/h) as the pump was told them.
     ``doubt`` names the trip after which the counter cannot be believed.
     ``started_ns`` is None until RUN left. ``counter_nl`` is the pump's own count of this run.
+    Without slots, so that `controller.core.changed` copies it in one go.
     """
 
     purpose: Purpose
@@ -154,12 +155,13 @@ class Alarm:
     acknowledged_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Everything known about one treatment.
 
     Times ending in ``_ns`` are monotonic unless they end in ``_utc_ns``; None means "not yet".
     ``active_ns`` counts the time in which drug really ran.
+    Without slots, so that `controller.core.changed` copies it in one go.
     """
 
     session: str

@@ -14,6 +14,7 @@ from simulators.bench.broker import KINDS
 from simulators.bench.campaign import add_campaign
 from simulators.bench.channel import Channel, Refused
 from simulators.bench.directory import latest
+from simulators.bench.explore.command import add_explore
 from simulators.bench.hands import VERBS
 from simulators.bench.launch import Wish
 from simulators.bench.rehearse import add_rehearse, minutes
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     add_rehearse(commands)
     add_campaign(commands)
     add_sweep(commands)
+    add_explore(commands)
     _add_hand(commands)
     _add_truth(commands)
     return parser

@@ -1,18 +1,20 @@
 """The disk under the journals: it can be slow, full or failing, and says what has become durable.
 
-It is the executor of a store. Jobs run in the caller's turn; a slow one answers later.
+It is the executor of a store. Jobs run in the caller's turn; a slow one answers later. Rows reach
+their file together, before anything else is done on the disk: nobody can look at it in between.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
+from controller.chain import Row
 from controller.journal_file import create_file, reopen_file, write_rows
-from simulators.bench.virtual_time import NS_PER_S
+from simulators.bench.virtual_time import NS_PER_S, InlineExecutor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,7 +23,7 @@ Durable = Callable[[Path, int, str, str], None]
 FREE_MB: Final = 100_000
 
 
-class Disk(Executor):
+class Disk(InlineExecutor):
     """One disk. ``free_mb`` 0 or ``failing`` refuse every write; ``delay_s`` slows each one."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -33,19 +35,24 @@ class Disk(Executor):
         self._context = copy_context()
         self._paths: dict[sqlite3.Connection, Path] = {}
         self._free_at_ns = 0
+        self._unwritten: dict[sqlite3.Connection, list[Row]] = {}
+
+    def at_once(self, fn: Callable[..., object]) -> bool:
+        """Only the answer to a write may take its time."""
+        return not (fn is write_rows and self.delay_s)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        """Do it now; the answer to a write may take its time."""
+        """Do it now, or in its time."""
+        if self.at_once(fn):
+            return super().submit(fn, *args, **kwargs)
         future: Future[T] = Future()
-        if fn is write_rows and self.delay_s:
-            job = (future, fn, args, kwargs)
-            self._loop.call_at(self._slot(), self._run, *job, context=self._context)
-        else:
-            self._run(future, fn, args, kwargs)
+        job = (future, fn, args, kwargs)
+        self._loop.call_at(self._slot(), self._run, *job, context=self._context)
         return future
 
     def cut_off(self) -> None:
         """The program that had files open died."""
+        self._write_out()
         for connection in self._paths:
             connection.close()
         self._paths.clear()
@@ -58,19 +65,15 @@ class Disk(Executor):
 
     def _run(self, future: "Future[Any]", fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
         try:
-            result = self._do(fn, args, kwargs)
+            future.set_result(self.do(fn, *args, **kwargs))
         except Exception as error:  # noqa: BLE001 - belongs to whoever awaits the future
             future.set_exception(error)
-            return
-        future.set_result(result)
-        if fn is write_rows:
-            self._tell(*args)
 
-    def _do(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        if fn is write_rows and self.failing:
-            raise sqlite3.OperationalError("disk I/O error")
-        if fn is write_rows and self.free_mb <= 0:
-            raise sqlite3.OperationalError("database or disk is full")
+    def do(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Do it. Raises what the job raises, and what a disk's faults amount to."""
+        if fn is write_rows:
+            return self._keep(*args)
+        self._write_out()
         result = fn(*args, **kwargs)
         if fn is create_file:
             self._paths[result] = args[0]
@@ -78,10 +81,21 @@ class Disk(Executor):
             self._paths[result[0]] = args[0]
         return result
 
-    def _tell(self, connection: sqlite3.Connection, rows: list[Any]) -> None:
+    def _keep(self, connection: sqlite3.Connection, rows: list[Row]) -> None:
+        """Take rows as durable, and tell so. Raises sqlite3.Error."""
+        if self.failing:
+            raise sqlite3.OperationalError("disk I/O error")
+        if self.free_mb <= 0:
+            raise sqlite3.OperationalError("database or disk is full")
         path = self._paths.get(connection)
         if path is None:
-            return
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        self._unwritten.setdefault(connection, []).extend(rows)
         for row in rows:
             for hear in tuple(self.durable):
                 hear(path, row[0], row[3], row[4])
+
+    def _write_out(self) -> None:
+        for connection, rows in self._unwritten.items():
+            write_rows(connection, rows)
+        self._unwritten.clear()

@@ -251,6 +251,16 @@ def _frozen(stage: "Stage", _fault: Fault) -> End:
     return stage.machine.freeze()
 
 
+def _pressed(action: str, **body: str) -> Act:
+    """Somebody who is nobody of the two people asks the panel for it, once."""
+
+    def act(stage: "Stage", _fault: Fault) -> End:
+        stage.visit(action, **body)
+        return _nothing
+
+    return act
+
+
 ACTS: Final[dict[tuple[Place, str], Act]] = {
     (Place.STREAM, "unplugged"): _unplugged,
     (Place.DEVICE, "occlusion"): _attribute(lambda s: s.world.room.surroundings, "kinked", None),
@@ -292,5 +302,10 @@ ACTS: Final[dict[tuple[Place, str], Act]] = {
     (Place.PROCESS, "killed"): _killed,
     (Place.PROCESS, "consumer_hung"): _consumer_hung,
     (Place.PROCESS, "frozen"): _frozen,
+    (Place.PERSON, "stop"): _pressed("stop"),
+    (Place.PERSON, "pain"): _pressed("pain"),
+    (Place.PERSON, "spill"): _pressed("spill"),
+    (Place.PERSON, "patient_moved"): _pressed("patient_moved"),
+    (Place.PERSON, "hold"): _pressed("hold", reason="somebody asked for a pause"),
 }
 """Every kind of the catalogue but those that alter frames."""

@@ -1,5 +1,6 @@
 """Faults as data: where, what, when, for how long, how strong. It puts none of them in.
 
+What anybody in the room may press at any time is here too: it breaks into a treatment like a fault.
 A fault is hashable and goes through JSON and TOML unchanged. What each does to a stage stands in
 `simulators.bench.line_faults` (streams) and `simulators.bench.fault_acts` (everything else).
 """
@@ -38,6 +39,7 @@ class Place(Enum):
     DISK = "disk"
     BROKER = "broker"
     PROCESS = "process"
+    PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +335,14 @@ KINDS: Final[dict[tuple[Place, str], Kind]] = {
         ("killed", True, "SIGKILL; started again after duration_s, or never", {}),
         ("consumer_hung", True, "the judgement takes no event; all else goes on", {}),
         ("frozen", True, "the whole process stands still (SIGSTOP)", {}),
+    ),
+    **_kinds(
+        Place.PERSON,
+        ("stop", False, "somebody presses STOP", {}),
+        ("pain", False, "somebody presses PAIN / SWELLING", {}),
+        ("spill", False, "somebody presses SPILL", {}),
+        ("patient_moved", False, "somebody presses PATIENT MOVED", {}),
+        ("hold", False, "somebody asks for a pause", {}),
     ),
 }  # fmt: skip
 """Every fault there is."""

@@ -14,7 +14,7 @@ from controller.life import Life, StartupFailure
 from controller.panel.api import Api as DaemonApi
 from controller.panel.app import make_app
 from controller.service import record_json, setting_of
-from simulators.bench.api import ApiDown
+from simulators.bench.api import PATIENCE_S, ApiDown
 from simulators.bench.asgi import AsgiApi
 from simulators.bench.virtual_time import PROCESS
 
@@ -41,7 +41,7 @@ class Machine:
         self._up = asyncio.Event()
         self._down: asyncio.Future[None] | None = None
         self._panel: asyncio.Task[None] | None = None
-        self._client = 0
+        self._hung = False
         self.boots = 0
         self.dead: list[int] = []
 
@@ -61,6 +61,8 @@ class Machine:
         self._stage.broker.lose_client()
         self._up.clear()
         self._down.set_result(None)
+        if self._api is not None:
+            self._api.hang_up()
         self._life = self._api = self._down = self._panel = None
 
     def boot(self) -> None:
@@ -80,9 +82,11 @@ class Machine:
             return await take()
 
         inbox.take = wait_and_take  # type: ignore[method-assign]
+        self._hung = True
 
         def release() -> None:
             inbox.take = take  # type: ignore[method-assign]
+            self._hung = False
             free.set()
 
         return release
@@ -96,15 +100,21 @@ class Machine:
         return lambda: None if process in self.dead else self._stage.loop.thaw(process)
 
     async def end(self) -> bool:
-        """SIGTERM; True if the pump is known to rest. False where no program runs."""
+        """SIGTERM; True if the pump is known to rest. False where no program runs.
+
+        Who waits for an answer of a judgement that hangs waits until the program is killed.
+        """
         if self._life is None:
             return False
         try:
             async with asyncio.timeout(FAREWELL_S):
-                return await self._inside(self._life.end(self._close_panel))
+                rested = await self._inside(self._life.end(self._close_panel))
         except TimeoutError:
             self.kill()
             return False
+        if self._hung:
+            self.kill()
+        return rested
 
     def bury(self) -> None:
         """Let the tasks of killed programs end, now that nobody looks any more."""
@@ -116,8 +126,18 @@ class Machine:
     # --- the API over all boots -----------------------------------------------------------------
 
     async def state(self) -> dict[str, Any]:
-        """As `AsgiApi.state`. Raises ApiDown."""
+        """As `AsgiApi.state`. Raises ApiDown.
+
+        What the panel shows already needs no request, unless the program behind it stands still.
+        """
+        if self._api is not None and self._api.shows and not self._stage.loop.frozen(self.boots):
+            return await self._api.state()
         return await self._ask(lambda api: api.state())
+
+    async def news(self) -> None:
+        """As `AsgiApi.news`; at once where no program runs."""
+        if self._api is not None:
+            await self._api.news()
 
     async def record(self, session: str) -> dict[str, Any]:
         """As `AsgiApi.record`. Raises ApiDown."""
@@ -138,7 +158,11 @@ class Machine:
     async def _ask(self, request: Callable[[AsgiApi], Coroutine[Any, Any, T]]) -> T:
         if self._api is None:
             raise ApiDown("connection refused")
-        return await self._inside(request(self._api))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._inside(request(self._api))
+        except TimeoutError:
+            raise ApiDown(f"no answer within {PATIENCE_S:g} s") from None
 
     async def _inside(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it as part of the program; its death or silence is ours to see."""
@@ -169,6 +193,7 @@ class Machine:
     async def _booted(self) -> None:
         stage, loop = self._stage, self._stage.loop
         self.boots += 1
+        self._hung = False
         self._within = self._context.copy()
         self._within.run(PROCESS.set, self.boots)
         self._down = loop.create_future()

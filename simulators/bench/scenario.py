@@ -264,8 +264,8 @@ def parse(text: str, stem: str) -> Scenario:
     except DocumentError as error:
         found = error.problems[0]
         raise ScenarioError(found.field, found.value, found.rule) from error
-    keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "devices")
-    _only(given, (*keys, "fault", "expected"), stem)
+    keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "administer")
+    _only(given, (*keys, "devices", "fault", "expected"), stem)
     if given.get("name") != stem:
         raise ScenarioError("name", given.get("name"), f"must be {stem!r}, as the file's")
     incidents = _listed(given, "incidents", int)
@@ -290,7 +290,13 @@ def _case(given: Mapping[str, Any]) -> Case:
     if type(seed) is not int:
         raise ScenarioError("seed", seed, "must be a whole number")
     check_number("minutes", minutes, *MINUTES)
-    return Case(seed, float(minutes), given.get("people", "end"), faults)
+    return Case(
+        seed=seed,
+        minutes=float(minutes),
+        people=given.get("people", "end"),
+        faults=faults,
+        administer=given.get("administer", "whole_syringe"),
+    )
 
 
 def _expected(given: Mapping[str, Any]) -> Expected:

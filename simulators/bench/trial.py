@@ -24,6 +24,7 @@ from controller.life import StartupFailure
 from simulators.bench.evidence import Evidence, Witness
 from simulators.bench.faults import fault_as_dict
 from simulators.bench.judges import judged, tail_nl
+from simulators.bench.leash import tie
 from simulators.bench.rehearsal import rehearse
 from simulators.bench.stage import Case, Stage
 from simulators.bench.virtual_time import Deadlock
@@ -150,13 +151,14 @@ def cause_of(evidence: Evidence) -> str:
 def run_all(jobs: Iterable[tuple[str, Case]], workers: int, heard: Callable[[Trial], None]) -> None:
     """Attempt every job, on ``workers`` processes (1: on this one); ``heard`` gets each as it ends.
 
-    Results come in the order in which they are done.
+    Results come in the order in which they are done. Workers die with this process.
     """
     if workers <= 1:
         for name, case in jobs:
             heard(attempt(name, case))
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    spawn, parent = get_context("spawn"), os.getpid()
+    with ProcessPoolExecutor(workers, spawn, initializer=tie, initargs=(parent,)) as pool:
         waiting: set[Future[Trial]] = set()
         source = iter(jobs)
         while True:

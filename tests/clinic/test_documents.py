@@ -20,6 +20,7 @@ from controller.clinic.documents import (
 from firmware_interfaces.units import Nanoseconds
 
 
+@pytest.mark.requirement("W1", "T7.4")
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -101,6 +102,7 @@ def test_utc_ns_of_any_zone() -> None:
     assert utc_ns(datetime(1961, 4, 2, tzinfo=UTC)) == -276_134_400_000_000_000
 
 
+@pytest.mark.requirement("R6")
 @given(st.integers(-(10**18), 4 * 10**18))
 def test_times_survive_to_the_microsecond(at_ns: int) -> None:
     assert utc_ns(utc_datetime(Nanoseconds(at_ns))) == at_ns // 1000 * 1000

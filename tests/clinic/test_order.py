@@ -49,6 +49,7 @@ def test_fill_rounds_down_and_hold_up_rounds_up(make_order: MakeOrder) -> None:
     assert (order.fill_nl, order.unusable_nl) == (20_000_000, 500_001)
 
 
+@pytest.mark.requirement("W1", "T7.4")
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -104,6 +105,7 @@ def test_a_wrong_value_is_refused_by_field(
     assert all(problem.field.startswith(field) for problem in refused(text))
 
 
+@pytest.mark.requirement("W1")
 def test_every_wrong_field_is_named_at_once(order_data: dict[str, Any]) -> None:
     del order_data["patient"]["name"]
     order_data["prescribed_mbq"] = "1681,7"
@@ -115,6 +117,7 @@ def test_every_wrong_field_is_named_at_once(order_data: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.requirement("W1")
 @pytest.mark.parametrize(
     "missing", ["schema", "drug", "regimen", "authorized_user", "line", "site"]
 )
@@ -130,6 +133,7 @@ def test_what_is_no_document_is_refused(text: str) -> None:
     assert refused(text)[0].field == "document"
 
 
+@pytest.mark.requirement("GIP-2.1.2")
 def test_an_order_cannot_be_changed(order: Order) -> None:
     with pytest.raises(ValueError, match="frozen"):
         order.prescribed_mbq = 1.0

@@ -30,6 +30,7 @@ def in_room(tmp_path, work):
     return run_stepped(main)
 
 
+@pytest.mark.requirement("C7")
 @pytest.mark.parametrize(
     ("headers", "field"),
     [
@@ -69,6 +70,7 @@ def test_loopback_names_are_welcome(tmp_path, headers):
     in_room(tmp_path, work)
 
 
+@pytest.mark.requirement("C7")
 @pytest.mark.parametrize(
     ("headers", "content", "field"),
     [
@@ -127,6 +129,7 @@ def test_what_is_not_there_is_named(tmp_path):
     in_room(tmp_path, work)
 
 
+@pytest.mark.requirement("P16")
 def test_one_action_id_acts_once(tmp_path):
     async def work(room):
         await room.to_ordered()
@@ -280,6 +283,7 @@ def test_the_description_names_every_action(tmp_path):
     assert found == openapi(found["info"]["version"])
 
 
+@pytest.mark.requirement("T3.21", "T3.23")
 def test_the_state_shows_alarms_with_remedy_and_what_cannot_be_seen_here(tmp_path):
     async def work(room):
         await room.to_infusing()
@@ -364,6 +368,7 @@ def test_silence_is_filled_so_that_a_dead_reader_is_noticed():
     run_stepped(main)
 
 
+@pytest.mark.requirement("T8.5")
 @pytest.mark.realtime
 async def test_a_real_server_serves_streams_and_ends_with_readers_still_there(tmp_path):
     async with Room(tmp_path) as room:

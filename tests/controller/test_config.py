@@ -111,12 +111,14 @@ def test_what_is_left_out_has_the_documented_default():
     assert site.socket_path == Path("/var/lib/isodrip/isodrip.sock")
 
 
+@pytest.mark.requirement("T8.8")
 def test_a_site_may_move_a_limit_inside_its_bounds():
     assert load_site(MINIMAL + "limits = {poll_s = 0.25, lag_s = 1}").limits == limits_from(
         {"poll_s": "0.25"}
     )
 
 
+@pytest.mark.requirement("P12", "T2.9")
 def test_the_flush_volume_is_rounded_up():
     site = load_site(MINIMAL + "flush = {volume_dead_volumes = 2.5}")
     assert site.flush.volume_nl(1_500_001) == 3_750_003
@@ -161,6 +163,7 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.requirement("T8.8")
 @pytest.mark.parametrize(("old", "new", "field", "value", "rule"), REFUSALS)
 def test_every_refusal_names_field_value_and_rule(old, new, field, value, rule):
     found = {problem.field: problem for problem in problems(changed(old, new))}
@@ -185,6 +188,7 @@ def test_pump_and_calibrator_cannot_share_a_port():
     )
 
 
+@pytest.mark.requirement("C7")
 @pytest.mark.parametrize(
     "listen",
     [

@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import json
 
+import pytest
+
 from controller.core import events
 from controller.core.state import Phase
 from controller.inbox import SITE
@@ -24,6 +26,7 @@ def alarm_ids(view):
     return {alarm["id"] for alarm in view["alarms"]}
 
 
+@pytest.mark.requirement("GIP-4.1.1-4")
 def test_a_treatment_from_order_to_record(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -56,6 +59,7 @@ def test_a_treatment_from_order_to_record(tmp_path):
     assert len(room.pump.called("run")) == 4
 
 
+@pytest.mark.requirement("X7", "T8.7", "PCA-R6.7.0(1)(2)")
 def test_nothing_that_goes_out_names_the_patient(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -74,6 +78,7 @@ def test_nothing_that_goes_out_names_the_patient(tmp_path):
     assert {retain for suffix, _, retain, _ in sent if suffix == "state"} == {True}
 
 
+@pytest.mark.requirement("PCA-R6.7.0(1)(2)")
 def test_numbers_go_out_once_a_second(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -85,6 +90,7 @@ def test_numbers_go_out_once_a_second(tmp_path):
     assert run_stepped(main) in (10, 11)
 
 
+@pytest.mark.requirement("T8.5")
 def test_stop_reaches_the_pump_without_any_session(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -99,6 +105,7 @@ def test_stop_reaches_the_pump_without_any_session(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.requirement("GIP-1.6.1-2", "PCA-R7.2.0(1)(6)(7)")
 def test_stop_while_infusing_acts_in_the_same_turn(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -150,6 +157,7 @@ def test_an_unasked_alarm_goes_to_the_session_that_holds_the_room(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.requirement("T2.13")
 def test_one_treatment_at_a_time_but_any_number_waiting_for_residual(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -188,6 +196,7 @@ def test_a_new_session_hears_which_conditions_hold(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.requirement("N6", "T3.15", "PCA-R6.7.0(4)(6)")
 def test_a_lost_broker_never_touches_the_infusion(tmp_path):
     async def main():
         async with Room(tmp_path) as room:

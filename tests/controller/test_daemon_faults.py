@@ -84,6 +84,7 @@ def test_silence_of_the_pump_trips_and_names_its_cause(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.requirement("C3")
 def test_an_unconfirmed_stop_is_shouted_after_two_seconds(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -115,6 +116,7 @@ def test_a_lost_run_is_uncertain_and_recovered(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.requirement("T8.6", "P9", "GIP-1.7.1")
 def test_a_crash_while_infusing_is_recovered_and_never_resumed(tmp_path):
     async def main():
         first = await Room(tmp_path).__aenter__()
@@ -226,6 +228,7 @@ def test_a_flooded_inbox_trips_without_needing_room(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.requirement("T3.12", "P10")
 def test_a_mistake_of_the_judgement_stops_the_pump_and_folds_back_the_same(tmp_path, monkeypatch):
     real = step_module.step
 

@@ -168,6 +168,7 @@ TAMPERS = {
 }
 
 
+@pytest.mark.requirement("R1")
 @pytest.mark.parametrize("name", TAMPERS)
 async def test_every_alteration_names_its_first_record(tmp_path, name):
     statement, seq, reason = TAMPERS[name]
@@ -272,6 +273,7 @@ async def test_only_the_owner_may_read_it(tmp_path):
     await journal.close(1)
 
 
+@pytest.mark.requirement("PCA-R6.6.0(4)(5)", "GIP-1.7.1")
 async def test_it_is_durable_by_default(tmp_path):
     opened = []
 
@@ -619,6 +621,7 @@ def test_a_process_exits_though_its_disk_hangs(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
 
 
+@pytest.mark.requirement("P9", "PCA-R6.6.0(4)(5)")
 @pytest.mark.realtime
 def test_sigkill_loses_no_acknowledged_record(tmp_path):
     chance, acknowledged = random.Random(1313), -1

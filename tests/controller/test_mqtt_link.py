@@ -119,6 +119,7 @@ async def test_messages_are_mqtt_5_with_content_type_and_schema(broker):
             assert message.properties.UserProperty == [("schema", "1")]
 
 
+@pytest.mark.requirement("N6")
 async def test_a_daemon_that_is_killed_leaves_its_will(broker):
     command = [sys.executable, "-m", "tests.controller.telemetry_sender", broker.url]
     async with listener(broker.port) as messages:
@@ -235,6 +236,7 @@ async def test_a_port_that_somebody_serves_is_not_taken_for_a_broker():
             await start_broker(port=server.sockets[0].getsockname()[1])
 
 
+@pytest.mark.requirement("T8.4", "N6", "PCA-R6.7.0(4)(6)")
 async def test_a_broker_that_sends_unasked_is_left():
     class Unasked:
         """What aiomqtt would give for a message nobody subscribed to."""

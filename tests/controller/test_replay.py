@@ -33,6 +33,7 @@ def crashed():
 # --- what was kept ------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("C6")
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_every_golden_journal_is_decided_as_it_was(path):
     records = records_of(path)
@@ -114,6 +115,7 @@ def test_an_altered_event_is_reported_where_it_is_decided_otherwise(complete):
     assert found.replayed["commands"][0]["type"] == "Refuse"
 
 
+@pytest.mark.requirement("C6")
 def test_an_altered_counter_is_reported_at_its_poll(complete):
     begun = seq_of(complete, phase="INFUSING")
     polls = [n for n, fact in enumerate(complete) if fact[1].get("type") == "PumpRead"]

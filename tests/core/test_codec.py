@@ -94,6 +94,7 @@ def test_nothing_is_nothing_where_it_may_be() -> None:
 # --- limits ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("T8.8", "N2")
 @pytest.mark.parametrize("row", LIMIT_ROWS, ids=lambda row: row.key)
 def test_a_limit_may_move_inside_its_bounds_and_never_beyond(row) -> None:
     assert getattr(limits_from({row.key: row.low}), row.field) <= getattr(LIMITS, row.field)

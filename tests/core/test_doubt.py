@@ -28,6 +28,7 @@ def _due_nl(hand: Hand, began_ns: int, rested_ns: int, rate_ul_h: int) -> int:
     return volume_up(MicrolitrePerHour(rate_ul_h), Nanoseconds(rested_ns - began_ns))
 
 
+@pytest.mark.requirement("T5.1")
 def test_a_stuck_counter_leaves_an_interval_up_to_what_time_gives() -> None:
     hand = _stuck()
     run = hand.run

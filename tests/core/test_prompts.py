@@ -15,6 +15,7 @@ def test_a_site_that_is_not_well_is_pain() -> None:
     assert "pain" in hand.alarms
 
 
+@pytest.mark.requirement("T4.5")
 def test_site_checks_come_from_drug_arrival_at_one_and_five_minutes_and_every_five() -> None:
     hand = at("armed_thirty")
     hand.infusing()
@@ -67,6 +68,7 @@ def test_a_barrel_that_does_not_fit_is_told_in_millilitres() -> None:
     assert hand.state.signatures[-1].meaning == "barrel read 4.000 mL"
 
 
+@pytest.mark.requirement("T2.11")
 @pytest.mark.parametrize("beyond_nl", [0, 1])
 def test_the_barrel_may_lack_the_drop_and_a_graduation(beyond_nl: int) -> None:
     hand = at("armed")

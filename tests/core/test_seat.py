@@ -21,6 +21,7 @@ def _seat_run_out(hand: Hand) -> None:
     hand.run_out()
 
 
+@pytest.mark.requirement("T2.7", "T8.1")
 def test_the_seat_is_capped_and_confirmed_by_a_second_person_and_a_drop() -> None:
     hand = at("released")
     assert hand.refused(e.SeatRequested, "ab").rule == "a second, different person must confirm"
@@ -50,6 +51,7 @@ def test_a_seat_of_which_part_is_used_has_the_rest_of_its_cap() -> None:
     assert hand.run.plan.volume_nl == CAP - used
 
 
+@pytest.mark.requirement("T4.4")
 def test_a_new_site_needs_a_new_patency_run_a_new_seat_and_a_new_connection() -> None:
     hand = at("stopped")
     hand.do(e.Acknowledged, "")
@@ -92,6 +94,7 @@ def test_a_syringe_that_is_mounted_again_has_a_cap_of_its_own_and_may_use_all_of
     )
 
 
+@pytest.mark.requirement("T2.7", "T3.7")
 def test_the_projection_of_a_second_seat_still_meets_its_cap() -> None:
     hand = at("released_again")
     hand.do(e.SeatRequested, "cd")
@@ -104,6 +107,7 @@ def test_the_projection_of_a_second_seat_still_meets_its_cap() -> None:
     assert "projection" in hand.alarms
 
 
+@pytest.mark.requirement("T2.7")
 def test_every_drop_counts_and_is_taken_from_what_is_left() -> None:
     hand = at("released_again").seated()
     assert hand.state.seat_prime_nl == 2 * DROP

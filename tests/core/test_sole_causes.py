@@ -321,7 +321,10 @@ CASES: Final[dict[str, Case]] = {
 TRIPS: Final = {id_ for id_, row in ALARMS.items() if row.action is Action.TRIP}
 
 
-@pytest.mark.parametrize("id_", CASES)
+@pytest.mark.requirement("P8", "T8.3", "T3.23", "L2", "GIP-alarms")
+@pytest.mark.parametrize(
+    "id_", [pytest.param(id_, marks=pytest.mark.sole_cause(id_)) for id_ in CASES]
+)
 def test_sole_cause(id_: str) -> None:
     case = CASES[id_]
     hand = at(case.start)

@@ -33,6 +33,7 @@ def _told(commands: tuple[c.Command, ...]) -> list[str]:
     return [type(x).__name__ for x in commands if isinstance(x, kinds)]
 
 
+@pytest.mark.requirement("T8.6")
 @pytest.mark.parametrize("name", BUILDERS)
 def test_a_boot_never_goes_back_into_a_run(name: str) -> None:
     hand = at(name)
@@ -68,6 +69,7 @@ def test_a_boot_is_over_when_the_pump_still_knows_its_counter(name: str) -> None
         assert hand.state.drug == booked
 
 
+@pytest.mark.requirement("T5.1")
 def test_a_lost_reply_to_a_rate_leaves_an_interval_of_three_permits_and_the_lease() -> None:
     """[last read, last read + rate x (last read to last permit + lease)] (treatment.md 5).
 
@@ -155,6 +157,7 @@ def _bounded(hand: Hand, low: int, high: int) -> None:
     hand.do(e.DeliveryBounded, "cd", "barrel", low, high)
 
 
+@pytest.mark.requirement("T5.2", "T4.3")
 def test_two_people_bound_it_inside_what_is_certain_and_the_upper_bound_limits_the_rest() -> None:
     hand = at("uncertain")
     hand.see(e.PumpRecovered, recovery(None))
@@ -187,6 +190,7 @@ def test_it_can_be_bounded_before_the_pump_could_be_asked() -> None:
     assert hand.state.drug.high_nl == low
 
 
+@pytest.mark.requirement("T5.2")
 def test_given_up_keeps_the_interval_and_forbids_a_resume() -> None:
     hand = at("uncertain")
     hand.do(e.GivenUp)
@@ -262,6 +266,7 @@ def test_a_flush_of_which_nobody_knows_leaves_the_drug_certain() -> None:
     assert hand.state.flush.low_nl < hand.state.flush.high_nl
 
 
+@pytest.mark.requirement("P9", "T5.1")
 def test_bounds_never_loosen_while_a_treatment_goes_on() -> None:
     hand = at("infusing")
     seen = []

@@ -40,6 +40,7 @@ def _given(order: Treatment, bq: int = PRESCRIBED) -> Hand:
     return hand
 
 
+@pytest.mark.requirement("P3")
 def test_thirty_minutes_whole_syringe() -> None:
     hand = _given(treatment())
     state = hand.state
@@ -62,6 +63,7 @@ def test_thirty_minutes_whole_syringe() -> None:
     assert [x for x in hand.told if isinstance(x, c.DisarmPump)] == [c.DisarmPump(hand.state.epoch)]
 
 
+@pytest.mark.requirement("R3")
 def test_a_minute_and_who_signed_what() -> None:
     hand = _given(MINUTE).flushed().accounted()
     assert hand.state.outcome is Outcome.COMPLETE
@@ -144,6 +146,7 @@ def test_the_next_part_begins_where_the_volume_of_the_first_is_in(profile) -> No
     assert hand.state.drug.low_nl == 20 * ML
 
 
+@pytest.mark.requirement("P3", "T2.9")
 def test_the_plan_is_the_order_s() -> None:
     hand = at("arming")
     assert hand.run.plan == PLAN
@@ -152,6 +155,7 @@ def test_the_plan_is_the_order_s() -> None:
     assert [x.plan.rate_ul_h for x in prepares] == [120_000, 60_000, 120_000]
 
 
+@pytest.mark.requirement("C1")
 def test_a_run_gets_its_first_permit_with_the_run_and_one_with_each_fresh_reading() -> None:
     hand = at("armed")
     hand.energised()
@@ -167,6 +171,7 @@ def test_a_run_gets_its_first_permit_with_the_run_and_one_with_each_fresh_readin
     assert not any(isinstance(x, c.GrantPermit) for x in hand.last)
 
 
+@pytest.mark.requirement("P8", "T8.3")
 def test_nothing_is_permitted_after_a_stop() -> None:
     hand = at("infusing")
     hand.do(e.StopPressed, "panel")
@@ -222,6 +227,7 @@ def test_a_cancelled_dose_was_not_given_and_its_residual_is_owed() -> None:
     assert hand.refused(e.CloseRequested).rule == "residual before close"
 
 
+@pytest.mark.requirement("T2.10")
 def test_residual_and_survey_come_before_the_close() -> None:
     hand = at("residual")
     assert hand.refused(e.ResidualRequested, "pad").rule == "the empty well comes first"

@@ -26,15 +26,11 @@ class Target:
 
 TARGETS: Final = (
     Target(
-        wires.new_era_host, ("protocols.new_era:HostDeframer.feed", "protocols.new_era:_safe_fault")
-    ),
-    Target(wires.new_era_pump, ("protocols.new_era:PumpDeframer.feed",)),
-    Target(
-        wires.capintec_frames,
+        wires.new_era_host,
         (
-            "protocols.capintec:Deframer.feed",
-            "protocols.capintec:decode_request",
-            "protocols.capintec:decode_reply",
+            "protocols.new_era:HostDeframer.feed",
+            "protocols.new_era:Reply.__post_init__",
+            "protocols.new_era:_safe_fault",
         ),
     ),
     Target(

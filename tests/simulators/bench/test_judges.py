@@ -172,6 +172,7 @@ def test_s5_motion_after_a_confirmed_stop(nominal):
     assert found(with_moves(nominal, creeps), "S4").count("S5") == 1
 
 
+@pytest.mark.requirement("T4.6")
 def test_s5_the_tail_is_measured_and_bounded(nominal):
     assert 100_000 < tail_nl(nominal) < 300_000
 

@@ -37,6 +37,7 @@ def shortened(name):
     return with_case(scenario, None, 3.0) if name == "nominal" else scenario
 
 
+@pytest.mark.requirement("S1", "S2", "S3", "S4", "S5", "L2", "T4.6", "P8")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", list(scenarios()))
 def test_a_scenario_ends_as_it_says(name, tmp_path):
@@ -55,6 +56,7 @@ def test_a_scenario_whose_fault_does_not_come_is_not_as_expected(tmp_path):
     assert "tripped first: nothing, not occlusion" in played.unexpected
 
 
+@pytest.mark.requirement("P5a", "S4", "GIP-1.10.5")
 def test_times_run_from_the_fault_to_its_sign_to_stop_to_rest(tmp_path):
     times = play(parse(GOOD, "one"), tmp_path).times
     in_order = (times.fault_s, times.rest_s, times.visible_s, times.trip_s, times.stop_s)
