@@ -34,6 +34,18 @@ TARGETS: Final = (
         ),
     ),
     Target(
+        wires.new_era_pump,
+        ("protocols.new_era:PumpDeframer.feed", "protocols.new_era:Command.__post_init__"),
+    ),
+    Target(
+        wires.capintec_frames,
+        (
+            "protocols.capintec:Deframer.feed",
+            "protocols.capintec:decode_request",
+            "protocols.capintec:decode_reply",
+        ),
+    ),
+    Target(
         wires.pump_values,
         (
             "drivers.new_era_words:verdict",
