@@ -141,7 +141,8 @@ class PumpSection(_Section):
     """The infusion pump: address and baud rates of NE-1000 User Manual 1200-01.
 
     The pump would take a watchdog of up to 255 s; 15 s of silence are 0.83 % of a 30-minute dose,
-    below 4 s a healthy line may trip (treatment.md, 3).
+    below 4 s a healthy line may trip (treatment.md, 3). ``commissioning`` is the file that
+    ``isodrip commission pump`` wrote; without it nothing can be armed.
     """
 
     kind: Literal["ne1000"]
@@ -150,6 +151,7 @@ class PumpSection(_Section):
     baud: Literal[300, 1200, 2400, 9600, 19200] = 19200
     watchdog_s: Annotated[int, Field(ge=4, le=15)] = 5
     trigger: Literal["off", "stop_only"] = "stop_only"
+    commissioning: Text | None = None
 
 
 class Operator(_Section):

@@ -23,6 +23,7 @@ from controller.herald import Herald
 from controller.inbox import SITE, Inbox, Posted, Verdict
 from controller.ports import Clock
 from controller.pump_worker import PumpWorker
+from controller.self_test import SelfTest
 from controller.sessions import (
     Session,
     SessionJournal,
@@ -30,6 +31,7 @@ from controller.sessions import (
     judged,
     lasting_decision,
     session_header,
+    state_of,
 )
 from controller.store import Quarantined
 from controller.surroundings import Loaded, Setting, Surroundings
@@ -69,6 +71,7 @@ class Daemon:
         self.pump: PumpWorker
         self.calibrator: CalibratorWorker
         self.site_journal: SessionJournal
+        self.self_test: SelfTest
 
     # --- what others may ask -------------------------------------------------------------------
 
@@ -142,12 +145,13 @@ class Daemon:
             "regimen_text": order.regimen_text,
             "regimen_hash": order.regimen_hash,
             "devices": devices,
+            "commissioned": plain(self.setting.commissioned),
         }
         limits = self.setting.limits
         header = session_header({**self.setting.header, **facts}, self.pump.epoch, limits)
         stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
         journal = await self.world.store.create(name, header, order.text, stamps)
-        state = State(session=name, epoch=self.pump.epoch)
+        state = state_of(name, header)
         session = self.sessions[name] = Session(name, state, journal, limits, header)
         self._tell_what_stands(name)
         return session

@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,7 +68,7 @@ class NewsRing:
         """The number that the next piece of news will have."""
         return self._next
 
-    async def follow(self, position: int) -> AsyncIterator[Item | None]:
+    async def follow(self, position: int) -> AsyncGenerator[Item | None, None]:
         """News from ``position`` on until the ring is closed; None where some were missed."""
         while not self.closed:
             more = self._more

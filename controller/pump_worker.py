@@ -246,10 +246,21 @@ class PumpWorker:
         epoch, reason = job.command.epoch, str(error) or type(error).__name__
         never_ran = isinstance(error, (*_NEVER_RAN, pump_errors.PumpAlarmed))
         if isinstance(job.command, Prepare) and not isinstance(error, WriteLost):
-            field = getattr(error, "field", "")
-            field = "identity" if isinstance(error, pump_errors.WrongDevice) else field
+            field = _field(error)
             self._inbox.tell(job.session, events.PrepareFailed, epoch, field, reason)
         elif isinstance(job.command, (RunPump, SetRate)) and never_ran:
             self._inbox.tell(job.session, events.RunRefused, epoch, reason)
         else:
             self._inbox.tell(job.session, events.WriteLost, epoch, reason)
+
+
+def _field(error: Exception) -> str:
+    """What a *prepare* found wrong in the pump; "" where it only found nobody to talk to.
+
+    A pump that answers and does not do as it is told may have taken something for another command
+    and move, with no watchdog armed: that must trip, and so be stopped until it is seen to rest.
+    """
+    if isinstance(error, pump_errors.WrongDevice):
+        return "identity"
+    refused = "refused" if isinstance(error, pump_errors.PumpRefused) else ""
+    return str(getattr(error, "field", refused))

@@ -17,7 +17,7 @@ from controller.core.events import Booted
 from controller.core.limits import Limits, limits_from
 from controller.core.state import State
 from controller.journal_file import read
-from controller.sessions import begun, event_of, judged, lasting_decision, limits_of
+from controller.sessions import event_of, judged, lasting_decision, limits_of, state_of
 
 SQLITE_BEGIN: Final = b"SQLite format 3\0"
 BOOTED: Final = Booted.__name__
@@ -144,7 +144,7 @@ def replay(records: Sequence[Record]) -> Replay:
     if not isinstance(session, str) or not isinstance(versions, dict):
         raise NotReplayable("must be the journal of a treatment")
     try:
-        limits, state = limits_of(header, limits_from({})), begun(session, header)
+        limits, state = limits_of(header, limits_from({})), state_of(session, header)
     except CodecError as error:
         raise NotReplayable(f"its header cannot be read: {error}") from error
     turns: list[Turn] = []

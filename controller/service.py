@@ -21,6 +21,7 @@ from typing import Any, Final
 from controller import control_socket
 from controller.chain import JournalBroken
 from controller.clinic.documents import utc_datetime
+from controller.commissioned import commissioned_of, known_by
 from controller.config import SiteConfig
 from controller.core.codec import CodecError
 from controller.daemon import Daemon
@@ -42,7 +43,7 @@ from drivers.new_era import NewEraPump
 from drivers.serial_port import opener
 from firmware_interfaces.units import NS_PER_S, Nanoseconds
 
-HEADER_SCHEMA: Final = 1
+HEADER_SCHEMA: Final = 2
 BYTES_PER_MB: Final = 1_000_000
 PANEL_FAREWELL_S: Final = 4.0
 
@@ -71,8 +72,12 @@ def versions() -> dict[str, str]:
     return {"isodrip": own, "python": platform.python_version()}
 
 
-def setting_of(site: SiteConfig) -> Setting:
-    """What the daemon and every record 0 take from site.toml."""
+def setting_of(site: SiteConfig, commissioning: str | None = None) -> Setting:
+    """What the daemon and every record 0 take from site.toml and the pump's commissioning.
+
+    ``commissioning`` is the text of that file; None has the one read that site.toml names.
+    """
+    known = commissioned_of(site) if commissioning is None else known_by(site, commissioning)
     running = versions()
     kinds = (site.pump.kind, site.calibrator.kind)
     operators = {p.id: {"name": p.name, "role": p.role} for p in site.operator}
@@ -96,6 +101,9 @@ def setting_of(site: SiteConfig) -> Setting:
         watchdog_ns=site.pump.watchdog_s * NS_PER_S,
         header=header,
         ports={"pump": site.pump.port, "calibrator": site.calibrator.port},
+        pump_address=site.pump.address,
+        commissioned=known,
+        calibrator_serial=site.calibrator.serial,
     )
 
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from controller.core import commands as c
+from controller.core import commissioning, judge, motion
 from controller.core import events as e
-from controller.core import judge, motion
 from controller.core.judge import Commands, enter, forget, note
 from controller.core.limits import Limits
 from controller.core.profile import Profile, profile_of, rate_max_ul_h, remaining
@@ -36,6 +36,14 @@ def _idle(state: State) -> Refused | None:
     return Refused("one run at a time", f"{run.purpose.value} is {run.stage.value}")
 
 
+def _ready(state: State) -> Refused | None:
+    """A refusal unless the pump is free, and the self-test has passed: no flow before (POST)."""
+    standing = next((n.evidence for n in state.notices if n.id == "self_test"), None)
+    if standing is not None:
+        return Refused("the self-test must have passed", standing)
+    return _idle(state)
+
+
 def begin(
     state: State, purpose: Purpose, volume_nl: int, profile: Profile, diameter_um: int
 ) -> Result:
@@ -63,7 +71,7 @@ def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -
 
     The latch must be clear: a STOP before the release may have left one as well.
     """
-    refused = _idle(state)
+    refused = _ready(state)
     if refused:
         return refused
     standing = judge.standing(state)
@@ -92,7 +100,7 @@ def patency_confirmed(state: State, event: e.PatencyConfirmed, limits: Limits) -
 
 def seat_requested(state: State, event: e.SeatRequested, limits: Limits) -> Result | Refused:
     """Advance the pusher to a drop at the tip: capped volume and rate, watchdog armed."""
-    refused = _idle(state) or second_person(event, event.confirmed_by)
+    refused = _ready(state) or second_person(event, event.confirmed_by)
     if refused:
         return refused
     if not state.patency_ok:
@@ -134,10 +142,10 @@ def connection_confirmed(
     limits: Limits,
 ) -> Result | Refused:
     """The line is joined and every clamp is open. Not before the pump rests after the seat run."""
-    if state.run is not None and state.run.live:
-        return Refused("the pump must rest", "STOP is not confirmed yet")
     if not event.clamps_open:
         return Refused("the clamps must be open", "a clamp is closed")
+    if state.run is not None and state.run.live:
+        return Refused("the pump must rest", "STOP is not confirmed yet")
     return done(replace(sign(state, event, "line connected"), connected=True))
 
 
@@ -153,7 +161,7 @@ def remaining_nl(state: State) -> int:
 
 def programme_drug(state: State, limits: Limits) -> Result | Refused:
     """Programme what remains, at no more than the profile's rates."""
-    refused = _idle(state)
+    refused = _ready(state)
     if refused:
         return refused
     if len({signed.who for signed in state.released}) < RELEASES:
@@ -172,6 +180,10 @@ def arm_requested(state: State, event: e.ArmRequested, limits: Limits) -> Result
     blocking = judge.start_refusals(state)
     if blocking:
         return Refused("no alarm may forbid the start", ", ".join(blocking))
+    known = state.commissioned
+    objection = commissioning.objection(known, state.pump, state.order, event.utc_ns, limits)
+    if objection is not None:
+        return Refused(*objection)
     return programme_drug(sign(state, event, "arm"), limits)
 
 
@@ -257,7 +269,7 @@ def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Re
 
     The drug syringe came off: drug goes on only once it was seated and connected anew.
     """
-    refused = _idle(state) or second_person(event, event.confirmed_by)
+    refused = _ready(state) or second_person(event, event.confirmed_by)
     if refused:
         return refused
     cleared: Commands = ()

@@ -80,7 +80,7 @@ def pump_prepared(state: State, event: e.PumpPrepared, limits: Limits) -> Result
 
 
 def prepare_failed(state: State, event: e.PrepareFailed, limits: Limits) -> Result:
-    """Nothing was started. A value that did not stay is a trip, silence a start refusal."""
+    """Nothing was started. A value refused or not held is a trip, silence a start refusal."""
     run = state.run
     if run is None or event.epoch != run.epoch or run.stage is not Stage.PREPARING:
         return done(state)
@@ -139,12 +139,21 @@ def pump_read(state: State, event: e.PumpRead, limits: Limits) -> Result:
         return done(note(state, "monotonic", f"a reading is {ahead_ms} ms ahead of its event"))
     if run is None:
         return _unexpected(state, status)
-    if run.stage in (Stage.PREPARING, Stage.STOPPING) or status.asked_ns <= run.read_ns:
+    if run.stage is Stage.PREPARING or status.asked_ns <= run.read_ns:
         return done(state)
+    if run.stage is Stage.STOPPING:
+        return done(_fell_while_stopping(state, run, status))
     if run.stage is Stage.STARTING:
         return done(changed(state, run=changed(run, read_ns=status.asked_ns)))
     state = changed(state, run=motion.absorb(run, status, limits))
     return _progress(state) if run.stage is Stage.RUNNING else done(state)
+
+
+def _fell_while_stopping(state: State, run: Run, status: PumpStatus) -> State:
+    """No row is told of a reading that comes after STOP, but the account must not believe it."""
+    if status.infused_nl is None or status.infused_nl >= run.counter_nl:
+        return state
+    return changed(state, run=changed(run, doubt=run.doubt or "counter_fell"))
 
 
 def _unexpected(state: State, status: PumpStatus) -> Result:

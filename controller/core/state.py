@@ -6,6 +6,7 @@ Integers in base units.
 from dataclasses import dataclass
 from enum import Enum
 
+from controller.core.commissioning import UNKNOWN, Commissioned
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
     ActivityReading,
@@ -171,6 +172,7 @@ class State:
     held_ns: int | None = None
     uncertain_from: Phase | None = None
     epoch: int = 0
+    commissioned: Commissioned = UNKNOWN
     now_ns: int = 0
     now_utc_ns: int = 0
     treatment: Treatment | None = None

@@ -17,6 +17,7 @@ from simulators.bench.directory import latest
 from simulators.bench.explore.command import add_explore
 from simulators.bench.hands import VERBS
 from simulators.bench.launch import Wish
+from simulators.bench.perturb import add_perturb
 from simulators.bench.rehearse import add_rehearse, minutes
 from simulators.bench.sweep import add_sweep
 from simulators.devices.simulate import simulate_main
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     add_rehearse(commands)
     add_campaign(commands)
     add_sweep(commands)
+    add_perturb(commands)
     add_explore(commands)
     _add_hand(commands)
     _add_truth(commands)

@@ -5,6 +5,8 @@ their file together, before anything else is done on the disk: nobody can look a
 """
 
 import asyncio
+import errno
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -14,6 +16,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from controller.chain import Row
 from controller.journal_file import create_file, reopen_file, write_rows
+from controller.store import probe_disk
 from simulators.bench.virtual_time import NS_PER_S, InlineExecutor
 
 P = ParamSpec("P")
@@ -39,7 +42,7 @@ class Disk(InlineExecutor):
 
     def at_once(self, fn: Callable[..., object]) -> bool:
         """Only the answer to a write may take its time."""
-        return not (fn is write_rows and self.delay_s)
+        return not (fn in (write_rows, probe_disk) and self.delay_s)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Do it now, or in its time."""
@@ -73,6 +76,8 @@ class Disk(InlineExecutor):
         """Do it. Raises what the job raises, and what a disk's faults amount to."""
         if fn is write_rows:
             return self._keep(*args)
+        if fn is probe_disk:
+            return self._probe()
         self._write_out()
         result = fn(*args, **kwargs)
         if fn is create_file:
@@ -80,6 +85,13 @@ class Disk(InlineExecutor):
         elif fn is reopen_file:
             self._paths[result[0]] = args[0]
         return result
+
+    def _probe(self) -> None:
+        """As the journals would find the disk: nothing real is synced."""
+        if self.failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        if self.free_mb <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _keep(self, connection: sqlite3.Connection, rows: list[Row]) -> None:
         """Take rows as durable, and tell so. Raises sqlite3.Error."""

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from controller.clinic.documents import DocumentError, toml_table
-from controller.core.alarms import ALARMS, Action
+from controller.core.alarms import ALARMS, COUNTER, STATUS, Action
 from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence, Violation, Witness
 from simulators.bench.faults import Fault, ScenarioError, check_number, fault_from
 from simulators.bench.judges import judged, tail_nl
 from simulators.bench.rehearsal import Rehearsal, rehearse
+from simulators.bench.signs import POLL_NS, STALE_NS
 from simulators.bench.stage import Case
 from simulators.bench.stops import drives
 
@@ -92,6 +93,10 @@ class Times:
         """From the first sign on the wire to STOP on the wire."""
         return _between(self.visible_s, self.stop_s)
 
+    def stop_to_rest_s(self) -> float | None:
+        """From STOP on the wire until the plunger rested; negative where it had stopped before."""
+        return _between(self.stop_s, self.rest_s)
+
     def fault_to_stop_s(self) -> float | None:
         """From the fault to STOP on the wire."""
         return _between(self.fault_s, self.stop_s)
@@ -120,7 +125,7 @@ def play(scenario: Scenario, directory: Path) -> Played:
     rehearsal = rehearse(scenario.case, directory, witness.watching())
     evidence = witness.testify(rehearsal)
     trips, trip_ns = first_trip(evidence)
-    times = times_of(evidence, trip_ns)
+    times = times_of(evidence, trips, trip_ns)
     unexpected = tuple(_unexpected(scenario.expected, evidence, trips, times))
     tail_ml = tail_nl(evidence) / NL_PER_ML
     return Played(scenario, rehearsal, unexpected, judged(evidence), trips, times, tail_ml)
@@ -145,12 +150,12 @@ def _told(record: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(one["id"] for one in trips if one["at"] == first))
 
 
-def times_of(evidence: Evidence, trip_ns: int | None) -> Times:
+def times_of(evidence: Evidence, trips: tuple[str, ...], trip_ns: int | None) -> Times:
     """When the fault began, was seen, tripped, was answered, and when the plunger rested."""
     fired = evidence.rehearsal.fired
     fault_ns = fired[0].at_ns if fired else None
     since_ns = fault_ns or 0
-    visible_ns = None if trip_ns is None else _visible_ns(evidence, since_ns, trip_ns)
+    visible_ns = None if trip_ns is None else _visible_ns(evidence, since_ns, trips, trip_ns)
     known = [at for at in (visible_ns, trip_ns) if at is not None]
     stops = [s.at_ns for s in evidence.asked if s.text == "STP" and known and s.at_ns >= min(known)]
     stop_ns = stops[0] if stops else None
@@ -158,22 +163,21 @@ def times_of(evidence: Evidence, trip_ns: int | None) -> Times:
     return Times(*map(_seconds, (fault_ns, visible_ns, trip_ns, stop_ns, rest_ns)))
 
 
-def _visible_ns(evidence: Evidence, since_ns: int, trip_ns: int) -> int | None:
-    """The first reply up to the trip that says by itself that the pump does not run as it should.
+def _visible_ns(
+    evidence: Evidence, since_ns: int, trips: tuple[str, ...], trip_ns: int
+) -> int | None:
+    """When the wire first showed it, up to the trip: a sign, or the answer that completed a window.
 
-    None where it takes a window of readings, or silence, to see the fault.
+    Silence shows itself when three polls were missed. None where the wire shows nothing of it.
     """
     tripped = [drive for drive in drives(evidence) if drive.run_ns <= trip_ns]
-    for drive in tripped[-1:]:
-        ran, end_ns = False, min(trip_ns, trip_ns if drive.stop_ns is None else drive.stop_ns)
-        for said in evidence.answered:
-            if not drive.run_ns < said.at_ns <= end_ns or said.reply is None:
-                continue
-            strange = said.reply.alarm is not None or (ran and said.reply.prompt != "I")
-            if strange and said.at_ns >= since_ns:
-                return said.at_ns
-            ran = ran or said.reply.prompt == "I"
-    return None
+    for at_ns, _ in tripped[-1].seen if tripped else ():
+        if since_ns <= at_ns <= trip_ns:
+            return at_ns
+    if not any(ALARMS[row].channel in (COUNTER, STATUS) for row in trips):
+        return None
+    last_ns = max((said.at_ns for said in evidence.answered if said.at_ns <= trip_ns), default=0)
+    return last_ns if trip_ns - last_ns < STALE_NS - POLL_NS else min(trip_ns, last_ns + STALE_NS)
 
 
 def _rest_ns(evidence: Evidence, since_ns: int) -> int | None:

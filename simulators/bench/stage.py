@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from firmware_interfaces.units import Nanoseconds
 from simulators.bench import papers
 from simulators.bench.api import ApiDown, ApiRefused
 from simulators.bench.broker_stand_in import BrokerStandIn
+from simulators.bench.commissioning import bench_commissioning
 from simulators.bench.disk import Disk
 from simulators.bench.fault_acts import Saboteur
 from simulators.bench.faults import Fault, ScenarioError
@@ -123,7 +124,10 @@ class Stage:
         self.order = {**today, "administer": case.administer}
         order = parse_order(json.dumps(self.order))
         self.setting = Setting.of(order, case.seed)
-        self.site = load_site(papers.site_text(order, ADDRESSES, Path("/rehearsal")))
+        site_text = papers.site_text(order, ADDRESSES, Path("/rehearsal"))
+        self.site = load_site(site_text)
+        syringe, proven_at = order.container.syringe, BEGIN - timedelta(days=1)
+        self.commissioning = bench_commissioning(site_text, syringe, proven_at)
         self.clock = VirtualClock(loop, begin_ns)
         self.world: World = World(self.setting, loop.now_ns, lambda: begin_ns + loop.now_ns())
         self.broker: BrokerStandIn = BrokerStandIn()

@@ -254,6 +254,10 @@ class Wire:
         if self._host is not None:
             self._host.end()
 
+    def interpret(self, interpreter: Callable[[Firmware], Firmware]) -> None:
+        """Put something between the line and the device, before either lives."""
+        self._firmware = interpreter(self._firmware)
+
     def start(self) -> None:
         """Let the device live."""
         if self._tick_ns:

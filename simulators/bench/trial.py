@@ -63,17 +63,20 @@ class Trial:
         return cls(**{**found, **tuples})
 
 
+Attempt = Callable[[str, Case], Trial]
+
+
 class Endless(KeyboardInterrupt):
     """A session that takes longer than any treatment; nothing in it may catch this."""
 
 
-def attempt(name: str, case: Case) -> Trial:
-    """Rehearse a case and judge it. Nothing that happens in it is raised here."""
+def attempt(name: str, case: Case, tried: Attempt | None = None) -> Trial:
+    """Rehearse a case and judge it, or as ``tried`` does. Nothing in it is raised here."""
     before_s, broken = _cpu_s(), ""
     faults = tuple(json.dumps(fault_as_dict(fault)) for fault in case.faults)
     try:
         with _processor_time(CPU_MAX_S):
-            return replace(_tried(name, case), faults=faults, cpu_s=_cpu_s() - before_s)
+            return replace((tried or _tried)(name, case), faults=faults, cpu_s=_cpu_s() - before_s)
     except StartupFailure as failure:
         cause = f"{NOT_STARTED}: {failure.what}"
     except Deadlock as deadlock:
@@ -90,7 +93,7 @@ def attempt(name: str, case: Case) -> Trial:
 def _tried(name: str, case: Case) -> Trial:
     witness = Witness()
     with tempfile.TemporaryDirectory(prefix="isodrip-trial-") as directory:
-        rehearsal = rehearse(case, Path(directory), witness.watching(_never_endless))
+        rehearsal = rehearse(case, Path(directory), witness.watching(never_endless))
         evidence = witness.testify(rehearsal)
     found = [str(violation) for violation in judged(evidence)]
     found += rehearsal.violations
@@ -108,7 +111,8 @@ def _tried(name: str, case: Case) -> Trial:
     )
 
 
-def _never_endless(stage: Stage) -> None:
+def never_endless(stage: Stage) -> None:
+    """End a session that no treatment could be so long as."""
     stage.loop.call_later(VIRTUAL_MAX_S, _give_up, f"not over after {VIRTUAL_MAX_S:g} s")
 
 
@@ -148,27 +152,38 @@ def cause_of(evidence: Evidence) -> str:
     return "none"
 
 
-def run_all(jobs: Iterable[tuple[str, Case]], workers: int, heard: Callable[[Trial], None]) -> None:
+def run_all(
+    jobs: Iterable[tuple[str, Case]],
+    workers: int,
+    heard: Callable[[Trial], None],
+    attempted: Attempt = attempt,
+) -> None:
     """Attempt every job, on ``workers`` processes (1: on this one); ``heard`` gets each as it ends.
 
     Results come in the order in which they are done. Workers die with this process.
     """
     if workers <= 1:
         for name, case in jobs:
-            heard(attempt(name, case))
+            heard(attempted(name, case))
         return
     spawn, parent = get_context("spawn"), os.getpid()
-    with ProcessPoolExecutor(workers, spawn, initializer=tie, initargs=(parent,)) as pool:
+    with ProcessPoolExecutor(workers, spawn, initializer=_begin, initargs=(parent,)) as pool:
         waiting: set[Future[Trial]] = set()
         source = iter(jobs)
         while True:
             for name, case in islice(source, workers * AHEAD - len(waiting)):
-                waiting.add(pool.submit(attempt, name, case))
+                waiting.add(pool.submit(attempted, name, case))
             if not waiting:
                 return
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
                 heard(future.result())
+
+
+def _begin(parent_pid: int) -> None:
+    """A worker never outlives the one who wants its results."""
+    if not tie(parent_pid):
+        os._exit(1)
 
 
 def code_hash() -> str:

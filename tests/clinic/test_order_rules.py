@@ -49,9 +49,7 @@ def test_a_bench_regimen_never_meets_real_devices(
     ]
 
 
-@pytest.mark.requirement(
-    "W2", "W7a", "C9", "T7.2", "P3", "P7", "GIP-2.2.6", "PCA-R6.8.0(8)-R6.9.0(4)"
-)
+@pytest.mark.requirement("W2", "W7a", "C9", "T7.2", "P3", "P7", "GIP-2.2.6")
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -26,7 +26,6 @@ def alarm_ids(view):
     return {alarm["id"] for alarm in view["alarms"]}
 
 
-@pytest.mark.requirement("GIP-4.1.1-4")
 def test_a_treatment_from_order_to_record(tmp_path):
     async def main():
         async with Room(tmp_path) as room:

@@ -11,6 +11,8 @@ from controller.core import step as step_module
 from controller.journal_file import read
 from controller.life import StartupFailure
 from controller.store import JOURNAL
+from drivers import pump_errors
+from drivers.request import NoReply
 from firmware_interfaces.units import NS_PER_MS, NS_PER_S
 from tests.controller.room import NOON_UTC_NS, Room
 from tests.controller.stepped_loop import HeldExecutor, run_stepped
@@ -80,6 +82,34 @@ def test_silence_of_the_pump_trips_and_names_its_cause(tmp_path):
             view = await room.until_phase("STOPPED", 10)
             assert "status_stale" in alarm_ids(view)
             assert not room.pump.running
+
+    run_stepped(main)
+
+
+@pytest.mark.parametrize(
+    ("error", "ids", "stopped"),
+    [
+        (pump_errors.PumpRefused("VOLML", "?NA"), {"readback"}, True),
+        (pump_errors.ReadbackMismatch("rate", "1", "2", "MH"), {"readback"}, True),
+        (NoReply("SAF", "silence"), {"pump_unprepared"}, False),
+    ],
+)
+def test_a_pump_that_answers_and_does_not_obey_is_stopped(tmp_path, error, ids, stopped):
+    """It may have taken a setting for another command and move, with no watchdog armed."""
+
+    async def main():
+        async with Room(tmp_path) as room:
+            await room.to_released()
+
+            async def prepare(_plan, _epoch):
+                raise error
+
+            room.pump.prepare = prepare
+            stops = len(room.pump.called("stop"))
+            await room.do("patency", syringe="BD 60 mL")
+            view = await room.until(lambda v: alarm_ids(v) == ids, 5)
+            assert view["phase"] == ("STOPPED" if stopped else "RELEASED")
+            assert (len(room.pump.called("stop")) > stops) == stopped
 
     run_stepped(main)
 

@@ -19,7 +19,7 @@ def faults(capsys, path):
     return json.loads(capsys.readouterr().out.splitlines()[-1])["faults"]
 
 
-@pytest.mark.requirement("P15", "PCA-EC2-EC3", "PCA-R6.6.0(1-3)", "GIP-4.1.1-4")
+@pytest.mark.requirement("P15", "PCA-EC2-EC3", "PCA-R6.6.0(1-3)")
 def test_what_was_refused_and_what_alarmed_stand_apart_with_their_reasons(capsys, tmp_path):
     async def work():
         async with Room(tmp_path) as room:

@@ -171,9 +171,9 @@ def test_seat_confirmed_while_its_stop_is_under_way() -> None:
     hand.must_be(Phase.SEATED)
     assert not _stop(hand)
     assert hand.refused(e.ConnectionConfirmed, False).rule == "the clamps must be open"
-    hand.connected()
-    assert hand.refused(e.ArmRequested).rule == "one run at a time"
+    assert hand.refused(e.ConnectionConfirmed, True).rule == "the pump must rest"
     hand.stopped()
+    hand.connected()
     hand.do(e.ArmRequested)
     assert hand.run.stage is Stage.PREPARING
 

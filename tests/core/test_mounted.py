@@ -104,3 +104,18 @@ def test_the_line_is_not_joined_while_the_seat_run_has_not_come_to_rest() -> Non
     hand.stopped()
     hand.connected()
     assert hand.state.connected
+
+
+def test_a_counter_that_fell_while_the_pump_was_stopping_is_not_believed() -> None:
+    hand = at("tripping")
+    counted = hand.run.counter_nl
+    hand.reads(counted)
+    assert hand.run.doubt == ""
+    hand.reads(None)
+    hand.reads(0)
+    assert hand.run.doubt == "counter_fell"
+    hand.pump.work = 0
+    hand.stopped(infused_nl=counted)
+    hand.must_be(Phase.UNCERTAIN)
+    assert hand.state.drug.high_nl > counted
+    assert hand.state.unbounded

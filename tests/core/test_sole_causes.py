@@ -274,7 +274,7 @@ CASES: Final[dict[str, Case]] = {
     },
     **{
         id_: Case("infusing", host(id_, True), host(id_, False), None)
-        for id_ in ("clock_step", "journal_slow", "disk_low", "broker_lost")
+        for id_ in ("clock_step", "journal_slow", "disk_low", "broker_lost", "self_test")
     },
     "stop_unconfirmed": Case(
         "holding",

@@ -246,7 +246,10 @@ def test_parse_version(text, identity):
     assert parse_version(text) == identity
 
 
-@pytest.mark.parametrize("text", ["", "NE1000", "AL1000V3.9", "NE1000V3", "NE1000V3.928 "])
+@pytest.mark.parametrize(
+    "text",
+    ["", "NE1000", "AL1000V3.9", "NE1000V3", "NE1000V3.928 ", "NE9000V3.928", "NE10000V3.928"],
+)
 def test_parse_version_refuses_another_device(text):
     with pytest.raises(ValueError, match="another device"):
         parse_version(text)

@@ -253,6 +253,9 @@ def test_new_code_without_its_rows_is_told(
     ("name", "old", "new", "message"),
     [
         (H, 'harm = "less dose"', 'harm = ""', "use.toml: H1.harm"),
+        ("scales.toml", 'minor = "aa"', "", "matrix must have a row a severity"),
+        ("scales.toml", 'minor = "aa"', 'minor = "a"', "matrix must have a row a severity"),
+        ("scales.toml", 'minor = "aa"', 'minor = "ax"', "matrix must have a row a severity"),
         (H, 'harm = "less dose"', 'harms = "less dose"', "use.toml: H1.harms: Extra inputs"),
         (Q, 'status = "later"', 'status = "soon"', "own.toml: R2.status"),
         (Q, 'id = "R2"', 'id = "R1"', "an id stands twice: R1"),

@@ -4,14 +4,17 @@ Imports the judgement's tables and reads its source as syntax; it changes nothin
 """
 
 import ast
-import importlib
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-DEVICES = ("ne1000", "crc55")
+from controller.clinic import order_rules
+from controller.core.alarms import ALARMS, AlarmRow, not_observable
+from controller.core.interlocks import INTERLOCKS
+
+DEVICES: Final = ("ne1000", "crc55")
 """The device set that the hazards are judged for."""
 
 
@@ -31,22 +34,19 @@ class CodeFacts:
 
 
 def code_facts(root: Path) -> CodeFacts:
-    """The facts of the code under ``root``, which must be importable."""
-    alarms = importlib.import_module("controller.core.alarms")
-    interlocks = importlib.import_module("controller.core.interlocks").INTERLOCKS
-    rules = importlib.import_module("controller.clinic.order_rules")
+    """The facts of the code under ``root``."""
     return CodeFacts(
-        interlocks={id_: _told(alarms.ALARMS[id_]) for id_ in interlocks},
-        blind={row.id: row.channel for row in alarms.not_observable(DEVICES)},
+        interlocks={id_: _told(ALARMS[id_]) for id_ in INTERLOCKS},
+        blind={row.id: row.channel for row in not_observable(DEVICES)},
         refusals=frozenset(refusals(root / "controller" / "core")),
-        order_rules=frozenset(f"{rules.__name__}.{rule.__name__}" for rule in rules.RULES),
+        order_rules=frozenset(f"{rule.__module__}.{rule.__name__}" for rule in order_rules.RULES),
         scenarios=frozenset(
             path.stem for path in (root / "simulators/bench/scenarios").glob("*.toml")
         ),
     )
 
 
-def _told(row: Any) -> str:
+def _told(row: AlarmRow) -> str:
     action = row.action.value.replace("_", " ")
     return f"{row.text}. {action.capitalize()}, {row.priority.value}, seen by: {row.channel}"
 

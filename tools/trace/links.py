@@ -30,6 +30,7 @@ class Links:
         self.code = code
         self.tests = tests
         self.controls = {control.id: control for control in file.controls}
+        self.requirements = {requirement.id: requirement for requirement in file.requirements}
 
     @cached_property
     def sole_causes(self) -> dict[str, list[Collected]]:

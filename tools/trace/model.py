@@ -8,9 +8,16 @@ from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]
@@ -115,6 +122,13 @@ class Scales(_Row):
     areas: dict[str, Text]
     incidents: dict[str, Text]
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        rows = {name: set(row) <= set("aru") and len(row) for name, row in self.matrix.items()}
+        if rows != dict.fromkeys(self.severity, len(self.probability)):
+            raise ValueError("matrix must have a row a severity and a, r or u a probability")
+        return self
+
     def region(self, severity: str, probability: str) -> str:
         """The letter of the matrix for a risk."""
         return self.matrix[severity][list(self.probability).index(probability)]
@@ -128,10 +142,6 @@ class SafetyFile(_Row):
     requirements: tuple[Requirement, ...]
     controls: tuple[Control, ...]
     hazards: tuple[Hazard, ...]
-
-    def requirement(self, id_: str) -> Requirement | None:
-        """The requirement of this id."""
-        return next((one for one in self.requirements if one.id == id_), None)
 
 
 R = TypeVar("R", bound=_Row)

@@ -43,12 +43,14 @@ def found() -> Found:
     return Search(Bound(1, len(STATIONS)), STATIONS).run()
 
 
+@pytest.mark.requirement("S1", "S2", "S3", "S4", "S5", "T8.1", "C10", "T4.2", "T4.3")
 def test_nothing_is_broken(found: Found) -> None:
     assert found.broken == {}
     assert found.breaches == 0
     assert found.transitions > 5_000
 
 
+@pytest.mark.requirement("T2.12")
 def test_every_event_is_told_in_every_phase(found: Found) -> None:
     missing = {(p, k) for p in Phase for k in table.EVENTS} - set(found.pairs)
     assert missing == set()
