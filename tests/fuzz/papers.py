@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from controller.clinic.commissioning import commissioning_text, parse_commissioning, proof_of
 from controller.clinic.documents import DocumentError, Problem, utc_ns
 from controller.clinic.order import order_json, parse_order
 from controller.clinic.regimen import Regimen, RegimenError, parse_regimen
+from controller.commissioned import known_by
 from controller.config import ConfigError, SiteConfig, listen_address, load_site
+from controller.core.codec import plain, revive
+from controller.core.commissioning import Commissioning
 from controller.core.limits import LIMIT_ROWS, limits_from
 from controller.orders import checked_order
 from controller.telemetry import broker_address, slug
 from simulators.bench import scenario
 from simulators.bench.faults import ScenarioError, fault_as_dict, fault_from
+from tests.controller.room import COMMISSIONING
 from tests.fuzz.given import Choices, json_form, text_of, toml_form
 
 ROOT: Final = Path(__file__).parents[2]
@@ -38,6 +43,7 @@ REGIMEN_FORMS: Final = [toml_form(one) for one in _tables(REGIMENS.glob("*.toml"
 SCENARIO_TABLES: Final = _tables(scenario.FOLDER.glob("*.toml"))
 SCENARIO_FORMS: Final = [(str(one["name"]), toml_form(one)) for one in SCENARIO_TABLES]
 ORDER_FORM: Final = json_form(ORDER)
+COMMISSIONING_FORM: Final = json_form(json.loads(COMMISSIONING))
 SITE_TABLE: Final = tomllib.loads(SITE_TEXT)
 SITE_FORM: Final = toml_form(
     {
@@ -119,6 +125,23 @@ def regimen(data: bytes) -> None:
         return
     assert Regimen.model_validate(found.model_dump(by_alias=True)) == found
     assert sum(volume for volume, _ in found.infusion.shares) == 1_000_000
+
+
+def commissioning(data: bytes) -> None:
+    """A commissioning file: what is accepted is written in one way, and its proof is whole."""
+    choices = Choices(data)
+    raw = choices.number() % 2 == 0
+    text = text_of(choices.rest()) if raw else COMMISSIONING_FORM.spoiled(choices)
+    try:
+        found = parse_commissioning(text)
+    except DocumentError as error:
+        named(error.problems)
+        assert known_by(SITE, text).proof is None
+        return
+    written = commissioning_text(found)
+    assert commissioning_text(parse_commissioning(written)) == written
+    proof = proof_of(found)
+    assert revive(Commissioning, plain(proof)) == proof
 
 
 def scenario_file(data: bytes) -> None:

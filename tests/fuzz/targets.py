@@ -95,6 +95,13 @@ TARGETS: Final = (
     Target(papers.site, ("controller.clinic.documents:toml_table", "controller.config:load_site")),
     Target(papers.regimen, ("controller.clinic.regimen:parse_regimen",)),
     Target(
+        papers.commissioning,
+        (
+            "controller.clinic.commissioning:parse_commissioning",
+            "controller.commissioned:known_by",
+        ),
+    ),
+    Target(
         papers.scenario_file,
         ("simulators.bench.scenario:parse", "simulators.bench.faults:fault_from"),
     ),
@@ -161,6 +168,10 @@ OWN_WORDS: Final = {
     "simulators.bench.launch:written_order": "an order that parse_order has just taken",
     "simulators.bench.launch:world_ports": "the first line of the bench's own world",
     "simulators.bench.papers:order_for_today": "the example in this repository",
+    "simulators.bench.perturbed_line:Interpreter.feed": "packets between the bench's own pump",
+    "simulators.bench.perturbed_new_era:words": "the table of commands",
+    "simulators.bench.perturbed_new_era_line:_counter": "packets between the bench's own pump",
+    "simulators.bench.perturbed_outcome:_rule": "a refusal of the daemon, in the same process",
     "simulators.bench.rehearsal:Rehearsal.head": "an export that was proven when it was made",
     "simulators.bench.run:_tell": "the record of a closed session",
     "simulators.bench.setting:Setting.load": "a file that the bench has just written",
