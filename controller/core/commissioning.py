@@ -59,12 +59,14 @@ class Commissioned:
 
 
 UNKNOWN: Final = Commissioned()
+Objection = tuple[str, str] | None
+"""The rule that is not kept, and what was seen; None where there is nothing against it."""
 
 
 def objection(
     known: Commissioned, pump: Identity | None, order: Treatment, now_utc_ns: int, limits: Limits
-) -> tuple[str, str] | None:
-    """Why this pump may not be armed for this order: the rule, and what was seen. None: it may."""
+) -> Objection:
+    """Why this pump may not be armed for this order. None: it may."""
     if not known.asked:
         return None
     proof = known.proof
@@ -77,9 +79,6 @@ def objection(
         or _watchdog(proof, order)
         or _syringe(known, proof, order, limits)
     )
-
-
-Objection = tuple[str, str] | None
 
 
 def _of_another_room(known: Commissioned, proof: Commissioning) -> Objection:

@@ -4,8 +4,9 @@ Water flows through the same physics as in every rehearsal; a person weighs what
 Nothing of the result is made up, and the file says that it is simulated.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -135,27 +136,32 @@ async def _commissioned(
         full_nl = (row.size_ml or 0.0) * NL_PER_ML
         hands.bring_syringe(room, Syringe(row.name, row.diameter_mm, full_nl))
         hands.fill_saline(room, row.name, full_nl)
-    firmware = Ne1000Firmware(room, address=site.pump.address)
-    prepare(room, firmware)
-    wire = Wire(loop, "pump", firmware, TICK_NS)
-    wire.start()
-    pump = NewEraPump(
-        wire.open,
-        site.pump.address,
-        lambda: Nanoseconds(loop.now_ns()),
-        watchdog_ns=Nanoseconds(wish.watchdog_ns),
-    )
     person = SimulatedPerson(room, lambda: room.process(loop.now_ns()), iter(names))
     clock = VirtualClock(loop, round(at.timestamp()) * NS_PER_S)
-    try:
+    watchdog = Nanoseconds(wish.watchdog_ns)
+    async with simulated_pump(loop, room, site.pump.address, watchdog, prepare) as pump:
         outcome = await Commissioning(pump, clock, person, wish).whole()
-    finally:
-        await pump.close()
-        wire.stop()
     first, second = (Person(id=p.id, name=p.name, role=p.role) for p in site.operator[:2])
     return file_of(
         outcome, at.astimezone(UTC).replace(microsecond=0), first, second, simulated=True
     )
+
+
+@asynccontextmanager
+async def simulated_pump(
+    loop: VirtualLoop, room: Room, address: int, watchdog: Nanoseconds, prepare: Prepare
+) -> AsyncIterator[NewEraPump]:
+    """The ward's driver on a simulated pump in ``room``, over a wire in memory."""
+    firmware = Ne1000Firmware(room, address=address)
+    prepare(room, firmware)
+    wire = Wire(loop, "pump", firmware, TICK_NS)
+    wire.start()
+    pump = NewEraPump(wire.open, address, lambda: Nanoseconds(loop.now_ns()), watchdog_ns=watchdog)
+    try:
+        yield pump
+    finally:
+        await pump.close()
+        wire.stop()
 
 
 @lru_cache(maxsize=64)

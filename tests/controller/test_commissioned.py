@@ -52,6 +52,7 @@ def test_what_failed_is_not_called_commissioned():
     assert "watchdog FAILED, no syringe type" in text
 
 
+@pytest.mark.requirement("C12")
 @pytest.mark.parametrize("commissioning", ["{}", None])
 def test_without_it_the_room_refuses_to_arm_and_says_so_before(tmp_path, commissioning):
     async def main_():
@@ -81,6 +82,7 @@ def test_record_0_carries_it_and_a_fold_finds_it_again(tmp_path):
     assert before.proof is not None
 
 
+@pytest.mark.requirement("C12")
 def test_an_open_treatment_refuses_the_command(tmp_path, capsys):
     site = tmp_path / "site.toml"
     journals = tmp_path / "j"

@@ -255,6 +255,7 @@ def test_a_flooded_inbox_trips_without_needing_room(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.requirement("C11", "C3")
 def test_a_button_that_stops_passes_a_full_inbox_and_is_history_before_it(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -276,6 +277,7 @@ def test_a_button_that_stops_passes_a_full_inbox_and_is_history_before_it(tmp_pa
     run_stepped(main)
 
 
+@pytest.mark.requirement("C11")
 def test_more_stops_than_there_is_room_for_stop_all_the_same(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -289,6 +291,7 @@ def test_more_stops_than_there_is_room_for_stop_all_the_same(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.requirement("C13")
 def test_an_action_is_answered_once_it_is_on_the_disk_or_never_will_be(tmp_path):
     async def main():
         disk = HeldExecutor()

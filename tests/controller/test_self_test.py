@@ -42,6 +42,7 @@ def examined(tmp_path, prepare, *, seconds):
     return run_stepped(main)
 
 
+@pytest.mark.requirement("GIP-3.4.1-6")
 def test_a_sound_room_passes_every_check_and_says_what_it_saw(tmp_path):
     room, state = examined(tmp_path, lambda _room: None, seconds=1.5)
     assert [check["name"] for check in state["self_test"]] == NAMES
@@ -53,6 +54,7 @@ def test_a_sound_room_passes_every_check_and_says_what_it_saw(tmp_path):
     assert room.pump.called("run") == room.pump.called("prepare") == []
 
 
+@pytest.mark.requirement("P1", "GIP-3.4.1-6", "PCA-R7.4.0(1)(2)(6)")
 def test_until_it_has_passed_saline_is_refused_and_an_order_is_loaded(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -155,6 +157,7 @@ def test_a_record_that_is_not_there_fails(tmp_path):
     assert evidence(room, "journal").endswith("was committed and is not there")
 
 
+@pytest.mark.requirement("GIP-3.4.1-6", "PCA-R7.4.0(1)(2)(6)")
 def test_a_journal_that_cannot_be_read_fails(tmp_path):
     def prepare(room):
         async def broken():
@@ -191,6 +194,7 @@ def test_a_check_without_an_end_is_given_up_and_the_others_are_made(tmp_path):
     assert set(others.values()) == {"passed"}
 
 
+@pytest.mark.requirement("P1", "GIP-3.4.1-6")
 def test_one_attempt_ends_within_70_s(tmp_path):
     async def main():
         async with Room(tmp_path) as room:

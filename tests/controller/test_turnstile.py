@@ -79,6 +79,7 @@ def test_a_late_loop_lets_nobody_catch_up_and_whoever_gave_up_holds_nobody():
     run_stepped(main)
 
 
+@pytest.mark.requirement("C11")
 def test_stop_goes_round_it():
     async def main():
         turnstile, served = Turnstile(), list[str]()

@@ -125,6 +125,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.requirement("C12", "GIP-1.2.1")
 @pytest.mark.parametrize("name", REFUSED)
 def test_each_reason_refuses_alone_and_names_both_sides(name: str) -> None:
     known, rule, seen = REFUSED[name]
@@ -142,6 +143,7 @@ def test_a_pump_that_nobody_knows_is_not_armed() -> None:
     assert hand.refused(e.ArmRequested).detail.startswith("no known pump is connected")
 
 
+@pytest.mark.requirement("C12")
 def test_age_is_counted_to_the_moment_of_arming() -> None:
     hand = seated(UNKNOWN)
     hand.state = replace(hand.state, commissioned=proven(at_utc_ns=age(hand) - 365 * DAY - 1))
@@ -168,6 +170,7 @@ def test_a_site_may_be_stricter() -> None:
     assert hand.refused(e.ArmRequested).rule.startswith("the flow must be within 1 %")
 
 
+@pytest.mark.requirement("GIP-1.2.1")
 def test_flow_at_the_limit_is_inside() -> None:
     arms(seated(syringe(flow_error_ppm=-48_500)))
 

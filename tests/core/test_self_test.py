@@ -15,6 +15,7 @@ def told(hand: Hand, why: str = WHY) -> tuple[c.Command, ...]:
     return hand.see(e.ConditionSeen, "self_test", True, why)
 
 
+@pytest.mark.requirement("P1", "GIP-3.4.1-6", "PCA-R7.4.0(1)(2)(6)")
 @pytest.mark.parametrize(
     ("start", "kind", "fields"),
     [
@@ -32,6 +33,7 @@ def test_no_pump_moves_before_it_has_passed(start, kind, fields) -> None:
     assert any(isinstance(x, c.Prepare) for x in hand.do(kind, *fields))
 
 
+@pytest.mark.requirement("P1")
 def test_arming_is_refused_like_every_start() -> None:
     hand = at("seated")
     told(hand)
@@ -40,6 +42,7 @@ def test_arming_is_refused_like_every_start() -> None:
     assert any(isinstance(x, c.Prepare) for x in hand.do(e.ArmRequested))
 
 
+@pytest.mark.requirement("P1")
 def test_a_resume_is_refused_too() -> None:
     hand = at("held")
     told(hand)

@@ -319,6 +319,44 @@ def test_refusals_are_found_however_their_rule_is_written(tmp_path: Path) -> Non
     assert sorted(refusals(tmp_path)) == ["by night", "in the rain", "in the sun"]
 
 
+HANDS_ON = """
+def too_old(days, most) -> Objection:
+    rule = f"at most {most} days old"
+    if days > most:
+        return rule, f"{days} days"
+    return None
+
+def objection(days, most) -> Objection:
+    return too_old(days, most) or ("dry" and None)
+
+def arm(state):
+    found = rules.objection(state.days, 3)
+    if found:
+        return Refused(*found)
+    return None
+"""
+
+
+def test_a_refusal_that_is_handed_on_is_found_where_it_is_made(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text(HANDS_ON)
+    assert list(refusals(tmp_path)) == ["at most {} days old"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("rules.objection(state.days, 3)", "state.found", "no rule in '*found'"),
+        ("Refused(*found)", "Refused(found.rule, '')", "no rule in 'found.rule'"),
+    ],
+)
+def test_a_refusal_whose_rule_cannot_be_read_is_named(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    (tmp_path / "one.py").write_text(HANDS_ON.replace(old, new))
+    with pytest.raises(ValueError, match=re.escape(message)):
+        list(refusals(tmp_path))
+
+
 def test_the_facts_are_those_of_the_program() -> None:
     facts = code_facts(ROOT)
     assert facts.interlocks["no_flow"] == (
@@ -327,6 +365,7 @@ def test_the_facts_are_those_of_the_program() -> None:
     assert facts.blind["air"] == "air sensor"
     assert "two different people must release" in facts.refusals
     assert "not usable beyond 20 % of the prescribed activity (10 CFR 35.63(d))" in facts.refusals
+    assert "the commissioning must be at most {} days old" in facts.refusals
     assert "controller.clinic.order_rules.matches" in facts.order_rules
     assert {"nominal", "occlusion"} <= facts.scenarios
 

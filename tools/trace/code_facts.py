@@ -52,17 +52,46 @@ def _told(row: AlarmRow) -> str:
 
 
 def refusals(folder: Path) -> Iterator[str]:
-    """The rule of every ``Refused(rule, detail)``, also where a name stands for the rule."""
-    for path in sorted(folder.glob("*.py")):
-        for function in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(function, ast.FunctionDef):
-                yield from _refused_in(function)
+    """The rule of every ``Refused(rule, seen)``, also where a name stands for the rule.
+
+    A function that returns an ``Objection`` says why somebody else should refuse: its rules too.
+    Raises ValueError for a refusal whose rule cannot be read from the source.
+    """
+    functions = [
+        (path.name, node)
+        for path in sorted(folder.glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    objecting = {function.name for _, function in functions if _objects(function)}
+    for name, function in functions:
+        for rule in _rules(function, objecting):
+            try:
+                yield from _texts(_meant(function, rule))
+            except ValueError as error:
+                where = f"{name}:{rule.lineno}"
+                raise ValueError(f"{where}: no rule in {ast.unparse(rule)!r}") from error
 
 
-def _refused_in(function: ast.FunctionDef) -> Iterator[str]:
+def _objects(function: ast.FunctionDef) -> bool:
+    return function.returns is not None and ast.unparse(function.returns) == "Objection"
+
+
+def _rules(function: ast.FunctionDef, objecting: set[str]) -> Iterator[ast.expr]:
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Refused":
-            yield from _texts(_meant(function, node.args[0]))
+            if not _passed_on(function, node.args[0], objecting):
+                yield node.args[0]
+        elif isinstance(node, ast.Return) and function.name in objecting:
+            yield from node.value.elts[:1] if isinstance(node.value, ast.Tuple) else ()
+
+
+def _passed_on(function: ast.FunctionDef, rule: ast.expr, objecting: set[str]) -> bool:
+    """Whether it is ``Refused(*objection)``, where that is what an objecting function returned."""
+    if not isinstance(rule, ast.Starred):
+        return False
+    source = _meant(function, rule.value)
+    return isinstance(source, ast.Call) and ast.unparse(source.func).split(".")[-1] in objecting
 
 
 def _meant(function: ast.FunctionDef, rule: ast.expr) -> ast.expr:
@@ -73,9 +102,14 @@ def _meant(function: ast.FunctionDef, rule: ast.expr) -> ast.expr:
 
 
 def _texts(expression: ast.expr) -> Iterator[str]:
-    """A literal, or both of a conditional."""
+    """A literal, both of a conditional, or a text with ``{}`` where a value will stand."""
     if isinstance(expression, ast.IfExp):
         yield from (*_texts(expression.body), *_texts(expression.orelse))
+    elif isinstance(expression, ast.JoinedStr):
+        yield "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "{}"
+            for part in expression.values
+        )
     else:
         yield str(ast.literal_eval(expression))
 

@@ -37,6 +37,7 @@ def whole() -> CommissioningFile:
     return commission(SITE, ["BD 60 mL", "BD 10 mL"], AT)
 
 
+@pytest.mark.requirement("GIP-1.2.1", "C12")
 def test_a_sound_pump_passes_with_figures_near_the_truth(whole: CommissioningFile) -> None:
     assert whole.passed
     assert whole.simulated
@@ -82,6 +83,7 @@ def short(prepare: Prepare) -> CommissioningFile:
     return commission(SITE, ["BD 60 mL"], AT, minutes=2.0, prepare=prepare)
 
 
+@pytest.mark.requirement("GIP-1.2.1")
 def test_a_screw_that_goes_too_far_fails_the_flow() -> None:
     def prepare(room: Room, _pump: Ne1000Firmware) -> None:
         room.surroundings.drive_gain = 1.06
@@ -100,6 +102,7 @@ def test_a_leak_between_line_and_tip_fails_the_flow() -> None:
     assert file.syringes[0].flow.volume_error_percent == pytest.approx(-7.0, abs=1.0)
 
 
+@pytest.mark.requirement("C12")
 def test_a_watchdog_that_never_fires_fails() -> None:
     def prepare(_room: Room, pump: Ne1000Firmware) -> None:
         deaf: Any = pump

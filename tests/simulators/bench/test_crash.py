@@ -78,6 +78,7 @@ def test_a_treatment_has_hundreds_of_records_and_writes(extent):
     assert extent.operations.count(Operation.WRITE) > 500
 
 
+@pytest.mark.requirement("P9", "S1", "S4")
 @pytest.mark.parametrize("way", crash.WAYS)
 def test_a_sample_of_each_way_breaks_nothing(extent, way):
     names = list(crash.names(extent, [way]))

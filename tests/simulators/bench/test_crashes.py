@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ def never_less(before, after, event):
     assert after.high_nl >= before.high_nl or isinstance(event, e.DeliveryBounded), event
 
 
+@pytest.mark.requirement("P9", "T5.1")
 @given(st.lists(CRASHES | POWER_CYCLES, min_size=1, max_size=5))
 @settings(max_examples=8, deadline=None)
 def test_pumped_and_delivered_are_monotone_over_crashes_and_power_cycles(faults):

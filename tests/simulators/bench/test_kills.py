@@ -31,6 +31,7 @@ def test_receipts_that_are_in_the_journal_are_counted():
     assert (found.receipts, found.records, found.broken) == (2, 3, [])
 
 
+@pytest.mark.requirement("C13")
 @pytest.mark.parametrize(("number", "held"), [(1, "OrderLoaded"), (3, "nothing"), (0, "None")])
 def test_a_receipt_without_its_record_is_broken(number, held):
     found = receipts(("assay", {"record": number}))

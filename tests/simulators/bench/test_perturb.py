@@ -41,6 +41,7 @@ def entries(device):
 # --- every entry has a row ------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("C14")
 @pytest.mark.parametrize("device", perturb.ADAPTERS)
 def test_every_entry_of_every_table_has_a_row(device):
     tables = perturb.ADAPTERS[device].tables
@@ -89,6 +90,7 @@ def test_no_two_rows_have_one_name():
     assert len(rows) == len(perturb.ROWS)
 
 
+@pytest.mark.requirement("C14")
 def test_each_hazard_names_rows_that_there_are():
     assert all(any(hazard.names(name) for name in perturb.ROWS) for hazard in HAZARDS)
     assert hazard_of("ne1000:number:SAF:told:x10") is None
@@ -220,6 +222,7 @@ SAMPLE = {
 }
 
 
+@pytest.mark.requirement("C14")
 @pytest.mark.parametrize(("name", "outcome"), SAMPLE.items())
 def test_a_sample_of_rows_is_believed_by_nobody(name, outcome):
     (found,) = perturb.perturb([name])

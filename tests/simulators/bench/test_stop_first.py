@@ -72,6 +72,7 @@ async def pain(machine, session):
     await machine.act("pain", session=session, operator="ab")
 
 
+@pytest.mark.requirement("C11", "C3")
 @pytest.mark.parametrize("press", [stop, pain])
 @pytest.mark.parametrize("after_s", [0.0, 0.004, 0.2])
 def test_stop_is_the_next_thing_on_the_wire_whatever_waits(tmp_path, press, after_s):
