@@ -34,6 +34,7 @@ from controller.console import (
     Fault,
     Out,
     fault,
+    number_argument,
     problem,
     problem_line,
     site_of,
@@ -255,8 +256,8 @@ def _document_arguments(top: Any) -> None:
     order.add_argument("file", type=Path, metavar="FILE")
     order.add_argument("--config", type=Path, metavar="FILE", help="judge it for this site")
     dose = _command(top, "dose", _dose, f"prescribed activity by regimen {REGIMEN}")
-    dose.add_argument("--weight-kg", type=float, required=True, metavar="W")
-    dose.add_argument("--height-cm", type=float, required=True, metavar="H")
+    dose.add_argument("--weight-kg", type=number_argument, required=True, metavar="W")
+    dose.add_argument("--height-cm", type=number_argument, required=True, metavar="H")
     formulas = [formula.value for formula in BsaFormula]
     dose.add_argument("--formula", choices=formulas, required=True)
     commission = _group(top, "commission", "prove a device before its first use")

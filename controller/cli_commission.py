@@ -29,7 +29,7 @@ from controller.clinic.documents import utc_datetime
 from controller.clock import SystemClock
 from controller.commission import FULL_MINUTES, Commissioning, Outcome, Wish, size_ml
 from controller.config import SiteConfig, Syringe
-from controller.console import DONE, FAILED, MISSING, WRONG, Out, fault, site_of
+from controller.console import DONE, FAILED, MISSING, WRONG, Out, fault, number_argument, site_of
 from controller.core.codec import CodecError
 from controller.core.state import Phase
 from controller.journal_file import read
@@ -284,6 +284,6 @@ def commission_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
     parser.add_argument("--syringe", action="append", default=[], metavar="NAME",
                         help="only this one; repeatable (default: all of the site)")  # fmt: skip
-    parser.add_argument("--minutes", type=float, default=FULL_MINUTES, metavar="M",
+    parser.add_argument("--minutes", type=number_argument, default=FULL_MINUTES, metavar="M",
                         help="of flow; less than 30 only where the site is simulated")  # fmt: skip
     parser.add_argument("--output", type=Path, metavar="PATH", help="the file to write")

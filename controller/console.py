@@ -1,10 +1,12 @@
 """How the ``isodrip`` command answers: lines for people, one object for programs, exit codes."""
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from controller.clinic.text import parse_number
 from controller.config import ConfigError, SiteConfig, read_site
 
 DONE: Final = 0
@@ -34,6 +36,14 @@ def problem_line(found: dict[str, str]) -> str:
 def fault(code: int, field: str, value: object, rule: str) -> Fault:
     """An end for one problem."""
     return Fault(code, [problem(field, value, rule)])
+
+
+def number_argument(text: str) -> float:
+    """A number of the command line, for argparse."""
+    try:
+        return parse_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def site_of(path: Path) -> SiteConfig:

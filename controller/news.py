@@ -6,6 +6,7 @@ state.
 
 import asyncio
 import json
+import re
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class NewsRing:
     def position(self, last_id: str) -> int | None:
         """The number to go on from after ``last_id``; None if that cannot be done without a gap."""
         boot, _, number = last_id.rpartition("-")
-        if boot != self._boot or not number.isascii() or not number.isdigit():
+        if boot != self._boot or not re.fullmatch(r"[0-9]{1,18}", number):
             return None
         first = self._items[0].number if self._items else self._next
         following = int(number) + 1

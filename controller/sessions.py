@@ -96,9 +96,10 @@ def lasting_decision(
 
 def event_of(body: Mapping[str, Any]) -> events.Event:
     """The event that `event_body` wrote. Raises `CodecError`."""
-    kind = EVENTS.get(body.get("type", ""))
+    name = body.get("type")
+    kind = EVENTS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise CodecError(f"type: {body.get('type')!r} is no event of this version")
+        raise CodecError(f"type: {name!r} is no event of this version")
     return revive(kind, {name: value for name, value in body.items() if name != "type"})
 
 
@@ -129,15 +130,17 @@ def state_of(session: str, header: Mapping[str, Any]) -> State:
     if told is not None:
         known = revive(Commissioned, told)
     else:
-        known = Commissioned(asked=header.get("schema", 0) >= SCHEMA_COMMISSIONED)
-    return State(session=session, epoch=header.get("epoch", 0), commissioned=known)
+        known = Commissioned(asked=revive(int, header.get("schema", 0)) >= SCHEMA_COMMISSIONED)
+    return State(session=session, epoch=revive(int, header.get("epoch", 0)), commissioned=known)
 
 
 def limits_of(header: Mapping[str, Any], site: Limits) -> Limits:
-    """The journalled limits; one that did not exist then is the site's."""
+    """The journalled limits; one that did not exist then is the site's. Raises `CodecError`."""
     kept = header.get("limits", {})
+    if not isinstance(kept, dict):
+        raise CodecError(f"limits: expected an object, got {kept!r}")
     given = {row.name: kept.get(row.name, getattr(site, row.name)) for row in fields(Limits)}
-    return Limits(**given)
+    return revive(Limits, given)
 
 
 def fold_state(session: str, records: Iterable[Record], limits: Limits) -> State:

@@ -74,7 +74,11 @@ def broker_address(url: str) -> BrokerAddress:
     User, password (percent-encoded) and port (1883, TLS 8883) are optional. Raises ``ValueError``
     with the rule that is broken and without the password.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # What urlsplit says of a host that is none quotes the password before it.
+        raise ValueError("must be mqtt://host:port or mqtts://host:port") from None
     if parts.scheme not in _PORTS:
         raise ValueError("must begin with mqtt:// or mqtts://")
     if not parts.hostname:

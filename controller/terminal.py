@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from controller.clinic.text import parse_number
+
 
 class Aborted(Exception):
     """The person, a signal or a STOP ended it."""
@@ -25,8 +27,8 @@ class Terminal:
         while True:
             said = await self._line(f"{text} ({low:g} to {high:g}): ")
             with suppress(ValueError):
-                if low <= float(said) <= high and "_" not in said:
-                    return float(said)
+                if low <= (number := parse_number(said)) <= high:
+                    return number
             await self.hear(f"  {said!r} is no number from {low:g} to {high:g}; decimal point only")
 
     async def choose(self, _key: str, text: str, choices: Sequence[str]) -> str:

@@ -67,6 +67,18 @@ def _tuple(args: tuple[Any, ...], value: Any, path: str) -> Any:
     return tuple(_value(arg, item, f"{path}[]") for arg, item in zip(args, value, strict=True))
 
 
+def _member(hint: type[Enum], value: Any, path: str) -> Enum:
+    try:
+        member = hint(value)
+    except ValueError as error:
+        raise CodecError(f"{path}: {error}") from error
+    # An enum also takes what merely equals a value: True for 1, and any number for a flag.
+    spelt = plain(member)
+    if type(value) is not type(spelt) or value != spelt:
+        raise CodecError(f"{path}: {value!r} is not how {spelt!r} is written")
+    return member
+
+
 def _value(hint: Any, value: Any, path: str) -> Any:
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
@@ -80,10 +92,7 @@ def _value(hint: Any, value: Any, path: str) -> Any:
     if is_dataclass(hint):
         return _dataclass(typing.cast(type, hint), value, path)
     if issubclass(hint, Enum):
-        try:
-            return hint(value)
-        except ValueError as error:
-            raise CodecError(f"{path}: {error}") from error
+        return _member(hint, value, path)
     if type(value) is not hint:
         raise CodecError(f"{path}: expected {hint.__name__}, got {value!r}")
     return value

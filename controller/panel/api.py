@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from controller.clinic.documents import DocumentError, shown
+from controller.clinic.documents import DocumentError, json_problem, shown
 from controller.config import Operator, SiteConfig
 from controller.daemon import Daemon, UnknownSession
 from controller.inbox import Verdict
@@ -83,6 +83,23 @@ def _problems_of(error: ValidationError) -> list[dict[str, Any]]:
     ]
 
 
+def body_of(name: str, text: bytes) -> Body | Answer:
+    """The body of the action ``name`` in strict JSON, or what to answer instead."""
+    model = LoadOrder if name == LOAD_ORDER else BY_NAME[name].body if name in BY_NAME else None
+    if model is None:
+        return refusal(404, "must be an action of this program", field="action", value=name)
+    try:
+        # Pydantic alone would take the last of two fields of one name.
+        problem = json_problem(text.decode())
+        if problem is not None:
+            return _malformed([{"field": "body", "value": problem.value, "rule": problem.rule}])
+        return model.model_validate_json(text)
+    except UnicodeDecodeError as error:
+        return _malformed([{"field": "body", "value": "(not UTF-8)", "rule": str(error)}])
+    except ValidationError as error:
+        return _malformed(_problems_of(error))
+
+
 class Api:
     """The actions of one daemon."""
 
@@ -97,14 +114,8 @@ class Api:
 
     async def act(self, name: str, text: bytes) -> Answer:
         """Do the action ``name`` with the JSON body ``text``, once for its ``action_id``."""
-        model = LoadOrder if name == LOAD_ORDER else BY_NAME[name].body if name in BY_NAME else None
-        if model is None:
-            return refusal(404, "must be an action of this program", field="action", value=name)
-        try:
-            body = model.model_validate_json(text)
-        except ValidationError as error:
-            return _malformed(_problems_of(error))
-        return await self._once(name, body)
+        body = body_of(name, text)
+        return body if isinstance(body, Answer) else await self._once(name, body)
 
     async def _once(self, name: str, body: Body) -> Answer:
         """Answer as this very action was or will be answered, whether or not the client stays."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import Any, Final
 
+from controller.console import number_argument
 from simulators.bench.draws import drawn
 from simulators.bench.tally import S_PER_H, Gauge, Tally
 from simulators.bench.trial import Trial, run_all
@@ -42,7 +43,9 @@ def add_campaign(commands: Any) -> None:
     parser.add_argument("--sessions", type=int, required=True, metavar="N")
     parser.add_argument("--seed", type=int, default=1, help="of the first session; then one more")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--minutes", type=float, help="of every infusion; default: a mixture")
+    parser.add_argument(
+        "--minutes", type=number_argument, help="of every infusion; default: a mixture"
+    )
     parser.add_argument("--until-broken", action="store_true", help="end at the first violation")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
     parser.set_defaults(command=campaign_main)

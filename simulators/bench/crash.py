@@ -111,20 +111,24 @@ OPERATIONS: Final[dict[str, Callable[[int], tuple[Fault, ...]]]] = {
 }
 """Killed in the middle of a write, and each way in which a file system refuses."""
 WAYS: Final = RECORDS | OPERATIONS
+FAILS: Final = {
+    Failure.FULL.value: (Operation.FILE, Operation.WRITE, Operation.TRUNCATE),
+    Failure.IO_ERROR.value: tuple(kind for kind in Operation if kind is not Operation.LOCK),
+    Failure.SHORT.value: (Operation.WRITE,),
+    Failure.LOCKED.value: (Operation.LOCK,),
+}
+"""What can fail in this way; the others fail as a whole or not at all."""
 
 
 def names(found: Extent, ways: Iterable[str] = WAYS) -> Iterator[str]:
-    """Every session, as way:number. A sync or a file can only fail as a whole."""
+    """Every session, as way:number."""
     for way in ways:
         if way in RECORDS:
             yield from (f"{way}:{number}" for number in range(found.records))
             continue
         for number, operation in enumerate(found.operations, start=1):
-            if way == Failure.SHORT.value and operation is not Operation.WRITE:
-                continue
-            if way == Failure.FULL.value and operation is Operation.SYNC:
-                continue
-            yield f"{way}:{number}"
+            if operation in FAILS.get(way, Operation):
+                yield f"{way}:{number}"
 
 
 def case_of(name: str) -> Case:

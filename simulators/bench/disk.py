@@ -36,6 +36,7 @@ ERRNO: Final = {
     Failure.FULL: errno.ENOSPC,
     Failure.SHORT: errno.ENOSPC,
     Failure.IO_ERROR: errno.EIO,
+    Failure.LOCKED: errno.EAGAIN,
 }
 
 

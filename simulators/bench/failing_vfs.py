@@ -17,10 +17,15 @@ from typing import Any, Final
 NAME: Final = b"isodrip-failing"
 LIBRARY: Final = "libsqlite3.so.0"
 OK: Final = 0
+BUSY: Final = 5
 FULL: Final = 13
 IOERR_WRITE: Final = 10 | 3 << 8
 IOERR_FSYNC: Final = 10 | 4 << 8
 """Result codes (https://sqlite.org/rescode.html)."""
+WRITE_LOCK: Final = 0
+"""Which of a log's locks its one writer holds (https://sqlite.org/walformat.html, 2.3.1)."""
+SHARE_NOTHING: Final = 2 | 8
+"""SQLITE_SHM_LOCK and SQLITE_SHM_EXCLUSIVE."""
 
 
 class VfsMissing(OSError):
@@ -34,14 +39,19 @@ class Operation(Enum):
     WRITE = "write"
     TRUNCATE = "truncate"
     SYNC = "sync"
+    LOCK = "lock"
 
 
 class Failure(Enum):
-    """How a file system refuses. ``SHORT``: half of the bytes are written, then it is full."""
+    """How a file system refuses. ``SHORT``: half of the bytes are written, then it is full.
+
+    ``LOCKED``: another program holds the journal's lock for writing; this alone fails a ``LOCK``.
+    """
 
     FULL = "full"
     IO_ERROR = "io_error"
     SHORT = "short"
+    LOCKED = "locked"
 
 
 @dataclass(slots=True)
@@ -60,7 +70,7 @@ class Writes:
         """Count one operation; how it fails, or None."""
         self.asked.append(operation)
         self.before(len(self.asked))
-        if self.left <= 0:
+        if self.left <= 0 or (operation is Operation.LOCK) != (self.failure is Failure.LOCKED):
             return None
         self.left -= 1
         return self.failure
@@ -107,13 +117,17 @@ class _Methods(c.Structure):
         ("write", c.c_void_p),
         ("truncate", c.c_void_p),
         ("sync", c.c_void_p),
-        ("rest", c.c_void_p * 13),
+        ("middle", c.c_void_p * 7),
+        ("shm_map", c.c_void_p),
+        ("shm_lock", c.c_void_p),
+        ("rest", c.c_void_p * 4),
     )
 
 
 _OPEN: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_void_p, c.c_int, c.c_void_p)
 _WRITE: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_int, c.c_int64)
 _TRUNCATE: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int64)
+_LOCK: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int, c.c_int, c.c_int)
 _SYNC: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int)
 
 
@@ -145,13 +159,15 @@ class _Failing:
         return code
 
     def _copy(self, address: int) -> Any:
-        """The methods of a file with the three that change it replaced by ours."""
+        """The methods of a file with the three that change it and its lock replaced by ours."""
         if address not in self._copies:
             methods = _Methods.from_buffer_copy(_Methods.from_address(address))
             write, truncate = _WRITE(methods.write), _TRUNCATE(methods.truncate)
             methods.write = self._address(_WRITE(self._writing(write)))
             methods.truncate = self._address(_TRUNCATE(self._truncating(truncate)))
             methods.sync = self._address(_SYNC(self._syncing))
+            lock = _LOCK(methods.shm_lock)
+            methods.shm_lock = self._address(_LOCK(self._locking(lock)))
             self._copies[address] = methods
         return self._copies[address]
 
@@ -170,6 +186,15 @@ class _Failing:
         def doing(file: int, size: int) -> int:
             failure = self.writes.asks(Operation.TRUNCATE)
             return int(truncate(file, size)) if failure is None else IOERR_WRITE
+
+        return doing
+
+    def _locking(self, lock: Any) -> Callable[[int, int, int, int], int]:
+        def doing(file: int, offset: int, count: int, flags: int) -> int:
+            write = offset == WRITE_LOCK and flags == SHARE_NOTHING
+            if write and self.writes.asks(Operation.LOCK) is not None:
+                return BUSY
+            return int(lock(file, offset, count, flags))
 
         return doing
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from controller.clinic.documents import shown
 from simulators.bench.streams import To
 
 Value = float | str
@@ -25,7 +26,7 @@ class ScenarioError(ValueError):
     """A fault or scenario that cannot be: which field, what was given, which rule it breaks."""
 
     def __init__(self, field: str, value: object, rule: str) -> None:
-        super().__init__(f"{field} = {value!r}: {rule}")
+        super().__init__(f"{field} = {shown(value)}: {rule}")
         self.field, self.value, self.rule = field, value, rule
 
 
@@ -159,7 +160,7 @@ def fault(
         raise ScenarioError("kind", kind, f"of {place} there are {kinds}")
     _check_when(when)
     if duration_s is not None:
-        _check_number("duration_s", duration_s, 0.0, math.inf)
+        check_number("duration_s", duration_s, 0.0, math.inf)
     for name, value in parameters.items():
         _check_parameter(row, name, value)
     return Fault(row.place, kind, when, duration_s, tuple(sorted(parameters.items())))
@@ -168,21 +169,21 @@ def fault(
 def _check_when(when: When) -> None:
     match when:
         case AtTime(at_s):
-            _check_number("at_s", at_s, 0.0, math.inf)
+            check_number("at_s", at_s, 0.0, math.inf)
         case InPhase(phase, after_s):
             if phase not in PHASES:
                 raise ScenarioError("phase", phase, f"must be one of {', '.join(PHASES)}")
-            _check_number("after_s", after_s, 0.0, math.inf)
+            check_number("after_s", after_s, 0.0, math.inf)
         case AtFrame(n, wire, _):
-            _check_number("frame", n, 1, math.inf)
+            _check_whole("frame", n, 1)
             if wire not in WIRES:
                 raise ScenarioError("of_wire", wire, f"must be one of {', '.join(WIRES)}")
         case AtRecord(n, durable):
-            _check_number("record", n, 0, math.inf)
+            _check_whole("record", n, 0)
             if not isinstance(durable, bool):
                 raise ScenarioError("durable", durable, "must be true or false")
         case AtWrite(n):
-            _check_number("write", n, 1, math.inf)
+            _check_whole("write", n, 1)
 
 
 def _check_parameter(row: Kind, name: str, value: object) -> None:
@@ -194,13 +195,19 @@ def _check_parameter(row: Kind, name: str, value: object) -> None:
         if (rule.words and value not in rule.words) or not isinstance(value, str):
             raise ScenarioError(name, value, f"must be one of {', '.join(rule.words)}")
         return
-    _check_number(name, value, rule.low, rule.high)
+    check_number(name, value, rule.low, rule.high)
 
 
-def _check_number(name: str, value: object, low: float, high: float) -> None:
+def check_number(name: str, value: object, low: float, high: float) -> None:
+    """Raise ScenarioError unless ``value`` is a number in ``low`` .. ``high``, not infinite."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-    if number is None or not low <= number <= high:
+    if number is None or not low <= number <= high or number == math.inf:
         raise ScenarioError(name, value, f"must be a number in {low:g} .. {high:g}")
+
+
+def _check_whole(name: str, value: object, low: int) -> None:
+    if type(value) is not int or value < low:
+        raise ScenarioError(name, value, f"must be a whole number from {low}")
 
 
 def fault_from(given: Mapping[str, Any]) -> Fault:
@@ -210,7 +217,11 @@ def fault_from(given: Mapping[str, Any]) -> Fault:
     ``record`` (with ``durable``) or ``write``.
     """
     rest = dict(given)
+    if "when" in rest:
+        raise ScenarioError("when", rest["when"], "is said by at_s, phase, frame or record")
     place, kind = rest.pop("place", None), rest.pop("kind", None)
+    if not isinstance(kind, str):
+        raise ScenarioError("kind", kind, "must be a word")
     when = _when(rest)
     duration_s = rest.pop("duration_s", None)
     return fault(place, kind, when, duration_s, **rest)
@@ -333,7 +344,7 @@ KINDS: Final[dict[tuple[Place, str], Kind]] = {
         ("slow", True, "each write takes delay_s", {"delay_s": _n(0.5)}),
         ("failing", True, "each write fails with an I/O error", {}),
         ("operation", False, "the file system refuses so many operations from now on",
-         {"error": _w("full", "io_error", "short"), "operations": _n(1, 1)}),
+         {"error": _w("full", "io_error", "short", "locked"), "operations": _n(1, 1)}),
     ),
     **_kinds(
         Place.BROKER,

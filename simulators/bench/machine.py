@@ -177,7 +177,7 @@ class Machine:
         except asyncio.CancelledError:
             task.cancel()
             raise
-        if not task.done():
+        if down.done() or not task.done():
             raise ApiDown("the connection broke")
         return task.result()
 

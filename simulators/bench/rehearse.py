@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from controller.console import number_argument
 from controller.life import StartupFailure
 from simulators.bench.faults import ScenarioError, fault_as_dict
 from simulators.bench.figures import cores, figures, text
@@ -38,7 +39,7 @@ def add_rehearse(commands: Any) -> None:
     parser = commands.add_parser("rehearse", help="a whole treatment in virtual time")
     parser.add_argument("scenario", nargs="?", default=NOMINAL, metavar="SCENARIO")
     parser.add_argument("--seed", type=int, help="default: the scenario's")
-    parser.add_argument("--minutes", type=_minutes, help="default: the scenario's")
+    parser.add_argument("--minutes", type=minutes, help="default: the scenario's")
     parser.add_argument("--directory", type=Path, help="keep the journals there")
     parser.add_argument("--plot", type=Path, metavar="PNG")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
@@ -170,11 +171,12 @@ def _list(*, as_json: bool) -> int:
     return DONE
 
 
-def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not 0.5 <= minutes <= 60.0:
+def minutes(text: str) -> float:
+    """A duration of the command line, for argparse."""
+    found = number_argument(text)
+    if not 0.5 <= found <= 60.0:
         raise argparse.ArgumentTypeError("0.5 to 60 minutes")
-    return minutes
+    return found
 
 
 def _fail(reason: str, code: int) -> int:

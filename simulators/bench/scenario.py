@@ -4,16 +4,17 @@ A scenario is judged by the world's ledger and by what stood on the wire. A key,
 there is not is refused by name.
 """
 
-import tomllib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from controller.clinic.documents import DocumentError, toml_table
 from controller.core.alarms import ALARMS, COUNTER, STATUS, Action
 from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence, Violation, Witness
-from simulators.bench.faults import Fault, ScenarioError, fault_from
+from simulators.bench.faults import Fault, ScenarioError, check_number, fault_from
 from simulators.bench.judges import judged, tail_nl
 from simulators.bench.rehearsal import Rehearsal, rehearse
 from simulators.bench.signs import POLL_NS, STALE_NS
@@ -23,6 +24,8 @@ from simulators.bench.stops import drives
 FOLDER: Final = Path(__file__).with_name("scenarios")
 DEVICES: Final = ("ne1000", "crc55")
 """The set that the stage has; another kind is refused until there is one."""
+MINUTES: Final = (0.1, 240.0)
+"""How long an infusion may be."""
 OUTCOMES: Final = ("complete", "partial", "not_given", "open")
 """What the record says; ``open`` for a session that nobody could close."""
 DISCOVERIES: Final = ("routes", "candidate", "survey")
@@ -260,33 +263,39 @@ def with_case(scenario: Scenario, seed: int | None, minutes: float | None) -> Sc
 def parse(text: str, stem: str) -> Scenario:
     """One scenario out of TOML; its name is that of its file. Raises ScenarioError."""
     try:
-        given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ScenarioError(stem, "", f"is no TOML: {error}") from error
+        given = toml_table(text, stem)
+    except DocumentError as error:
+        found = error.problems[0]
+        raise ScenarioError(found.field, found.value, found.rule) from error
     keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "administer")
     _only(given, (*keys, "devices", "fault", "expected"), stem)
     if given.get("name") != stem:
         raise ScenarioError("name", given.get("name"), f"must be {stem!r}, as the file's")
-    for number in given.get("incidents", ()):
+    incidents = _listed(given, "incidents", int)
+    for number in incidents:
         if number not in INCIDENTS:
             raise ScenarioError("incidents", number, "must be an incident class of rules.md 7")
-    if tuple(given.get("devices", DEVICES)) != DEVICES:
+    if "devices" in given and _listed(given, "devices", str) != DEVICES:
         raise ScenarioError("devices", given["devices"], f"must be {', '.join(DEVICES)}")
     return Scenario(
         name=stem,
         summary=_needed(given, "summary", str),
         case=_case(given),
         expected=_expected(_needed(given, "expected", dict)),
-        incidents=tuple(given.get("incidents", ())),
+        incidents=incidents,
         rows=_rows(given, "rows"),
     )
 
 
 def _case(given: Mapping[str, Any]) -> Case:
-    faults: tuple[Fault, ...] = tuple(fault_from(one) for one in given.get("fault", ()))
+    faults: tuple[Fault, ...] = tuple(map(fault_from, _listed(given, "fault", dict)))
+    seed, minutes = given.get("seed", 1), given.get("minutes", 1.0)
+    if type(seed) is not int:
+        raise ScenarioError("seed", seed, "must be a whole number")
+    check_number("minutes", minutes, *MINUTES)
     return Case(
-        seed=given.get("seed", 1),
-        minutes=float(given.get("minutes", 1.0)),
+        seed=seed,
+        minutes=float(minutes),
         people=given.get("people", "end"),
         faults=faults,
         administer=given.get("administer", "whole_syringe"),
@@ -298,11 +307,15 @@ def _expected(given: Mapping[str, Any]) -> Expected:
     outcome = _needed(given, "outcome", str)
     if outcome not in OUTCOMES:
         raise ScenarioError("outcome", outcome, f"must be one of {', '.join(OUTCOMES)}")
-    found_by = tuple(given.get("found_by", ()))
+    found_by = _listed(given, "found_by", str)
     for way in found_by:
         if way not in DISCOVERIES:
             raise ScenarioError("found_by", way, f"must be one of {', '.join(DISCOVERIES)}")
     blind = given.get("not_observable", False)
+    if not isinstance(blind, bool):
+        raise ScenarioError("not_observable", blind, "must be true or false")
+    if "stop_within_s" in given:
+        check_number("stop_within_s", given["stop_within_s"], 0.0, math.inf)
     trips = _rows(given, "trips")
     if blind and (trips or not found_by):
         raise ScenarioError("not_observable", blind, "nothing trips, and found_by says how it ends")
@@ -317,10 +330,18 @@ def _expected(given: Mapping[str, Any]) -> Expected:
 
 
 def _rows(given: Mapping[str, Any], field: str) -> tuple[str, ...]:
-    for row in given.get(field, ()):
+    rows = _listed(given, field, str)
+    for row in rows:
         if row not in ALARMS:
             raise ScenarioError(field, row, "must be a row of the alarm table")
-    return tuple(given.get(field, ()))
+    return rows
+
+
+def _listed(given: Mapping[str, Any], field: str, kind: type[Any]) -> tuple[Any, ...]:
+    found = given.get(field, [])
+    if not isinstance(found, list) or any(type(one) is not kind for one in found):
+        raise ScenarioError(field, found, f"must be a list, of {kind.__name__}")
+    return tuple(found)
 
 
 def _only(given: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:

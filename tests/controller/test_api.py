@@ -97,6 +97,8 @@ def test_a_request_is_refused_before_it_is_read(tmp_path, headers, content, fiel
     [
         ("{", "body"),
         ("[]", "body"),
+        (b"\xff{}", "body"),
+        ('{"action_id": "1", "operator": "ab", "session": "s", "session": "t"}', "body"),
         ('{"operator": "ab", "session": "s"}', "action_id"),
         ('{"action_id": "1", "operator": "ab", "session": "s", "extra": 1}', "extra"),
         ('{"action_id": 1, "operator": "ab", "session": "s"}', "action_id"),
@@ -330,7 +332,7 @@ def test_news_begin_with_the_state_and_resume_after_the_last_id():
     run_stepped(main)
 
 
-@pytest.mark.parametrize("last", ["", "b-", "b-x", "a-3", "b-99", "b-1", "b-²"])
+@pytest.mark.parametrize("last", ["", "b-", "b-x", "a-3", "b-99", "b-1", "b-²", "b-" + "9" * 5000])
 def test_an_id_that_cannot_be_followed_begins_anew(last):
     ring = NewsRing("b", kept=2)
     for number in range(5):

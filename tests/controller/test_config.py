@@ -272,6 +272,25 @@ def test_the_hash_is_ours_to_say():
     )
 
 
+@pytest.mark.parametrize("port", ["socket://[", "socket://h:x", "socket://h:99999", "http://h:1"])
+def test_a_serial_address_that_is_none_names_one_rule(port):
+    [problem] = problems(changed("socket://127.0.0.1:4001", port, MINIMAL))
+    assert problem.rule == "must be an absolute device path or socket://host:port"
+
+
+def test_a_number_beyond_64_bits_is_no_toml_for_us():
+    [problem] = problems(MINIMAL + f"limits = {{poll_s = 0x{'f' * 5000}}}")
+    assert (problem.field, problem.rule) == (
+        "site.toml",
+        "TOML: a whole number of more than 64 bits",
+    )
+
+
+def test_the_port_of_the_panel_is_written_in_ascii_digits():
+    [problem] = problems(MINIMAL + 'api = {listen = "127.0.0.1:\u0661\u0662"}')
+    assert problem.field == "api.listen"
+
+
 def test_what_is_no_toml_is_said_with_its_place():
     [problem] = problems("[site\n")
     assert (problem.field, problem.value) == ("site.toml", "(not TOML)")

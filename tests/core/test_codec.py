@@ -58,6 +58,9 @@ def _spoilt(path: str, value: object) -> dict[str, object]:
     [
         ("epoch", "2", r"State\.epoch: expected int, got '2'"),
         ("epoch", True, r"State\.epoch: expected int, got True"),
+        ("assay.status", True, r"State\.assay\.status: True is not how 1 is written"),
+        ("assay.status", 1.0, r"State\.assay\.status: 1\.0 is not how 1 is written"),
+        ("assay.status", -1, r"State\.assay\.status: -1 is not how"),
         ("epoch", 2.0, r"State\.epoch: expected int, got 2\.0"),
         ("phase", "GONE", r"State\.phase: 'GONE' is not a valid Phase"),
         ("run", [], r"State\.run: expected an object for Run"),

@@ -238,6 +238,31 @@ async def test_stop_lets_an_answer_that_comes_in_time_arrive(bench):
     assert [(await reading).frame, (await stop).frame] == [b"ok a", b"ok stop"]
 
 
+async def test_stop_gets_past_a_line_that_babbles_without_a_pause(bench):
+    answering(bench.wire, {"a": b"ok\n"})
+    await bench.exchange.ask(question("a"))
+    read = bench.wire.read
+    babbled = 0
+
+    async def babble():
+        nonlocal babbled
+        if babbled >= 1000:
+            return await read()
+        babbled += 1
+        return b"\x00" * 256
+
+    bench.wire.read = babble
+    bench.wire.say(b"\x00")
+    await asyncio.sleep(0)
+    stop = bench.task("stop", Kind.STOP)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert b"stop" in bench.wire.frames
+    assert babbled < 20
+    with pytest.raises(NoReply):
+        await stop
+
+
 async def test_stop_gets_past_a_write_that_the_line_does_not_take(bench):
     answering(bench.wire, {"stop": b"ok\n"})
     bench.wire.jammed = True

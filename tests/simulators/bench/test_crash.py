@@ -22,7 +22,7 @@ from simulators.bench.stops import drives
 from simulators.bench.trial import Trial
 
 S = 1_000_000_000
-FEW = crash.Extent(2, (Operation.FILE, Operation.WRITE, Operation.SYNC, Operation.TRUNCATE))
+FEW = crash.Extent(2, tuple(Operation))
 
 
 def parsed(*arguments):
@@ -37,7 +37,7 @@ def test_every_moment_is_broken_in_every_way_that_there_is():
     assert [name for name in names if name.startswith("handed")] == ["handed:0", "handed:1"]
     found = {way: [n for n in names if n.startswith(f"{way}:")] for way in crash.OPERATIONS}
     assert {way: len(those) for way, those in found.items()} == {
-        "torn": 4, "full": 3, "io_error": 4, "short": 1,
+        "torn": 5, "full": 3, "io_error": 4, "short": 1, "locked": 1,
     }  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_what_was_tried_is_counted_and_said_how_to_repeat(tmp_path, monkeypatch,
     results = str(tmp_path / "crash.jsonl")
     assert crash.crash_main(parsed("--results", results, "--way", "torn", "--json")) == 4
     told = json.loads(capsys.readouterr().out)
-    assert (told["sessions"], told["violations"]) == (4, 1)
+    assert (told["sessions"], told["violations"]) == (5, 1)
     assert told["broken"][0]["command"] == "isodrip-bench crash --only torn:2"
     assert crash.crash_main(parsed("--results", results, "--stride", "20")) == 0
     with pytest.raises(ValueError, match="at least 1"):
