@@ -1,8 +1,13 @@
 """A loop for unit tests of the shell: its time jumps to the next timer, so no test waits."""
 
 import asyncio
+import math
 from concurrent.futures import Executor, Future
 from typing import Any
+
+
+FLOAT_SLACK_US = 1e-3
+"""What seconds as floats may add to a whole microsecond."""
 
 
 class SteppedLoop(asyncio.SelectorEventLoop):
@@ -18,7 +23,8 @@ class SteppedLoop(asyncio.SelectorEventLoop):
     def _run_once(self):
         inner: Any = self
         if not inner._ready and inner._scheduled:
-            self.now_us = max(self.now_us, round(inner._scheduled[0].when() * 1_000_000))
+            due_us = math.ceil(inner._scheduled[0].when() * 1_000_000 - FLOAT_SLACK_US)
+            self.now_us = max(self.now_us, due_us)
         super()._run_once()  # type: ignore[misc]
 
 
