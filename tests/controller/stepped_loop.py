@@ -5,7 +5,6 @@ import math
 from concurrent.futures import Executor, Future
 from typing import Any
 
-
 FLOAT_SLACK_US = 1e-3
 """What seconds as floats may add to a whole microsecond."""
 
