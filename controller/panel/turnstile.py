@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 EVERY_S: Final = 0.01
 """What one costs is one to three milliseconds: most of the loop's time stays free."""
-LATE_S: Final = 0.002
-"""A timer of the loop may come so late by itself."""
 LATE_FACTOR: Final = 4
 """A loop that came round late is busy, or its processor is: the next waits so much longer."""
+TIMER_S: Final = 0.001
+"""A loop's timers come up to a millisecond late on an idle machine too."""
 PAUSE_MAX_S: Final = 0.2
 WAITING_MAX: Final = 200
 """Two seconds of waiting."""
@@ -46,8 +46,8 @@ class Turnstile:
 
     def _open(self, due_s: float) -> None:
         loop = asyncio.get_running_loop()
-        late_s = loop.time() - due_s
-        pause_s = EVERY_S if late_s < LATE_S else min(EVERY_S + LATE_FACTOR * late_s, PAUSE_MAX_S)
+        late_s = max(0.0, loop.time() - due_s - TIMER_S)
+        pause_s = min(EVERY_S + LATE_FACTOR * late_s, PAUSE_MAX_S)
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():

@@ -5,9 +5,6 @@ import math
 from concurrent.futures import Executor, Future
 from typing import Any
 
-FLOAT_SLACK_US = 1e-3
-"""What seconds as floats may add to a whole microsecond."""
-
 
 class SteppedLoop(asyncio.SelectorEventLoop):
     """A loop whose time jumps to its next timer instead of waiting for it."""
@@ -22,7 +19,8 @@ class SteppedLoop(asyncio.SelectorEventLoop):
     def _run_once(self):
         inner: Any = self
         if not inner._ready and inner._scheduled:
-            due_us = math.ceil(inner._scheduled[0].when() * 1_000_000 - FLOAT_SLACK_US)
+            # Never just before the deadline, or the loop would look again for ever.
+            due_us = math.ceil(inner._scheduled[0].when() * 1_000_000 - 1e-3)
             self.now_us = max(self.now_us, due_us)
         super()._run_once()  # type: ignore[misc]
 
