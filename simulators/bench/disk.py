@@ -65,7 +65,8 @@ class Disk(InlineExecutor):
     """One disk. ``free_mb`` 0 or ``failing`` refuse every write; ``delay_s`` slows each one.
 
     ``handed`` hear of each record as it is about to be written, ``durable`` once it is; ``kept`` is
-    what they heard of all that is. ``writes`` counts operations once `writes_through` was called.
+    what they heard of all that is, ``refused_ns`` when rows were not taken. ``writes`` counts
+    operations once `writes_through` was called.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -76,6 +77,7 @@ class Disk(InlineExecutor):
         self.handed: list[Heard] = []
         self.durable: list[Heard] = []
         self.kept: list[tuple[Path, int, str, str]] = []
+        self.refused_ns: list[int] = []
         self.writes: Writes | None = None
         self._loop = loop
         self._context = copy_context()
@@ -144,7 +146,7 @@ class Disk(InlineExecutor):
     def do(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Do it. Raises what the job raises, and what a disk's faults amount to."""
         if fn is write_rows:
-            return self._keep(*args)
+            return self._taken(*args)
         if fn is probe_disk:
             return self._probe()
         self._write_out()
@@ -165,6 +167,14 @@ class Disk(InlineExecutor):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         if self.free_mb <= 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _taken(self, connection: sqlite3.Connection, rows: list[Row]) -> None:
+        """Keep rows, and remember when that failed. Raises sqlite3.Error."""
+        try:
+            self._keep(connection, rows)
+        except Exception:
+            self.refused_ns.append(round(self._loop.time() * NS_PER_S))
+            raise
 
     def _keep(self, connection: sqlite3.Connection, rows: list[Row]) -> None:
         """Take rows as durable, and tell so. Raises sqlite3.Error."""

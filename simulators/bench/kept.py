@@ -6,7 +6,7 @@ after a write that failed the pump is stopped, and nothing starts.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from controller.core.state import Phase, Pumped, Purpose, State
 from controller.journal_file import read
 from controller.replay import NotReplayable, replay
 from controller.sessions import event_of, judged, limits_of, state_of
-from controller.store import BROKEN, JOURNAL
+from controller.store import JOURNAL
 from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence
 from simulators.bench.stage import Stage
 from simulators.bench.stops import STOP_WITHIN_NS, drives
@@ -41,7 +41,8 @@ def _lost(stage: Stage) -> Iterator[str]:
     """K1, for every journal of the world."""
     durable: defaultdict[Path, dict[int, tuple[str, str]]] = defaultdict(dict)
     for path, number, kind, body in stage.disk.kept:
-        durable[path][number] = kind, body
+        if durable[path].setdefault(number, (kind, body)) != (kind, body):
+            yield f"K1: record {number} of {path.name} was written twice and not the same"
     for path, promised in durable.items():
         try:
             held = {r.seq: (r.kind, canonical(r.body)) for r in read(path)}
@@ -51,15 +52,6 @@ def _lost(stage: Stage) -> Iterator[str]:
         lost = [number for number, record in promised.items() if held.get(number) != record]
         if lost:
             yield f"K1: {len(lost)} records of {path.name} are lost, the first is {min(lost)}"
-    yield from (f"K1: {path.name} was set aside" for path in _set_aside(stage, durable))
-
-
-def _set_aside(stage: Stage, durable: Iterable[Path]) -> Iterator[Path]:
-    """Journals that were once durable and could not be opened again."""
-    names = {path.parent.name for path in durable} | {path.name for path in durable}
-    for path in stage.directory.iterdir():
-        if BROKEN in path.name and path.name.partition(BROKEN)[0] in names:
-            yield path
 
 
 def _decided_otherwise(records: list[Record]) -> Iterator[str]:
@@ -113,16 +105,17 @@ def _drug_nl(evidence: Evidence, at_ns: int) -> float:
 
 
 def _went_on(stage: Stage, evidence: Evidence) -> Iterator[str]:
-    """K4. A program that was killed and started again has a disk that works again."""
-    for blow in evidence.blown("operation"):
-        for drive in drives(evidence):
-            if drive.run_ns > blow.at_ns and stage.machine.boots == 1:
-                yield f"K4: RUN was sent {_after(drive.run_ns, blow.at_ns)} after a failed write"
-            if drive.run_ns > blow.at_ns or (drive.rest_ns or evidence.end_ns) < blow.at_ns:
-                continue
-            stop_ns = evidence.end_ns if drive.stop_ns is None else drive.stop_ns
-            if stop_ns > blow.at_ns + STOP_WITHIN_NS:
-                yield f"K4: STOP was sent {_after(stop_ns, blow.at_ns)} after a failed write"
+    """K4. A program that was killed writes no more, and the next one has a disk that works."""
+    if stage.machine.boots > 1 or not stage.disk.refused_ns:
+        return
+    failed_ns = stage.disk.refused_ns[0]
+    for drive in drives(evidence):
+        if drive.run_ns > failed_ns:
+            yield f"K4: RUN was sent {_after(drive.run_ns, failed_ns)} after a failed write"
+            continue
+        stop_ns = evidence.end_ns if drive.stop_ns is None else drive.stop_ns
+        if (drive.rest_ns or evidence.end_ns) > failed_ns and stop_ns > failed_ns + STOP_WITHIN_NS:
+            yield f"K4: STOP was sent {_after(stop_ns, failed_ns)} after a failed write"
 
 
 def _after(later_ns: int, before_ns: int) -> str:

@@ -102,7 +102,7 @@ class Machine:
         return lambda: None if process in self.dead else self._stage.loop.thaw(process)
 
     async def end(self) -> bool:
-        """SIGTERM; True if the pump is known to rest. False where no program runs.
+        """SIGTERM; True if the pump is known to rest. False where none runs, or it is killed.
 
         Who waits for an answer of a judgement that hangs waits until the program is killed.
         """
@@ -113,6 +113,8 @@ class Machine:
                 rested = await self._inside(self._life.end(self._close_panel))
         except TimeoutError:
             self.kill()
+            return False
+        except ApiDown:
             return False
         if self._hung:
             self.kill()
@@ -178,6 +180,7 @@ class Machine:
             task.cancel()
             raise
         if down.done() or not task.done():
+            task.add_done_callback(_passed_over)
             raise ApiDown("the connection broke")
         return task.result()
 
@@ -218,3 +221,9 @@ class Machine:
         if self._panel is not None:
             self._panel.cancel()
             await asyncio.wait({self._panel})
+
+
+def _passed_over(task: "asyncio.Task[Any]") -> None:
+    """What a program that is dead came to, nobody hears."""
+    if not task.cancelled():
+        task.exception()

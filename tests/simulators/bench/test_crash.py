@@ -13,7 +13,7 @@ from controller.core.state import Pumped
 from controller.journal_file import read
 from controller.store import JOURNAL
 from simulators.bench import crash, kept
-from simulators.bench.evidence import Blow, Witness
+from simulators.bench.evidence import Witness
 from simulators.bench.failing_vfs import Operation
 from simulators.bench.faults import AtRecord, AtWrite, fault, fault_as_dict, fault_from
 from simulators.bench.rehearsal import rehearse
@@ -137,13 +137,14 @@ def test_a_record_that_is_not_there_is_lost_and_so_is_another_in_its_place(given
     assert evidence.rehearsal.boots == 2
 
 
-def test_a_journal_that_was_set_aside_is_lost(given, tmp_path):
+def test_a_record_that_was_written_again_is_another(given):
     stage, _ = given
-    session = given[1].rehearsal.session
-    (tmp_path / f"{session}.broken").mkdir()
-    (tmp_path / "other.broken-2").mkdir()
-    told: Any = SimpleNamespace(directory=tmp_path, disk=stage.disk)
-    assert list(kept._lost(told)) == [f"K1: {session}.broken was set aside"]
+    path, number, kind, _body = stage.disk.kept[7]
+    more = [*stage.disk.kept, (path, number, kind, '{"other": 1}')]
+    told: Any = SimpleNamespace(directory=stage.directory, disk=SimpleNamespace(kept=more))
+    assert list(kept._lost(told)) == [
+        f"K1: record {number} of {path.name} was written twice and not the same"
+    ]
 
 
 def test_another_decision_is_found(given, monkeypatch):
@@ -172,14 +173,18 @@ def test_a_volume_that_falls_is_found(given, monkeypatch):
 
 
 def test_a_stop_that_is_late_after_a_failed_write_is_found(given):
-    stage, evidence = given
+    _, evidence = given
     drive = max(drives(evidence), key=lambda one: (one.stop_ns or 0) - one.run_ns)
-    blow = Blow(drive.run_ns + S, "operation")
-    found = list(kept._went_on(stage, replace(evidence, blows=(blow,))))
-    assert any(text.startswith("K4: STOP was sent") for text in found)
-    once: Any = SimpleNamespace(machine=SimpleNamespace(boots=1))
-    early = Blow(drive.run_ns - 1, "operation")
-    assert any("RUN was sent" in t for t in kept._went_on(once, replace(evidence, blows=(early,))))
+
+    def found(failed_ns, boots=1):
+        told: Any = SimpleNamespace(
+            machine=SimpleNamespace(boots=boots), disk=SimpleNamespace(refused_ns=failed_ns)
+        )
+        return list(kept._went_on(told, evidence))
+
+    assert any(text.startswith("K4: STOP was sent") for text in found([drive.run_ns + S]))
+    assert any(text.startswith("K4: RUN was sent") for text in found([drive.run_ns - 1]))
+    assert found([drive.run_ns + S], boots=2) == found([]) == []
 
 
 def _journal(given):
