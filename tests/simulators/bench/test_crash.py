@@ -125,7 +125,7 @@ def test_a_record_that_is_not_there_is_lost_and_so_is_another_in_its_place(given
     stage, evidence = given
     session, site = sorted({path for path, *_ in stage.disk.kept}, key=lambda path: path.name)
     for path, number, found in (
-        (session, 5, "1 records of .* are lost, the first is 5"),
+        (session, 20_000, "1 records of .* are lost, the first is 20000"),
         (site, 10_000, "the first is 10000"),
         (site.with_name("gone.sqlite"), 0, "No such file"),
     ):
