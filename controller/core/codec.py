@@ -38,9 +38,7 @@ def plain(value: Any) -> Any:
         return {name: plain(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
-    if isinstance(value, float):
-        raise CodecError(f"a float has no place in the core: {value!r}")
-    return value
+    raise CodecError(f"a {type(value).__name__} has no place in the core: {value!r}")
 
 
 @cache

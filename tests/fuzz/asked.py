@@ -101,6 +101,9 @@ class Room:
     async def load(self, *_: Any) -> Verdict:
         return Verdict("s", "ORDERED")
 
+    async def kept(self, _verdict: Verdict) -> bool:
+        return True
+
 
 async def _unrecorded(session: str) -> Any:
     raise NoRecord("must be a session with an order")
