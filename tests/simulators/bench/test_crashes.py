@@ -11,7 +11,7 @@ from controller.core import events as e
 from controller.core.limits import limits_from
 from controller.core.state import Purpose, State
 from controller.core.step import step
-from controller.sessions import event_of
+from controller.sessions import event_of, state_of
 from controller.view import delivered
 from simulators.bench.evidence import Witness
 from simulators.bench.faults import InPhase, fault
@@ -33,7 +33,7 @@ POWER_CYCLES = st.builds(
 def states_of(journal):
     """Every event of a session with the state after it, judged anew."""
     header = journal[0]["body"]
-    state, limits = State(session=header["session"], epoch=header["epoch"]), limits_from({})
+    state, limits = state_of(header["session"], header), limits_from({})
     for record in journal:
         if record["kind"] == "event":
             event = event_of(record["body"])
