@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.daemon import Daemon
 from controller.news import Item, NewsRing
-from controller.panel.actions import STOP
+from controller.panel.actions import STOP, STOPPING
 from controller.panel.api import Answer, Api, openapi, refusal
 from controller.panel.turnstile import EVERY_S, InTurn, Turnstile
 from controller.records import NoRecord
@@ -220,4 +220,5 @@ def make_app(api: Api, record: Record, turnstile: Turnstile | None = None) -> AS
     handlers = {HTTPException: refused, Exception: failed, ClientDisconnect: left}
     app = Starlette(routes=routes, exception_handlers=handlers)
     busy = _respond(refusal(503, f"at most {round(1 / EVERY_S)} requests a second"))
-    return OnlyFromHere(InTurn(app, turns, f"/api/v1/actions/{STOP}", busy))
+    at_once = {f"/api/v1/actions/{name}" for name in STOPPING}
+    return OnlyFromHere(InTurn(app, turns, at_once, busy))

@@ -1,10 +1,11 @@
 """So many a second and no more: whoever knocks, the loop stays free for STOP, pump and judgement.
 
-STOP goes round it. It knows nothing of what passes.
+What stops the pump goes round it. It knows nothing of what passes.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Collection
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -58,12 +59,14 @@ class Turnstile:
 
 
 class InTurn:
-    """An application behind a turnstile, but for one path; who is not let in gets ``busy``."""
+    """An application behind a turnstile, but for some paths; who is not let in gets ``busy``."""
 
-    def __init__(self, app: ASGIApp, turnstile: Turnstile, at_once: str, busy: ASGIApp) -> None:
+    def __init__(
+        self, app: ASGIApp, turnstile: Turnstile, at_once: Collection[str], busy: ASGIApp
+    ) -> None:
         self._app, self._turnstile, self._at_once, self._busy = app, turnstile, at_once, busy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        passes = scope["path"] == self._at_once or await self._turnstile.turn()
+        passes = scope["path"] in self._at_once or await self._turnstile.turn()
         await (self._app if passes else self._busy)(scope, receive, send)

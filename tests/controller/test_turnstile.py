@@ -90,7 +90,7 @@ def test_stop_goes_round_it():
         async def busy(_scope, _receive, _send):
             served.append("busy")
 
-        inside: Any = InTurn(app, turnstile, "/stop", busy)
+        inside: Any = InTurn(app, turnstile, {"/stop"}, busy)
         waiting = [
             asyncio.create_task(inside({"path": f"/{number}"}, None, None)) for number in range(600)
         ]
