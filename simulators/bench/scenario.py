@@ -36,6 +36,7 @@ NOT_REHEARSED: Final = {
     "shutdown": "an orderly end of the program is no fault",
     "task_died": "a part of the program fails by a mistake in it, not by anything in the room",
     "monotonic": "this host's monotonic clock cannot step",
+    "self_test": "what fails at the start begins no treatment: each check fails alone in a test",
     "projection": "a pump that holds another volume than it was told is refused before it starts",
 }
 """Observable rows that no fault of this world brings about as their own cause: unit tests do."""

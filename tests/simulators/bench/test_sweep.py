@@ -89,7 +89,7 @@ def test_what_was_tried_is_not_tried_again(tmp_path, monkeypatch, capsys):
     assert sweep.sweep_main(parsed("--results", str(results), "--json")) == 4
     assert tried == list(sweep.names(COUNTS))[1::2]
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (found["sessions"], found["violations"]) == (23, 3)
+    assert (found["sessions"], found["violations"]) == (25, 3)
     assert found["broken"][0]["command"] == "isodrip-bench sweep --only pump:device:1:lost"
 
 
