@@ -70,8 +70,8 @@ class Kill:
     receipts: int = 0
     records: int = 0
     moved_s: float = 0.0
-    killed: bool = False
     broken: list[str] = field(default_factory=list)
+    killed: bool = False
 
 
 @dataclass(slots=True)
@@ -101,11 +101,13 @@ async def kill_once(number: int, seed: int) -> Kill:
 
     A room that does not come up on a busy machine is tried again: nothing was killed in it.
     """
-    at_s = random.Random(f"kill {seed + number}").uniform(0.0, LENGTH_S)
+    chance = random.Random(f"kill {seed + number}")
+    at_s = chance.uniform(0.0, LENGTH_S)
+    told = Kill(number, at_s)
     for _ in range(ATTEMPTS):
         told = await _kill_in_a_room(Kill(number, at_s))
         if told.killed:
-            return told
+            break
     return told
 
 
