@@ -135,13 +135,19 @@ class Evidence:
     def acts(self) -> tuple[Act, ...]:
         """What people did, in its order. Each boot of the daemon begins its stamps anew."""
         boots = [blow.until_ns for blow in self.blown("killed") if blow.until_ns is not None]
-        found, offset_ns = [], BEGIN_NS
+        booted = sum(_is_boot(record) for record in self.journal)
+        found, offset_ns, last_ns = [], BEGIN_NS, 0
         for record in self.journal:
-            body = record["body"]
-            if record["kind"] == "event" and body["type"] == "Booted" and boots:
-                offset_ns = record["mono_ns"] - boots.pop(0)
-            elif record["kind"] == "event" and "who" in body:
-                found.append(Act(record["mono_ns"] - offset_ns, body["type"], body["who"]))
+            if _is_boot(record):
+                boots = [at_ns for at_ns in boots if at_ns >= last_ns]
+                if boots:
+                    boot_ns = boots[0] if len(boots) <= booted else _nearest(boots, record)
+                    boots = [at_ns for at_ns in boots if at_ns > boot_ns]
+                    offset_ns = record["mono_ns"] - boot_ns
+                booted -= 1
+            last_ns = record["mono_ns"] - offset_ns
+            if record["kind"] == "event" and "who" in record["body"]:
+                found.append(Act(last_ns, record["body"]["type"], record["body"]["who"]))
         return tuple(found)
 
     @cached_property
@@ -176,6 +182,15 @@ class Evidence:
         for seen in self.rehearsal.seen["pump"]:
             if seen.to is to and seen.stage is stage:
                 yield seen
+
+
+def _is_boot(record: dict[str, Any]) -> bool:
+    return bool(record["kind"] == "event" and record["body"]["type"] == "Booted")
+
+
+def _nearest(boots: list[int], record: dict[str, Any]) -> int:
+    """Which boot of several a record tells of: not every one got so far as to write it down."""
+    return min(boots, key=lambda at_ns: abs(record["utc_ns"] - BEGIN_NS - at_ns))
 
 
 def _commands(seen: Iterable[Seen]) -> Iterator[Said]:

@@ -86,6 +86,13 @@ def test_a_sample_of_each_way_breaks_nothing(extent, way):
     assert crash.crash(names[begin :: len(names) // 3], 1, None).broken == []
 
 
+@pytest.mark.parametrize("name", ["twice:1", "twice:25", "torn:6", "full:7", "torn:-1"])
+def test_before_a_session_while_it_boots_and_as_it_ends_nothing_breaks_either(extent, name):
+    way, _, number = name.partition(":")
+    last = len(extent.operations) - 5
+    assert crash.crash([f"{way}:{last if number == '-1' else number}"], 1, None).broken == []
+
+
 def test_what_was_tried_is_counted_and_said_how_to_repeat(tmp_path, monkeypatch, capsys):
     def run(jobs, workers, heard, attempted):
         assert attempted is crash.attempted

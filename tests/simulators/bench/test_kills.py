@@ -57,6 +57,25 @@ def test_the_sum_names_what_was_broken_and_how_to_see_it_again(monkeypatch, caps
         kills.kill_main(parser.parse_args(["kill", "--moments", "0"]))
 
 
+@pytest.mark.parametrize(("fails", "rooms"), [(0, 1), (2, 3), (9, 3)])
+async def test_a_room_that_does_not_come_up_is_tried_again(monkeypatch, fails, rooms):
+    opened = []
+
+    async def room(told):
+        opened.append(told.at_s)
+        if len(opened) <= fails:
+            told.broken.append("the room broke: no answer")
+        else:
+            told.killed = True
+        return told
+
+    monkeypatch.setattr(kills, "_kill_in_a_room", room)
+    told = await kills.kill_once(3, 1)
+    assert len(opened) == rooms
+    assert len(set(opened)) == 1
+    assert bool(told.broken) is (fails == 9)
+
+
 async def test_a_plunger_that_goes_on_is_found(monkeypatch):
     monkeypatch.setattr(kills, "LOOK_S", 0.0)
     looks = iter(range(100))
