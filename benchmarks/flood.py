@@ -12,6 +12,7 @@ import signal
 import sys
 import tty
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -103,7 +104,7 @@ def requests(api: str, session: str) -> None:
     for kind, count in kinds:
         for number in range(count):
             name = f"flood-{os.getpid()}-{kind.__name__}-{number}"
-            works.append(lambda kind=kind, name=name: kind(*where, name, session))  # type: ignore[misc]
+            works.append(partial(kind, *where, name, session))
     asyncio.run(_all(works))
 
 

@@ -277,7 +277,7 @@ def site_check_due(state: State, limits: Limits) -> str:
 
 
 def site_check_reminder(state: State, limits: Limits) -> str:
-    """Prompt: the site check is still unanswered, and is heard again."""
+    """Prompt: look at the IV site, asked anew. No person answered for a minute. Advises."""
     overdue = _check_overdue(state)
     return f"unanswered for {_s(overdue)}" if overdue >= limits.check_reminder_ns else ""
 

@@ -11,6 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 EVERY_S: Final = 0.01
 """What one costs is one to three milliseconds: most of the loop's time stays free."""
+LATE_FACTOR: Final = 4
+"""A loop that came round late is busy, or its processor is: the next waits so much longer."""
+PAUSE_MAX_S: Final = 0.2
 WAITING_MAX: Final = 200
 """Two seconds of waiting."""
 
@@ -18,7 +21,7 @@ WAITING_MAX: Final = 200
 class Turnstile:
     """Lets one through, in the order of coming, and the next no sooner than 10 ms after it.
 
-    However late the loop comes round, no two go through at once. Use within one running loop.
+    The later the loop comes round, the longer the next one waits. Use within one running loop.
     """
 
     def __init__(self) -> None:
@@ -30,7 +33,7 @@ class Turnstile:
         loop = asyncio.get_running_loop()
         if not self._shut:
             self._shut = True
-            loop.call_later(EVERY_S, self._open)
+            loop.call_later(EVERY_S, self._open, loop.time() + EVERY_S)
             return True
         if len(self._waiting) >= WAITING_MAX:
             return False
@@ -39,12 +42,15 @@ class Turnstile:
         await waiter
         return True
 
-    def _open(self) -> None:
+    def _open(self, due_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        late_s = loop.time() - due_s
+        pause_s = min(EVERY_S + LATE_FACTOR * late_s, PAUSE_MAX_S)
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
-                asyncio.get_running_loop().call_later(EVERY_S, self._open)
+                loop.call_later(pause_s, self._open, loop.time() + pause_s)
                 return
         self._shut = False
 

@@ -96,7 +96,8 @@ class Treatment:
 
 async def kill_once(number: int, seed: int) -> Kill:
     """One room, one kill, one restart. What is broken is told, never raised."""
-    told = Kill(number, random.Random(f"kill {seed + number}").uniform(0.0, LENGTH_S))
+    chance = random.Random(f"kill {seed + number}")
+    told = Kill(number, chance.uniform(0.0, LENGTH_S))
     try:
         wish = launch.Wish(minutes=MINUTES, seed=SEED)
         async with launch.bench(wish) as bench, Client(bench.api) as client:

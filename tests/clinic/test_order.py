@@ -119,7 +119,11 @@ def test_every_wrong_field_is_named_at_once(order_data: dict[str, Any]) -> None:
 
 @pytest.mark.requirement("W1")
 @pytest.mark.parametrize(
-    "missing", ["schema", "drug", "regimen", "authorized_user", "line", "site"]
+    "missing",
+    [
+        *("schema", "site", "patient", "drug", "nuclide", "regimen", "route", "prescribed_mbq"),
+        *("container", "line", "infusion_min", "reference_time", "authorized_user"),
+    ],
 )
 def test_a_missing_field_is_refused(order_data: dict[str, Any], missing: str) -> None:
     del order_data[missing]

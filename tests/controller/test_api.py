@@ -170,6 +170,7 @@ def test_a_refusal_of_the_judgement_names_event_phase_rule_and_detail(tmp_path):
     in_room(tmp_path, work)
 
 
+@pytest.mark.requirement("T2.11", "W1")
 def test_every_problem_of_an_order_is_listed_and_nothing_begins(tmp_path):
     async def work(room):
         order = copy.deepcopy(ORDER)
@@ -193,6 +194,7 @@ def test_every_problem_of_an_order_is_listed_and_nothing_begins(tmp_path):
     in_room(tmp_path, work)
 
 
+@pytest.mark.requirement("T2.11", "T8.1", "T7.4")
 @pytest.mark.parametrize(
     ("name", "fields", "field"),
     [

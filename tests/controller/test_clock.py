@@ -23,7 +23,7 @@ def stepped(main):
         loop.close()
 
 
-@pytest.mark.requirement("R6")
+@pytest.mark.requirement("R6", "PCA-R6.6.0(6)(7)(8)")
 def test_both_stamps_come_from_the_injected_sources():
     clock = SystemClock(lambda: 17, lambda: NOON)
     assert (clock.monotonic_ns(), clock.utc_ns()) == (17, NOON)

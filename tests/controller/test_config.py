@@ -163,7 +163,7 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.requirement("T8.8")
+@pytest.mark.requirement("T8.8", "T3.2", "P12")
 @pytest.mark.parametrize(("old", "new", "field", "value", "rule"), REFUSALS)
 def test_every_refusal_names_field_value_and_rule(old, new, field, value, rule):
     found = {problem.field: problem for problem in problems(changed(old, new))}

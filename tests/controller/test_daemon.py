@@ -72,6 +72,7 @@ def test_nothing_that_goes_out_names_the_patient(tmp_path):
     text = json.dumps(sent)
     assert ORDER["patient"]["name"] not in text
     assert ORDER["patient"]["id"] not in text
+    assert ORDER["patient"]["birth_date"] not in text
     assert all(payload["simulated"] is True for _, payload, _, _ in sent)
     assert {suffix for suffix, _, _, _ in sent} == {"state", "telemetry", "alarms", "events"}
     assert {retain for suffix, _, retain, _ in sent if suffix == "state"} == {True}
@@ -82,11 +83,15 @@ def test_numbers_go_out_once_a_second(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
             await room.to_infusing()
-            before = len([1 for suffix, *_ in room.telemetry.sent if suffix == "telemetry"])
+            before = len(room.telemetry.sent)
             await asyncio.sleep(10.5)
-            return len([1 for suffix, *_ in room.telemetry.sent if suffix == "telemetry"]) - before
+            sent = room.telemetry.sent[before:]
+            return [payload for suffix, payload, *_ in sent if suffix == "telemetry"]
 
-    assert run_stepped(main) in (10, 11)
+    told = run_stepped(main)
+    assert len(told) in (10, 11)
+    assert {payload["phase"] for payload in told} == {"INFUSING"}
+    assert {payload["run"]["rate_ml_h"] for payload in told} == {1167.0}
 
 
 @pytest.mark.requirement("T8.5")

@@ -1,11 +1,13 @@
 """The real link against both real brokers: will, retained news, loss, return and a stall."""
 
+import ast
 import asyncio
 import json
 import signal
 import socket
 import sys
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -234,6 +236,18 @@ async def test_a_port_that_somebody_serves_is_not_taken_for_a_broker():
     ) as server:
         with pytest.raises(BrokerMissing, match="is taken by another program"):
             await start_broker(port=server.sockets[0].getsockname()[1])
+
+
+@pytest.mark.requirement("T8.4")
+@pytest.mark.parametrize("package", ["controller", "drivers", "firmware_interfaces", "protocols"])
+def test_no_line_of_the_program_subscribes(package):
+    for path in (Path(__file__).parents[2] / package).rglob("*.py"):
+        called = [
+            node.attr
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Attribute)
+        ]
+        assert "subscribe" not in called, path
 
 
 @pytest.mark.requirement("T8.4", "N6", "PCA-R6.7.0(4)(6)")

@@ -67,7 +67,7 @@ def test_a_journal_further_behind_withholds_permits_and_the_driver_stops(tmp_pat
                 await asyncio.sleep(0.05)
             rested_ns = room.daemon.clock.monotonic_ns()
             assert last_ns < rested_ns <= last_ns + 6 * NS_PER_S // 10
-            view = await room.until_phase("STOPPED", 1)
+            view = await room.until(lambda v: v["phase"] == "STOPPED" and v["run"] is None, 2)
             assert [(alarm["id"], alarm["evidence"]) for alarm in view["alarms"]] == [
                 ("permit_expired", "no permit was alive; the driver sent STOP")
             ]
@@ -136,11 +136,12 @@ def test_a_counter_is_cleared_only_once_what_it_counted_is_on_disk(tmp_path):
             session.journal = Waiting(disk, 0)
             session.journal.committed = session.journal._wait
             prepared = len(room.pump.called("prepare"))
-            await room.do("resume")
+            resuming = asyncio.create_task(room.do("resume"))
             await asyncio.sleep(5)
             assert len(room.pump.called("prepare")) == prepared
             assert room.pump.counter_nl > 0
             written.set()
+            await resuming
             await room.until_phase("ARMED", 2)
             assert len(room.pump.called("prepare")) == prepared + 1
 

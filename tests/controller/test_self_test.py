@@ -238,6 +238,7 @@ def test_a_pump_that_reports_an_alarm_has_it_on_record_and_passes_the_next_time(
     assert [body["status"]["alarm"] for body in told] == ["reset"]
 
 
+@pytest.mark.requirement("C5", "GIP-3.4.1-6")
 @pytest.mark.parametrize(
     ("device", "identity", "seen"),
     [

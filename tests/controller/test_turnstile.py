@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controller.panel.app import READERS_MAX
-from controller.panel.turnstile import EVERY_S, WAITING_MAX, InTurn, Turnstile
+from controller.panel.turnstile import EVERY_S, PAUSE_MAX_S, WAITING_MAX, InTurn, Turnstile
 from tests.controller.room import Room
 from tests.controller.stepped_loop import run_stepped
 
@@ -72,8 +72,9 @@ def test_a_late_loop_lets_nobody_catch_up_and_whoever_gave_up_holds_nobody():
         times = [at for at, _ in passed]
         assert [name for _, name in passed] == [*range(5), *range(10, 20)]
         gaps = [late - early for early, late in itertools.pairwise(times)]
-        # Whoever was on the way as the loop stood still, and nobody else.
+        # Whoever was on the way as the loop stood still, and nobody else; then a longer pause.
         assert sum(gap < EVERY_S - 1e-9 for gap in gaps) <= 1
+        assert sum(gap == pytest.approx(PAUSE_MAX_S) for gap in gaps) == 1
 
     run_stepped(main)
 

@@ -6,7 +6,7 @@ import pytest
 
 from controller.core import events as e
 from controller.core.interruption import WRONG_SYRINGE
-from controller.core.state import Phase, Purpose
+from controller.core.state import Phase, Pumped, Purpose
 from firmware_interfaces.readings import Motion
 from firmware_interfaces.units import MicrolitrePerHour, Nanoseconds, volume_up
 from tests.core.hand import Hand
@@ -152,12 +152,12 @@ def test_what_keys_had_the_armed_pump_give_is_booked_and_is_no_more_to_give() ->
     hand.reads(0, motion=Motion.INFUSING)
     assert "take_over" in hand.alarms
     hand.stopped(infused_nl=30_000)
-    assert (hand.state.drug.low_nl, hand.state.drug.high_nl) == (30_000, 30_000)
+    assert hand.state.drug == Pumped(30_000, 30_000 + STEP)
     assert hand.state.first_start_ns == hand.state.now_ns
     hand.do(e.Acknowledged, "")
     hand.do(e.ResumeRequested, False)
     hand.do(e.ResumeRequested, False, who="cd")
-    assert hand.run.plan.volume_nl == planned - 30_000
+    assert hand.run.plan.volume_nl == planned - 30_000 - STEP
 
 
 def test_an_armed_pump_that_was_started_and_rests_again_has_given_it_all_the_same() -> None:
@@ -166,4 +166,4 @@ def test_an_armed_pump_that_was_started_and_rests_again_has_given_it_all_the_sam
     assert hand.state.pumped(Purpose.DRUG).high_nl == 20_000
     hand.do(e.StopPressed, "panel")
     hand.stopped(infused_nl=20_000)
-    assert hand.state.drug.high_nl == 20_000
+    assert hand.state.drug.high_nl == 20_000 + STEP

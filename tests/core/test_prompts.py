@@ -51,6 +51,19 @@ def test_a_look_far_ahead_of_time_does_not_replace_the_check() -> None:
     assert hand.state.checks == 1
 
 
+@pytest.mark.requirement("T2.11")
+def test_the_barrel_is_read_at_two_five_and_fifteen_minutes() -> None:
+    hand = at("armed_thirty")
+    hand.infusing()
+    begun, asked = hand.now_ns, []
+    while hand.state.run is not None and not hand.stopping:
+        hand.poll(S)
+        if "barrel_due" in hand.alarms:
+            asked.append((hand.now_ns - begun) // S)
+        hand.prompted()
+    assert asked == [120, 300, 900]
+
+
 def test_a_barrel_volume_has_bounds() -> None:
     hand = at("infusing")
     assert hand.refused(e.BarrelRead, -1).rule.startswith("a barrel volume")

@@ -44,6 +44,7 @@ def test_a_release_is_good_for_a_quarter_of_an_hour() -> None:
     assert (refusal.rule, refusal.detail) == ("the time-out must be fresh", "released 15 min ago")
 
 
+@pytest.mark.requirement("T2.4")
 def test_a_start_that_came_too_late_goes_on_after_a_new_time_out() -> None:
     hand = _late()
     hand.refused(e.StartRequested)

@@ -146,7 +146,20 @@ def test_the_next_part_begins_where_the_volume_of_the_first_is_in(profile) -> No
     assert hand.state.drug.low_nl == 20 * ML
 
 
-@pytest.mark.requirement("P3", "T2.9")
+@pytest.mark.requirement("T2.9")
+@pytest.mark.parametrize("profile", [LOW_FIRST, HIGH_FIRST])
+def test_the_flush_is_as_slow_as_the_slowest_part_of_the_drug(profile) -> None:
+    hand = Hand(treatment(profile=profile, duration_ns=4 * MIN)).bedside().infusing()
+    drug = [rate for rate, _ in hand.run.profile]
+    while not hand.stopping:
+        hand.poll()
+        hand.prompted()
+    hand.stopped()
+    hand.do(e.FlushRequested, "saline 10 mL", 14_430, "cd")
+    assert hand.run.plan.rate_ul_h == min(drug) < max(drug)
+
+
+@pytest.mark.requirement("P3", "T2.9", "T2.6")
 def test_the_plan_is_the_order_s() -> None:
     hand = at("arming")
     assert hand.run.plan == PLAN

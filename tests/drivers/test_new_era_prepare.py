@@ -30,7 +30,7 @@ READBACKS = [
 ]  # fmt: skip
 
 
-@pytest.mark.requirement("T2.8", "T7.1", "GIP-1.3.x")
+@pytest.mark.requirement("T2.8", "T7.1", "GIP-1.3.x", "T8.2", "T3.2")
 async def test_prepare_programmes_rounded_down_and_reads_everything_back(room):
     readback = await room.driver.prepare(PLAN, 1)
     assert room.pump.texts == ["", "SAF0", "VER", "", *SETTINGS, *READBACKS]

@@ -37,6 +37,7 @@ DEFRAMERS: dict[str, tuple[Callable[[], Any], int]] = {
 }
 
 
+@pytest.mark.requirement("C15")
 @pytest.mark.parametrize("name", BY_NAME)
 @settings(
     max_examples=60,
@@ -48,6 +49,7 @@ def test_any_bytes_are_read_or_refused_by_name(name, data):
     BY_NAME[name].run(data)
 
 
+@pytest.mark.requirement("C15")
 @pytest.mark.parametrize("name", BY_NAME)
 def test_the_kept_corpus_is_read_or_refused_by_name(name):
     inputs = corpus.kept(name)
@@ -57,6 +59,7 @@ def test_the_kept_corpus_is_read_or_refused_by_name(name):
         BY_NAME[name].run(data)
 
 
+@pytest.mark.requirement("C15")
 def test_every_reader_in_the_source_has_a_target():
     """What takes bytes or text apart is fuzzed, or reads what this program has just written."""
     found = set(readers())
@@ -66,6 +69,7 @@ def test_every_reader_in_the_source_has_a_target():
     assert set(OWN_WORDS) - found == set()
 
 
+@pytest.mark.requirement("C15")
 @pytest.mark.parametrize("name", DEFRAMERS)
 @given(seed=st.integers(0, 1000))
 @settings(max_examples=5, deadline=None)

@@ -181,12 +181,17 @@ def _joined(path: Path, event: e.ConnectionConfirmed, _plant: Plant) -> Path:
 
 
 def _prepared(path: Path, event: e.PumpPrepared, plant: Plant) -> Path:
-    """The plant took the plan a moment before; anything but that plan is not a programme."""
+    """The plant took the plan a moment before; anything but that plan is not a programme.
+
+    News of an older epoch is late news: what it set was dropped, or set anew since.
+    """
+    if event.epoch != plant.epoch:
+        return path
     held, plan = event.readback, plant.plan
     same = plan is not None and (held.diameter_um, held.volume_nl, held.watchdog_ns) == (
         plan.diameter_um, plan.volume_nl, plan.watchdog_ns
     )  # fmt: skip
-    return replace(path, programmed=same and event.epoch == plant.epoch and not plant.ran)
+    return replace(path, programmed=same and not plant.ran)
 
 
 def _asked(path: Path, event: e.StartRequested, _plant: Plant) -> Path:
