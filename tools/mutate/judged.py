@@ -20,6 +20,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ NO_TESTS: Final = 33
 TIMEOUT: Final = 36
 CPU_S_MIN: Final = 20
 CPU_FACTOR: Final = 5.0
+BUDGET_S: Final = 10.0
+"""Of tests for one mutant; what only a longer row of them would find counts as survived."""
 MEMORY_BYTES: Final = 2 << 30
 STATS: Final = Path("mutmut-stats.json")
 
@@ -39,7 +42,9 @@ class Verdicts:
     """mutmut's own files: ``exit_code_by_key`` of each module."""
 
     def __init__(self, patterns: list[str]) -> None:
-        self._files = {path: json.loads(path.read_text()) for path in sorted(Path().rglob("*.meta"))}
+        self._files = {
+            path: json.loads(path.read_text()) for path in sorted(Path().rglob("*.meta"))
+        }
         self._file_of = {
             name: path for path, held in self._files.items() for name in held["exit_code_by_key"]
         }
@@ -72,6 +77,7 @@ class Judge:
         self._durations: dict[str, float] = stats["duration_by_test"]
         self._running: dict[int, tuple[str, int]] = {}
         self._killers: dict[str, Counter[str]] = {}
+        self._all_killers: Counter[str] = Counter()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Judge every open mutant; the quickest tests of each come first."""
@@ -86,6 +92,7 @@ class Judge:
             while len(self._running) >= self._workers:
                 self._wait()
             tests.sort(key=partial(self._rank, self._killers.get(_function(name), Counter())))
+            tests = self._within_budget(tests)
             self._start(name, [items[one] for one in tests], session)
             if number % 100 == 0:
                 sys.stderr.write(f"{number}/{len(names)} {name}\n")
@@ -93,8 +100,12 @@ class Judge:
             self._wait()
         return True
 
-    def _rank(self, killers: Counter[str], test: str) -> tuple[int, float]:
-        return -killers[test], self._durations.get(test, 0.0)
+    def _rank(self, killers: Counter[str], test: str) -> tuple[int, int, float]:
+        return -killers[test], -self._all_killers[test], self._durations.get(test, 0.0)
+
+    def _within_budget(self, tests: list[str]) -> list[str]:
+        spent = accumulate(self._durations.get(one, 0.0) for one in tests)
+        return [one for one, until_s in zip(tests, spent, strict=True) if until_s <= BUDGET_S]
 
     def _start(self, name: str, items: list[pytest.Item], session: pytest.Session) -> None:
         said, says = os.pipe()
@@ -118,6 +129,7 @@ class Judge:
         os.close(said)
         if killer:
             self._killers.setdefault(_function(name), Counter())[killer] += 1
+            self._all_killers[killer] += 1
         if os.WIFSIGNALED(status):
             late = os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
             self._verdicts.settle(name, TIMEOUT if late else KILLED)
