@@ -2,8 +2,10 @@
 
 ``cd mutants && python -m tools.mutate.judged [WORKERS] [PATTERN...]`` takes mutmut's mutants, its
 map from functions to the tests that reach them and its files of verdicts, and does only what takes
-mutmut long: it collects once, not once a mutant, and tries first what has killed the mutants of the same function
-before. A verdict once found is kept, as mutmut keeps it.
+mutmut long. It collects once, not once a mutant; it tries first what has killed other mutants of
+the same function; and it begins in situations that were built before, once for all mutants. What
+survives that is tried again from situations that it has built itself. A verdict once found is kept,
+as mutmut keeps it.
 
 A mutant may use CPU time, never wall-clock time, beyond what its tests took: a busy machine kills
 no mutant.
@@ -13,6 +15,7 @@ import fnmatch
 import gc
 import json
 import os
+import random
 import resource
 import signal
 import sys
@@ -26,13 +29,15 @@ from typing import Any, Final
 
 import pytest
 
+from tests.core import situations
+
 KILLED: Final = 1
 SURVIVED: Final = 0
 NO_TESTS: Final = 33
 TIMEOUT: Final = 36
 CPU_S_MIN: Final = 20
 CPU_FACTOR: Final = 5.0
-BUDGET_S: Final = 10.0
+BUDGET_S: Final = 6.0
 """Of tests for one mutant; what only a longer row of them would find counts as survived."""
 MEMORY_BYTES: Final = 2 << 30
 STATS: Final = Path("mutmut-stats.json")
@@ -82,7 +87,11 @@ class Judge:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Judge every open mutant; the quickest tests of each come first."""
         items = {item.nodeid: item for item in session.items}
+        for name in situations.BUILDERS:
+            situations.at(name)
         names = self._verdicts.open()
+        # In no order of theirs: what is judged at any moment is a fair sample of all.
+        random.Random(1).shuffle(names)
         gc.freeze()
         for number, name in enumerate(names):
             tests = [one for one in self._tests.get(_function(name), ()) if one in items]
@@ -155,11 +164,14 @@ def _judged(name: str, items: list[pytest.Item], session: pytest.Session, says: 
     from mutmut.mutation.trampoline import set_mutant_under_test  # noqa: PLC0415 - only here
 
     set_mutant_under_test(name)
-    for item, following in _pairs(items):
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        if session.testsfailed:
-            os.write(says, item.nodeid.encode())
-            return KILLED
+    for _ in ("from what was built before", "from what it builds"):
+        for item, following in _pairs(items):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.testsfailed:
+                os.write(says, item.nodeid.encode())
+                return KILLED
+            item._initrequest()  # type: ignore[attr-defined]  # as one does to run a test again
+        situations.forget()
     return SURVIVED
 
 
