@@ -89,10 +89,11 @@ explore: $(VENV)/.stamp-dev
 	$(BIN)/isodrip-bench explore $(EXPLORE_ARGS)
 	$(BIN)/python -m pytest tests/core/test_stateful.py --hypothesis-profile=explore
 
-# Resumes: a function that did not change keeps its verdicts. What survives stands in mutants/.
+# mutmut makes the mutants and sees which tests reach them; the judging is ours, and resumes.
 mutants: $(MUTANTS)/.stamp
-	$(MUTANTS)/bin/mutmut run $(MUTANTS_ARGS)
-	$(MUTANTS)/bin/python -m tools.mutants
+	$(MUTANTS)/bin/mutmut run "protocols.checksums*"
+	cd mutants && PYTHONPATH=. ../$(MUTANTS)/bin/python -m tools.mutate.judged 2 $(MUTANTS_ARGS)
+	$(MUTANTS)/bin/mutmut results
 
 trace: $(VENV)/.stamp-dev
 	$(BIN)/python -m tools.trace
