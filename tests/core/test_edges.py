@@ -1,0 +1,193 @@
+"""Interlocks over made-up numbers: the last value that is quiet, the first that speaks, and how."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller.core.interlocks import COMPUTED
+from controller.core.state import Purpose, Run, Sample, Stage, State
+from firmware_interfaces.readings import Motion
+from tests.core.situations import at
+from tests.core.world import LIMITS, ML, S
+
+SLOW, FAST = 36_000, 72_000
+"""uL/h: 10 and 20 uL a second."""
+
+
+def seen(advance_nl: int, begin_s: int, end_s: int, faster_s: int) -> State:
+    """A pump told ``SLOW`` long ago, ``FAST`` at ``faster_s``; two readings of its counter."""
+    samples = (Sample(begin_s * S, ML), Sample(end_s * S, ML + advance_nl))
+    run = made(told=((0, SLOW), (faster_s * S, FAST)), samples=samples)
+    return replace(at("infusing_thirty").state, run=run, now_ns=end_s * S)
+
+
+def made(**changes: Any) -> Run:
+    """A run of half an hour at one rate, by a counter of single microlitres."""
+    run = at("infusing_thirty").run
+    whole: dict[str, Any] = {"profile": ((SLOW, 1800 * S),), "started_ns": 0, "step_nl": 1_000}
+    return replace(run, **{**whole, **changes})
+
+
+def state_of(now_ns: int, **changes: Any) -> State:
+    """A treatment with a made-up run."""
+    return replace(at("infusing_thirty").state, run=made(**changes), now_ns=now_ns)
+
+
+@pytest.mark.parametrize(
+    ("row", "times", "quiet_nl", "first_nl", "evidence"),
+    [
+        # Least due 50 + 15 + 70 uL, most 50 + 100 uL.
+        ("no_flow", (20, 30, 25), 67_500, 67_499,
+         "counter advanced 0.067 mL where 0.135 mL were due"),
+        ("free_flow", (20, 30, 25), 227_000, 227_001,
+         "counter advanced 0.227 mL where 0.150 mL were due"),
+        # Least due 300 + 15 + 570 uL, most 300 + 600 uL.
+        ("rate_high", (20, 80, 50), 991_000, 991_001,
+         "pumped 0.991 mL in the window, due 0.900 mL, limit +10 %"),
+        ("rate_low", (20, 80, 50), 795_500, 795_499,
+         "pumped 0.795 mL in the window, due 0.885 mL, limit -10 %"),
+    ],
+)  # fmt: skip
+def test_a_window_speaks_at_its_edge(
+    row: str, times: tuple[int, int, int], quiet_nl: int, first_nl: int, evidence: str
+) -> None:
+    assert COMPUTED[row](seen(quiet_nl, *times), LIMITS) == ""
+    assert COMPUTED[row](seen(first_nl, *times), LIMITS) == evidence
+
+
+@pytest.mark.parametrize("row", ["no_flow", "free_flow", "rate_high", "rate_low"])
+def test_a_window_asks_nothing_of_a_pump_that_need_not_run(row: str) -> None:
+    moving = seen(0 if row in ("no_flow", "rate_low") else 9 * ML, 20, 80, 50)
+    assert COMPUTED[row](moving, LIMITS)
+    assert moving.run is not None
+    for stage in (Stage.READY, Stage.STARTING, Stage.STOPPING):
+        assert COMPUTED[row](replace(moving, run=replace(moving.run, stage=stage)), LIMITS) == ""
+    assert COMPUTED[row](replace(moving, run=None), LIMITS) == ""
+
+
+@pytest.mark.parametrize(
+    ("read_s", "started_s", "now_ns", "evidence"),
+    [
+        (100, 10, 101_500_000_000, ""),
+        (100, 10, 101_500_000_001, "no status for 1.5 s, limit 1.5 s"),
+        (100, 200, 201_500_000_000, ""),
+        (100, 200, 201_600_000_000, "no status for 1.6 s, limit 1.5 s"),
+        (100, None, 101_600_000_000, "no status for 1.6 s, limit 1.5 s"),
+    ],
+)
+def test_a_status_is_stale_since_it_was_read_or_the_run_began(
+    read_s: int, started_s: int | None, now_ns: int, evidence: str
+) -> None:
+    started_ns = None if started_s is None else started_s * S
+    state = state_of(now_ns, read_ns=read_s * S, started_ns=started_ns)
+    assert COMPUTED["status_stale"](state, LIMITS) == evidence
+
+
+def test_run_is_answered_within_the_watchdog_s_time() -> None:
+    asked = {"stage": Stage.STARTING, "started_ns": 100 * S}
+    quiet = state_of(105 * S, read_ns=104 * S, **asked)
+    assert COMPUTED["status_stale"](quiet, LIMITS) == ""
+    late = state_of(105 * S + 1, read_ns=104 * S, **asked)
+    assert COMPUTED["status_stale"](late, LIMITS) == "no answer to RUN for 5.0 s, limit 5.0 s"
+
+
+@pytest.mark.parametrize(
+    ("motion", "withdrawn_nl", "evidence"),
+    [
+        (None, 0, ""),
+        (None, 1_000, "pump ?, withdrew 0.001 mL"),
+        (Motion.INFUSING, 1, "pump infusing, withdrew 0.000 mL"),
+        (Motion.WITHDRAWING, 0, "pump withdrawing, withdrew 0.000 mL"),
+    ],
+)
+def test_a_pump_that_withdraws_is_told_by_status_or_counter(
+    motion: Motion | None, withdrawn_nl: int, evidence: str
+) -> None:
+    state = state_of(S, motion=motion, withdrawn_nl=withdrawn_nl)
+    assert COMPUTED["reversed"](state, LIMITS) == evidence
+
+
+def test_a_counter_fell_from_the_last_reading_to_this_one() -> None:
+    samples = (Sample(0, 9 * ML), Sample(S, 3 * ML))
+    fell = state_of(S, previous=Sample(S // 2, 4 * ML), samples=samples)
+    assert COMPUTED["counter_fell"](fell, LIMITS) == "counter fell from 4.000 mL to 3.000 mL"
+    same = state_of(S, previous=Sample(S // 2, 3 * ML), samples=samples)
+    assert COMPUTED["counter_fell"](same, LIMITS) == ""
+
+
+def test_a_counter_may_advance_by_twice_what_time_and_one_poll_allow() -> None:
+    previous = Sample(10 * S, ML)
+
+    def after(nl: int) -> str:
+        samples = (previous, Sample(12 * S, ML + nl))
+        state = state_of(12 * S, told=((0, SLOW),), previous=previous, samples=samples)
+        return COMPUTED["counter_jumped"](state, LIMITS)
+
+    most_nl = 2 * 25_000 + 2 * 1_000
+    assert after(most_nl) == ""
+    assert after(most_nl + 1) == (
+        "counter advanced 0.052 mL in one poll, at most 0.052 mL is possible"
+    )
+
+
+def test_a_share_of_the_plan_is_counted_from_the_last_reading() -> None:
+    """18 mL in half an hour; after 10 minutes 6 mL are due, and 5 % of the plan is 0.9 mL."""
+
+    def words(row: str, nl: int) -> str:
+        samples = (Sample(600 * S, nl),)
+        return COMPUTED[row](state_of(700 * S, samples=samples, counter_nl=nl), LIMITS)
+
+    assert words("cumulative_high", 6_901_000) == ""
+    assert words("cumulative_high", 6_901_001) == (
+        "pumped 6.901 mL, due 6.000 mL + 5 % of 18.000 mL"
+    )
+    assert words("cumulative_low", 5_099_000) == ""
+    assert words("cumulative_low", 5_098_999) == "pumped 5.099 mL, due 6.000 mL - 5 % of 18.000 mL"
+
+
+@pytest.mark.parametrize("row", ["cumulative_high", "cumulative_low"])
+def test_a_run_without_a_reading_has_no_share_of_the_plan(row: str) -> None:
+    assert COMPUTED[row](state_of(700 * S, samples=()), LIMITS) == ""
+
+
+def test_a_run_may_last_ten_minutes_longer_than_planned() -> None:
+    limit_ns = (1800 + 600) * S
+    assert COMPUTED["overrun"](state_of(50 * S + limit_ns, started_ns=50 * S), LIMITS) == ""
+    assert COMPUTED["overrun"](state_of(50 * S + limit_ns + 1, started_ns=50 * S), LIMITS) == (
+        "running for 2400.0 s, limit 2400.0 s"
+    )
+    assert COMPUTED["overrun"](state_of(9 * limit_ns, started_ns=None), LIMITS) == ""
+
+
+@pytest.mark.parametrize(
+    ("stage", "motion", "evidence"),
+    [
+        (Stage.READY, Motion.STOPPED, ""),
+        (Stage.READY, Motion.PAUSED, ""),
+        (Stage.READY, None, ""),
+        (Stage.READY, Motion.INFUSING, "pump is infusing before any start"),
+        (Stage.READY, Motion.PURGING, "pump is purging before any start"),
+        (Stage.RUNNING, Motion.INFUSING, ""),
+        (Stage.RUNNING, None, ""),
+        (Stage.RUNNING, Motion.PURGING, "pump is purging during a run"),
+        (Stage.RUNNING, Motion.WAITING, "pump is waiting during a run"),
+        (Stage.RUNNING, Motion.TIMED_PAUSE, "pump is timed_pause during a run"),
+        (Stage.STOPPING, Motion.PURGING, ""),
+    ],
+)
+def test_a_motion_that_nobody_commanded_is_a_take_over(
+    stage: Stage, motion: Motion | None, evidence: str
+) -> None:
+    assert COMPUTED["take_over"](state_of(S, stage=stage, motion=motion), LIMITS) == evidence
+
+
+def test_only_drug_is_said_to_be_near_its_end() -> None:
+    held = at("infusing_thirty").run.plan.volume_nl
+    left_nl = 120 * 10_000
+    near = {"counter_nl": held - left_nl}
+    assert COMPUTED["near_end"](state_of(S, **near), LIMITS) == "120.0 s left"
+    assert COMPUTED["near_end"](state_of(S, counter_nl=held - left_nl - 1), LIMITS) == ""
+    assert COMPUTED["near_end"](state_of(S, counter_nl=held + 1), LIMITS) == "0.0 s left"
+    for purpose in set(Purpose) - {Purpose.DRUG}:
+        assert COMPUTED["near_end"](state_of(S, **near, purpose=purpose), LIMITS) == ""
