@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -178,6 +179,7 @@ class Api:
         return await self._kept(verdict)
 
 
+@cache
 def openapi(version: str) -> dict[str, Any]:
     """The description of the API, made of the table of actions and its bodies."""
     schemas: dict[str, Any] = {}

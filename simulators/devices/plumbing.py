@@ -8,7 +8,7 @@ atmosphere, times s, all floats: this is physics, not a record.
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice
 from typing import Final
 
 VACUUM_KPA: Final = -95.0
@@ -211,9 +211,12 @@ class Line:
     def _move_on(self) -> None:
         self._cells.appendleft(self._inlet)
         self._inlet = Fluid()
-        concentration = [c.activity_bq / c.volume_nl if c.volume_nl else 0.0 for c in self._cells]
-        for index, (near, far) in enumerate(pairwise(concentration)):
-            shared = min(self._cells[index].volume_nl, self._cells[index + 1].volume_nl)
-            moved = self._mixing * shared * (near - far)
-            self._cells[index].activity_bq -= moved
-            self._cells[index + 1].activity_bq += moved
+        near = self._cells[0]
+        held = near.activity_bq / near.volume_nl if near.volume_nl else 0.0
+        for far in islice(self._cells, 1, None):
+            next_held = far.activity_bq / far.volume_nl if far.volume_nl else 0.0
+            shared = near.volume_nl if near.volume_nl < far.volume_nl else far.volume_nl
+            moved = self._mixing * shared * (held - next_held)
+            near.activity_bq -= moved
+            far.activity_bq += moved
+            near, held = far, next_held
