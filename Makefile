@@ -93,7 +93,7 @@ explore: $(VENV)/.stamp-dev
 mutants: $(MUTANTS)/.stamp
 	$(MUTANTS)/bin/mutmut run "protocols.checksums*"
 	cd mutants && PYTHONPATH=. ../$(MUTANTS)/bin/python -m tools.mutate.judged 2 $(MUTANTS_ARGS)
-	$(MUTANTS)/bin/mutmut results
+	$(MUTANTS)/bin/python -m tools.mutate.report --write
 
 trace: $(VENV)/.stamp-dev
 	$(BIN)/python -m tools.trace
