@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks import exchange, journal, telemetry
+from benchmarks import exchange, journal, stop, telemetry
 from benchmarks.samples import Comparison
 from benchmarks.table import rows
 from simulators.bench.broker import BrokerMissing
 
-PARTS: Final = ("exchange", "journal", "telemetry")
+PARTS: Final = ("exchange", "journal", "telemetry", "stop")
 EXCHANGES: Final = 300
 COMMITS: Final = 300
+STOPS: Final = 6
 EXIT_USAGE: Final = 2
 
 
@@ -32,6 +33,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", choices=PARTS, action="append", help="may be given repeatedly")
     parser.add_argument("--exchanges", type=int, default=EXCHANGES, metavar="N")
     parser.add_argument("--commits", type=int, default=COMMITS, metavar="N")
+    parser.add_argument("--stops", type=int, default=STOPS, metavar="N", help="under each load")
     parser.add_argument(
         "--directory", type=Path, default=Path(), help="where the journal is written (here)"
     )
@@ -51,6 +53,11 @@ async def _measured(options: argparse.Namespace) -> _Results:
             results.parts["telemetry"].append(await telemetry.lag())
         except BrokerMissing as missing:
             results.missing["lag of the loop"] = str(missing)
+    if "stop" in wanted:
+        try:
+            results.parts["stop"] = await stop.measure(options.stops)
+        except BrokerMissing as missing:
+            results.missing["STOP under load"] = str(missing)
     return results
 
 
@@ -71,8 +78,8 @@ def _say_table(results: _Results) -> None:
 def main(words: Sequence[str] | None = None) -> int:
     """0 whatever the ratios are: a busy machine proves nothing, so nothing is asserted here."""
     options = _options(words)
-    if min(options.exchanges, options.commits) < 1:
-        print("--exchanges and --commits must be 1 or more", file=sys.stderr)
+    if min(options.exchanges, options.commits, options.stops) < 1:
+        print("--exchanges, --commits and --stops must be 1 or more", file=sys.stderr)
         return EXIT_USAGE
     results = asyncio.run(_measured(options))
     (_say_json if options.json else _say_table)(results)

@@ -13,6 +13,9 @@ GENESIS: Final = "0" * 64
 HEADER_KIND: Final = "header"
 Facts = tuple[int, int, int, str, str]
 Row = tuple[int, int, int, str, str, str, str]
+_ROW_TYPES: Final = (int, int, int, str, str, str, str)
+_INTEGER_MAX: Final = 2**63 - 1
+"""What SQLite holds as an integer."""
 
 
 class CanonicalError(ValueError):
@@ -47,10 +50,9 @@ class Record:
     hash: str
 
 
-def _dumped(value: object) -> str:
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+_dumped: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
 
 def _text(value: str, key: str) -> str:
@@ -77,7 +79,7 @@ def _plain(value: object, key: str) -> Any:
             return int(value)
         case str():
             return _text(value, key)
-        case Mapping():
+        case dict() | Mapping():
             return _mapping(value, key)
         case list() | tuple():
             return [_plain(held, f"{key}[{index}]") for index, held in enumerate(value)]
@@ -120,8 +122,11 @@ def linked(
 def checked(row: Row, seq: int, prev: str) -> Record:
     """Return the record of a stored ``row``, which must be number ``seq`` after ``prev``.
 
-    Raises ``JournalBroken`` naming ``seq`` when a record is missing, altered or out of order.
+    Raises ``JournalBroken`` naming ``seq`` when a record is missing, altered or out of order, or
+    when it is none: a field of another type, a body that is not spelt as `canonical` does.
     """
+    if tuple(map(type, row)) != _ROW_TYPES or not all(abs(n) <= _INTEGER_MAX for n in row[:3]):
+        raise JournalBroken(seq, "is no record: its fields are not a record's")
     found, mono_ns, utc_ns, kind, body_json, stored_prev, stored_hash = row
     if found != seq:
         raise JournalBroken(seq, f"missing: the next record is {found}")
@@ -129,9 +134,28 @@ def checked(row: Row, seq: int, prev: str) -> Record:
         raise JournalBroken(0, f"must be of kind {HEADER_KIND!r}, is {kind!r}")
     if stored_prev != prev:
         raise JournalBroken(seq, "does not follow the record before it")
-    if digest((found, mono_ns, utc_ns, kind, body_json), prev) != stored_hash:
+    try:
+        found_hash = digest((found, mono_ns, utc_ns, kind, body_json), prev)
+    except UnicodeEncodeError as error:
+        raise JournalBroken(seq, f"holds no text: {error}") from error
+    if found_hash != stored_hash:
         raise JournalBroken(seq, "was altered: its hash differs")
-    return Record(seq, mono_ns, utc_ns, kind, json.loads(body_json), prev, stored_hash)
+    return Record(seq, mono_ns, utc_ns, kind, body_of(body_json, seq), prev, stored_hash)
+
+
+def body_of(text: str, seq: int) -> dict[str, Any]:
+    """The body of record ``seq``; ``JournalBroken`` unless it is spelt as by `canonical`."""
+    try:
+        body = json.loads(text, parse_float=_no_float, parse_constant=_no_float)
+        if isinstance(body, dict) and _dumped(body) == text:
+            return body
+    except (ValueError, RecursionError) as error:
+        raise JournalBroken(seq, f"holds no JSON: {error}") from error
+    raise JournalBroken(seq, "its body is not in its canonical form")
+
+
+def _no_float(text: str) -> Any:
+    raise ValueError(f"{text} is no whole number")
 
 
 def line_of(record: Record) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 
 from controller import control_socket
 from controller.chain import JournalBroken
+from controller.cli_commission import commission_arguments, commission_pump
 from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
@@ -24,7 +25,7 @@ from controller.clinic.record import render_text
 from controller.clinic.regimen import parse_regimen
 from controller.clinic.text import activity_text
 from controller.clock import SystemClock
-from controller.config import ConfigError, SiteConfig, read_site
+from controller.commissioned import commissioned_of, commissioned_text
 from controller.console import (
     DONE,
     FAILED,
@@ -33,8 +34,10 @@ from controller.console import (
     Fault,
     Out,
     fault,
+    number_argument,
     problem,
     problem_line,
+    site_of,
 )
 from controller.core.codec import CodecError
 from controller.journal import read
@@ -52,16 +55,6 @@ EXIT_CODES: Final = (
 )
 
 
-def _site(path: Path) -> SiteConfig:
-    try:
-        return read_site(path)
-    except ConfigError as error:
-        problems = [problem(p.field, p.value, p.rule) for p in error.problems]
-        raise Fault(WRONG, problems) from error
-    except OSError as error:
-        raise fault(WRONG, "file", path, f"must be readable: {error.strerror}") from error
-
-
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -74,22 +67,25 @@ def _socket(args: argparse.Namespace) -> Path:
         return Path(args.socket)
     if args.config is None:
         raise fault(WRONG, "--config", "(absent)", "name the site's file, or --socket")
-    return _site(args.config).socket_path
+    return site_of(args.config).socket_path
 
 
 def _ask(args: argparse.Namespace, what: str) -> dict[str, Any]:
     path = _socket(args)
     try:
-        return control_socket.ask(path, what)
+        answer = control_socket.ask(path, what)
     except (OSError, ValueError) as error:
         raise fault(MISSING, "daemon", path, f"must answer: {error}") from error
+    if "error" in answer:
+        raise fault(MISSING, "daemon", path, f"must answer: {answer['error']}")
+    return answer
 
 
 # --- commands -----------------------------------------------------------------------------------
 
 
 def _run(args: argparse.Namespace, out: Out) -> int:
-    site = _site(args.config)
+    site = site_of(args.config)
     clock = SystemClock()
 
     def ready(where: Ready) -> None:
@@ -116,8 +112,9 @@ def _leave(code: int) -> NoReturn:
 
 
 def _check(args: argparse.Namespace, out: Out) -> int:
-    site = _site(args.file)
+    site = site_of(args.file)
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
+    out.say(commissioned_text(commissioned_of(site)))
     out.end(ok=True, site=site.site.name, room=site.site.room, site_hash=site.site_hash)
     return DONE
 
@@ -128,6 +125,9 @@ def _status(args: argparse.Namespace, out: Out) -> int:
         out.say("SIMULATED")
     open_ones = [session for session in state["sessions"] if session["phase"] != "CLOSED"]
     out.say(f"{state['site']}, {state['room']}: {len(open_ones)} open")
+    out.say(state["commissioning"])
+    for check in state["self_test"]:
+        out.say(f"self-test, {check['name']}: {check['result']} ({check['evidence']})")
     for session in state["sessions"]:
         out.say(_session_line(session))
         for alarm in session["alarms"]:
@@ -161,7 +161,7 @@ def _order_check(args: argparse.Namespace, out: Out) -> int:
     text, now_utc_ns = _text(args.file), SystemClock().utc_ns()
     try:
         if args.config is not None:
-            order = checked_order(text, _site(args.config), now_utc_ns).order
+            order = checked_order(text, site_of(args.config), now_utc_ns).order
         else:
             order = parse_order(text)
             regimen, _ = regimen_of(order, None)
@@ -201,7 +201,7 @@ def _dose(args: argparse.Namespace, out: Out) -> int:
 
 
 def _record_show(args: argparse.Namespace, out: Out) -> int:
-    site = _site(args.config)
+    site = site_of(args.config)
     path = Path(site.journal.directory) / args.session / JOURNAL
     if Path(args.session).name != args.session:
         raise fault(WRONG, "SESSION", args.session, "must be the name of a session")
@@ -256,10 +256,13 @@ def _document_arguments(top: Any) -> None:
     order.add_argument("file", type=Path, metavar="FILE")
     order.add_argument("--config", type=Path, metavar="FILE", help="judge it for this site")
     dose = _command(top, "dose", _dose, f"prescribed activity by regimen {REGIMEN}")
-    dose.add_argument("--weight-kg", type=float, required=True, metavar="W")
-    dose.add_argument("--height-cm", type=float, required=True, metavar="H")
+    dose.add_argument("--weight-kg", type=number_argument, required=True, metavar="W")
+    dose.add_argument("--height-cm", type=number_argument, required=True, metavar="H")
     formulas = [formula.value for formula in BsaFormula]
     dose.add_argument("--formula", choices=formulas, required=True)
+    commission = _group(top, "commission", "prove a device before its first use")
+    text = "prove a pump with water: watchdog, flow, occlusion, dead volume"
+    commission_arguments(_command(commission, "pump", commission_pump, text))
     journal = _group(top, "journal", "journals")
     for name, work, text in JOURNAL_COMMANDS:
         _command(journal, name, work, text).add_argument("file", type=Path, metavar="FILE")

@@ -7,9 +7,9 @@ that is wrong with a file at once. What treatment.md section 8 calls never confi
 import hashlib
 import ipaddress
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from controller.clinic.documents import Problem
+from controller.clinic.documents import DocumentError, Problem, shown, toml_table
 from controller.core.limits import LimitError, Limits, limits_from
 from controller.telemetry import BrokerAddress, broker_address, slug
 from firmware_interfaces.units import Micrometre, Nanolitre, millilitre, millimetre, scaled_up
@@ -68,9 +68,11 @@ def _refuse(problems: list[Problem]) -> None:
 def _serial_address(port: str) -> None:
     if port.startswith("/"):
         return
-    parts = urlsplit(port)
-    if parts.scheme != "socket" or not parts.hostname or not parts.port or parts.path:
-        raise ValueError("must be an absolute device path or socket://host:port")
+    with suppress(ValueError):
+        parts = urlsplit(port)
+        if parts.scheme == "socket" and parts.hostname and parts.port and not parts.path:
+            return
+    raise ValueError("must be an absolute device path or socket://host:port")
 
 
 def _timezone(name: str) -> None:
@@ -88,7 +90,7 @@ def listen_address(listen: str) -> tuple[str, int]:
     """
     host, separator, port = listen.rpartition(":")
     rule = "must be a loopback address in digits and a port: 127.0.0.1:8131 or [::1]:8131"
-    if not separator or not re.fullmatch(r"\d{1,5}", port) or not 1 <= int(port) <= 65535:
+    if not separator or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         raise ValueError(rule)
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
@@ -139,7 +141,8 @@ class PumpSection(_Section):
     """The infusion pump: address and baud rates of NE-1000 User Manual 1200-01.
 
     The pump would take a watchdog of up to 255 s; 15 s of silence are 0.83 % of a 30-minute dose,
-    below 4 s a healthy line may trip (treatment.md, 3).
+    below 4 s a healthy line may trip (treatment.md, 3). ``commissioning`` is the file that
+    ``isodrip commission pump`` wrote; without it nothing can be armed.
     """
 
     kind: Literal["ne1000"]
@@ -148,6 +151,7 @@ class PumpSection(_Section):
     baud: Literal[300, 1200, 2400, 9600, 19200] = 19200
     watchdog_s: Annotated[int, Field(ge=4, le=15)] = 5
     trigger: Literal["off", "stop_only"] = "stop_only"
+    commissioning: Text | None = None
 
 
 class Operator(_Section):
@@ -292,19 +296,19 @@ def _problems(error: ErrorDetails) -> list[Problem]:
         return [Problem(field, "(absent)", "is required")]
     rule = "is no key of this program" if kind == "extra_forbidden" else error["msg"]
     # The broker's password may stand anywhere in its section.
-    value = "(not shown)" if field.startswith("mqtt") else repr(error["input"])[:80]
+    value = "(not shown)" if field.startswith("mqtt") else shown(error["input"])
     return [Problem(field, value, rule)]
 
 
 def load_site(text: str) -> SiteConfig:
     """Return the site that the text of a site.toml describes; raises ``ConfigError``."""
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([Problem("site.toml", "(not TOML)", str(error))]) from None
+        table = toml_table(text, "site.toml")
+    except DocumentError as error:
+        raise ConfigError(error.problems) from None
     if "site_hash" in table:
         rule = "is no key of this program"
-        raise ConfigError([Problem("site_hash", repr(table["site_hash"])[:80], rule)])
+        raise ConfigError([Problem("site_hash", shown(table["site_hash"]), rule)])
     site_hash = hashlib.sha256(text.encode()).hexdigest()
     try:
         return SiteConfig.model_validate({**table, "site_hash": site_hash})

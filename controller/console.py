@@ -1,8 +1,13 @@
 """How the ``isodrip`` command answers: lines for people, one object for programs, exit codes."""
 
+import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
+
+from controller.clinic.text import parse_number
+from controller.config import ConfigError, SiteConfig, read_site
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -31,6 +36,25 @@ def problem_line(found: dict[str, str]) -> str:
 def fault(code: int, field: str, value: object, rule: str) -> Fault:
     """An end for one problem."""
     return Fault(code, [problem(field, value, rule)])
+
+
+def number_argument(text: str) -> float:
+    """A number of the command line, for argparse."""
+    try:
+        return parse_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def site_of(path: Path) -> SiteConfig:
+    """The site of a file. Raises Fault with every problem."""
+    try:
+        return read_site(path)
+    except ConfigError as error:
+        problems = [problem(p.field, p.value, p.rule) for p in error.problems]
+        raise Fault(WRONG, problems) from error
+    except OSError as error:
+        raise fault(WRONG, "file", path, f"must be readable: {error.strerror}") from error
 
 
 class Out:

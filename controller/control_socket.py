@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 LINE_BYTES_MAX: Final = 4096
+ANSWER_BYTES_MAX: Final = 4_194_304
+"""Far beyond the view of every session that a room keeps open."""
 IDLE_S: Final = 5.0
 ANSWER_S: Final = 5.0
 Handlers = Mapping[str, Callable[[], Awaitable[dict[str, Any]]]]
@@ -72,7 +74,7 @@ async def serve(sock: socket.socket, handlers: Handlers) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
             async with asyncio.timeout(IDLE_S):
                 line = await reader.readline()
-            writer.write(json.dumps(await _answer(line, handlers)).encode() + b"\n")
+            writer.write(json.dumps(await answer_to(line, handlers)).encode() + b"\n")
             await writer.drain()
         writer.close()
         with suppress(OSError):
@@ -84,7 +86,8 @@ async def serve(sock: socket.socket, handlers: Handlers) -> None:
         await server.serve_forever()
 
 
-async def _answer(line: bytes, handlers: Handlers) -> dict[str, Any]:
+async def answer_to(line: bytes, handlers: Handlers) -> dict[str, Any]:
+    """The answer to one request line; a refusal of a line that names no handler."""
     try:
         request = json.loads(line)
         handler = handlers[str(request["do"])]
@@ -96,14 +99,27 @@ async def _answer(line: bytes, handlers: Handlers) -> dict[str, Any]:
 
 
 def ask(path: Path, what: str) -> dict[str, Any]:
-    """The daemon's answer to ``what``. Blocking; raises OSError where no daemon answers."""
+    """The daemon's answer to ``what``. Blocking.
+
+    Raises OSError where no daemon answers, and ValueError for an answer that is none.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(ANSWER_S)
         sock.connect(str(path))
         sock.sendall(json.dumps({"do": what}).encode() + b"\n")
         with sock.makefile("rb") as lines:
-            text = lines.readline()
+            text = lines.readline(ANSWER_BYTES_MAX)
     if not text:
         raise ConnectionError(f"no answer on {path}")
-    answer: dict[str, Any] = json.loads(text)
+    return answered(text)
+
+
+def answered(text: bytes) -> dict[str, Any]:
+    """What a daemon's answer says. ValueError for what is no JSON object."""
+    try:
+        answer = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("no answer nests that deep") from error
+    if not isinstance(answer, dict):
+        raise ValueError("an answer is one JSON object")
     return answer

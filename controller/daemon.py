@@ -23,6 +23,7 @@ from controller.herald import Herald
 from controller.inbox import SITE, Inbox, Posted, Verdict
 from controller.ports import Clock
 from controller.pump_worker import PumpWorker
+from controller.self_test import SelfTest
 from controller.sessions import (
     Session,
     SessionJournal,
@@ -30,6 +31,7 @@ from controller.sessions import (
     judged,
     lasting_decision,
     session_header,
+    state_of,
 )
 from controller.store import Quarantined
 from controller.surroundings import Loaded, Setting, Surroundings
@@ -69,6 +71,7 @@ class Daemon:
         self.pump: PumpWorker
         self.calibrator: CalibratorWorker
         self.site_journal: SessionJournal
+        self.self_test: SelfTest
 
     # --- what others may ask -------------------------------------------------------------------
 
@@ -110,6 +113,17 @@ class Daemon:
             return replace(verdict, refusal=None)
         return verdict
 
+    async def kept(self, verdict: Verdict) -> bool:
+        """Whether what was judged is on the disk; waits until that is known."""
+        session = self.sessions.get(verdict.session)
+        if session is None or verdict.record is None:
+            return False
+        try:
+            await session.journal.committed(verdict.record)
+        except Exception:  # noqa: BLE001 - whatever the disk said: it is not known to be there
+            return False
+        return True
+
     async def load(self, order: Loaded, treatment: Treatment, who: str, role: str) -> Verdict:
         """Begin a session with a checked order.
 
@@ -142,12 +156,13 @@ class Daemon:
             "regimen_text": order.regimen_text,
             "regimen_hash": order.regimen_hash,
             "devices": devices,
+            "commissioned": plain(self.setting.commissioned),
         }
         limits = self.setting.limits
         header = session_header({**self.setting.header, **facts}, self.pump.epoch, limits)
         stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
         journal = await self.world.store.create(name, header, order.text, stamps)
-        state = State(session=name, epoch=self.pump.epoch)
+        state = state_of(name, header)
         session = self.sessions[name] = Session(name, state, journal, limits, header)
         self._tell_what_stands(name)
         return session
@@ -179,6 +194,9 @@ class Daemon:
                 raise
             if posted.answer is not None and not posted.answer.done():
                 posted.answer.set_result(verdict)
+            if not self.inbox.empty:
+                # A STOP that was decided leaves before whatever else waits here is judged.
+                await asyncio.sleep(0)
 
     def _take(self, posted: Posted) -> Verdict:
         event = posted.event
@@ -214,13 +232,14 @@ class Daemon:
         return Verdict(SITE, Phase.IDLE.value)
 
     def _judge(self, session: Session, event: events.Event) -> Verdict:
-        seq = session.journal.append("event", event_body(event), event.mono_ns, event.utc_ns)
+        record = session.journal.append("event", event_body(event), event.mono_ns, event.utc_ns)
         before = session.state.phase
         session.state, decided = judged(session.state, event, session.limits)
         for command in decided:
             if isinstance(command, c.Stop):
                 self.pump.stop(session.id, command.epoch)
-        body, lasting = lasting_decision(seq, before, session.state, decided)
+        seq = record
+        body, lasting = lasting_decision(record, before, session.state, decided)
         if body is not None:
             seq = session.journal.append("decision", body, event.mono_ns, event.utc_ns)
         for command in decided:
@@ -229,7 +248,7 @@ class Daemon:
         self._hand_out(session, lasting, seq)
         self.herald.note(session.id, event, session.state.phase, tuple(lasting))
         refusal = next((x for x in lasting if isinstance(x, c.Refuse)), None)
-        return Verdict(session.id, session.state.phase.value, refusal)
+        return Verdict(session.id, session.state.phase.value, refusal, record)
 
     def _keeps_up(self, session: Session) -> bool:
         """Whether the journal is at most a permit's life behind.

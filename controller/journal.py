@@ -256,14 +256,18 @@ class Journal:
     def _start_commit(self) -> None:
         self._idle.clear()
         self._writing, self._pending = self._pending, []
-        since_s = self._writing[0][0]
+        rows = [row for _, row in self._writing]
+        job = self._loop.run_in_executor(self._executor, write_rows, self._connection, rows)
+        if not job.done():
+            self._watch(self._writing[0][0])
+        job.add_done_callback(self._commit_done)
+
+    def _watch(self, since_s: float) -> None:
+        """Tell when the disk has not answered in time since ``since_s``."""
         self._timers = [
             self._loop.call_at(since_s + self._slow_ns / NS_PER_S, self._slow),
             self._loop.call_at(since_s + self._hung_ns / NS_PER_S, self._hung),
         ]
-        rows = [row for _, row in self._writing]
-        job = self._loop.run_in_executor(self._executor, write_rows, self._connection, rows)
-        job.add_done_callback(self._commit_done)
 
     def _slow(self) -> None:
         self._on_slow(self.oldest_pending_ns)

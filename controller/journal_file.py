@@ -136,7 +136,7 @@ def read(path: Path) -> Iterator[Record]:
                 record = checked(row, seq, prev)
                 yield record
                 seq, prev = seq + 1, record.hash
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise JournalBroken(seq, f"cannot be read: {error}") from error
 
 

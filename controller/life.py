@@ -23,6 +23,8 @@ from controller.herald import Herald
 from controller.inbox import SITE, Inbox
 from controller.ports import Calibrator, Clock, Pump
 from controller.pump_worker import PumpWorker
+from controller.self_checks import SelfChecks
+from controller.self_test import SelfTest
 from controller.sessions import SessionJournal
 from controller.store import Listener
 from controller.supervisor import Supervisor
@@ -80,6 +82,9 @@ class Life:
         self._furnish(kept)
         self.daemon.site_journal = await self._site_journal(scan.site)
         self._announce(kept)
+        checks = SelfChecks(self.daemon, self._pump, self._calibrator, scan.last_utc_ns)
+        self.daemon.self_test = SelfTest(self._clock, self._inbox, checks.all())
+        self.daemon.self_test.announce()
         must_come_up = bool(self.daemon.active() or kept.quarantined)
         try:
             await self._meet(must_come_up)
@@ -93,7 +98,8 @@ class Life:
         """STOP, confirmed; then close everything in order. True if the pump is known to rest."""
         rested = await self._rest()
         await close_panel()
-        await self.supervisor.stop("poller", "ticker", "lag", "clock", "disk", "journals")
+        watches = ("poller", "ticker", "lag", "clock", "disk", "journals", "self-test")
+        await self.supervisor.stop(*watches)
         await self._say_farewell()
         await self.supervisor.stop("calibrator", "pump", "identify pump", "identify calibrator")
         await self._leave()
@@ -195,6 +201,7 @@ class Life:
         spare("herald", daemon.herald.run)
         spare("numbers", lambda: daemon.herald.tell_numbers(clock))
         spare("telemetry", self._telemetry.run)
+        spare("self-test", daemon.self_test.run)
 
     # --- the journals --------------------------------------------------------------------------
 

@@ -6,13 +6,14 @@ state.
 
 import asyncio
 import json
+import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 KEPT: Final = 1000
+_JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,7 @@ class NewsRing:
 
     def add(self, kind: str, payload: dict[str, Any]) -> None:
         """Keep one piece of news and wake every reader."""
-        text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        self._items.append(Item(self._next, kind, text))
+        self._items.append(Item(self._next, kind, _JSON.encode(payload)))
         self._next += 1
         self._wake()
 
@@ -57,7 +57,7 @@ class NewsRing:
     def position(self, last_id: str) -> int | None:
         """The number to go on from after ``last_id``; None if that cannot be done without a gap."""
         boot, _, number = last_id.rpartition("-")
-        if boot != self._boot or not number.isascii() or not number.isdigit():
+        if boot != self._boot or not re.fullmatch(r"[0-9]{1,18}", number):
             return None
         first = self._items[0].number if self._items else self._next
         following = int(number) + 1
@@ -68,12 +68,12 @@ class NewsRing:
         """The number that the next piece of news will have."""
         return self._next
 
-    async def follow(self, position: int) -> AsyncIterator[Item | None]:
+    async def follow(self, position: int) -> AsyncGenerator[Item | None, None]:
         """News from ``position`` on until the ring is closed; None where some were missed."""
         while not self.closed:
             more = self._more
             known = max(0, len(self._items) - (self._next - position))
-            waiting = list(islice(self._items, known, None))
+            waiting = [self._items[index] for index in range(known, len(self._items))]
             if waiting and waiting[0].number > position:
                 yield None
             for item in waiting:

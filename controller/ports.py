@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from firmware_interfaces.readings import (
     ActivityReading,
+    Holdings,
     Identity,
     Permit,
     PlanReadback,
@@ -38,6 +39,9 @@ class Pump(Protocol):
 
     async def recover(self) -> Recovery:
         """Read what the pump still knows, with STOP confirmed; clear and re-size nothing."""
+
+    async def holdings(self) -> Holdings:
+        """Read what the resting pump holds; changes nothing."""
 
     async def prepare(self, plan: PumpPlan, epoch: int) -> PlanReadback:
         """Programme, read everything back with its unit, arm the watchdog. Does not run."""

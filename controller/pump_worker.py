@@ -1,7 +1,8 @@
 """Carries out what was decided for the pump: one job at a time, STOP beside and before all.
 
-Knows what a driver's errors amount to; decides nothing. Only what energises waits for the journal,
-and a newer epoch ends that wait. A STOP waits for nothing and is never cancelled by anything here.
+Knows what a driver's errors amount to; decides nothing. Only what energises or clears the pump's
+counter waits for the journal, and a newer epoch ends that wait. A STOP waits for nothing and is
+never cancelled by anything here.
 """
 
 import asyncio
@@ -94,7 +95,8 @@ class PumpWorker:
 
     def grant(self, permit: Permit) -> None:
         """Hand a permit on."""
-        self._pump.grant(replace(permit, epoch=permit.epoch + self._lead))
+        ahead = replace(permit, epoch=permit.epoch + self._lead) if self._lead else permit
+        self._pump.grant(ahead)
 
     def submit(self, session: str, command: PumpCommand, durable: Durable) -> None:
         """Queue a command; one of an older epoch is dropped."""
@@ -176,6 +178,8 @@ class PumpWorker:
         epoch = command.epoch + job.lead
         match command:
             case Prepare():
+                # It clears the counter: what was pumped must be on disk first, or a crash loses it.
+                await self._unless_newer(job, job.durable())
                 readback = await self._pump.prepare(command.plan, epoch)
                 tell(job.session, events.PumpPrepared, command.epoch, readback)
             case RunPump():
@@ -242,10 +246,21 @@ class PumpWorker:
         epoch, reason = job.command.epoch, str(error) or type(error).__name__
         never_ran = isinstance(error, (*_NEVER_RAN, pump_errors.PumpAlarmed))
         if isinstance(job.command, Prepare) and not isinstance(error, WriteLost):
-            field = getattr(error, "field", "")
-            field = "identity" if isinstance(error, pump_errors.WrongDevice) else field
+            field = _field(error)
             self._inbox.tell(job.session, events.PrepareFailed, epoch, field, reason)
         elif isinstance(job.command, (RunPump, SetRate)) and never_ran:
             self._inbox.tell(job.session, events.RunRefused, epoch, reason)
         else:
             self._inbox.tell(job.session, events.WriteLost, epoch, reason)
+
+
+def _field(error: Exception) -> str:
+    """What a *prepare* found wrong in the pump; "" where it only found nobody to talk to.
+
+    A pump that answers and does not do as it is told may have taken something for another command
+    and move, with no watchdog armed: that must trip, and so be stopped until it is seen to rest.
+    """
+    if isinstance(error, pump_errors.WrongDevice):
+        return "identity"
+    refused = "refused" if isinstance(error, pump_errors.PumpRefused) else ""
+    return str(getattr(error, "field", refused))

@@ -6,9 +6,11 @@ It reads what is there and names what is not; every judgement on it is `controll
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pydantic import BaseModel, ValidationError
+
 from controller.chain import Record
 from controller.clinic.accounting import Candidate
-from controller.clinic.documents import utc_ns
+from controller.clinic.documents import DocumentError, utc_ns, validation_problems
 from controller.clinic.order import Order, parse_order
 from controller.clinic.record import (
     AlarmFact,
@@ -43,6 +45,23 @@ _REPORTED: Final = {
 }
 
 
+class _Operator(BaseModel):
+    name: str
+    role: str
+
+
+class _Header(BaseModel, strict=True):
+    """What a session's header must hold for a record; other keys are others' business."""
+
+    order: str
+    regimen_text: str
+    simulated: bool
+    operators: dict[str, _Operator]
+    devices: list[dict[str, Any]]
+    versions: dict[str, str]
+    kinds: list[str]
+
+
 class NoRecord(Exception):
     """There is no record of that name, or not yet: the rule that is not met."""
 
@@ -57,6 +76,10 @@ def record_of_journal(records: list[Record], site: Limits) -> TreatmentRecord:
     session = header.get("session")
     if not isinstance(session, str):
         raise NoRecord("must be the journal of a treatment")
+    try:
+        _Header.model_validate(header)
+    except ValidationError as error:
+        raise NoRecord(f"must have a whole header: {validation_problems(error)[0]}") from error
     state = fold_state(session, records, limits_of(header, site))
     return record_of(header, state, records[-1].hash)
 
@@ -70,7 +93,10 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
     """All facts of a session, in base units. Raises `NoRecord` where no order was ever taken."""
     if state.treatment is None:
         raise NoRecord("must be a session with an order")
-    order = parse_order(header["order"])
+    try:
+        order, regimen = parse_order(header["order"]), parse_regimen(header["regimen_text"])
+    except DocumentError as error:
+        raise NoRecord(f"must have an order and a regimen that can be read: {error}") from error
     drug, flush = state.pumped(Purpose.DRUG), state.pumped(Purpose.FLUSH)
     outcome = state.outcome or outcome_of(state)
     return RecordFacts(
@@ -78,7 +104,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         simulated=header["simulated"],
         outcome=outcome.value,
         order=order,
-        regimen=parse_regimen(header["regimen_text"]),
+        regimen=regimen,
         assay=_assay(state),
         started_at_utc_ns=_when(state.first_start_utc_ns),
         residual=_residual(state),

@@ -17,7 +17,7 @@ from controller.core.events import Booted
 from controller.core.limits import Limits, limits_from
 from controller.core.state import State
 from controller.journal_file import read
-from controller.sessions import event_of, judged, lasting_decision, limits_of
+from controller.sessions import event_of, judged, lasting_decision, limits_of, state_of
 
 SQLITE_BEGIN: Final = b"SQLite format 3\0"
 BOOTED: Final = Booted.__name__
@@ -98,13 +98,13 @@ def records_of(path: Path) -> list[Record]:
     with path.open("rb") as file:
         begin = file.read(len(SQLITE_BEGIN))
         text = b"" if begin == SQLITE_BEGIN else begin + file.read()
-    records = list(read(path) if begin == SQLITE_BEGIN else _exported(text))
+    records = list(read(path) if begin == SQLITE_BEGIN else exported_records(text))
     if not records:
         raise JournalBroken(0, "missing: the journal has no header")
     return records
 
 
-def _exported(text: bytes) -> Iterator[Record]:
+def exported_records(text: bytes) -> Iterator[Record]:
     """Records of canonical JSON lines. No other text of the same records is taken."""
     seq, prev = 0, GENESIS
     for line in text.removesuffix(b"\n").split(b"\n") if text else ():
@@ -140,11 +140,13 @@ def _row(line: bytes, expected: int) -> Row:
 def replay(records: Sequence[Record]) -> Replay:
     """Judge a session's events anew. Raises `NotReplayable` where there is no session."""
     header = records[0].body
-    session = header.get("session")
-    if not isinstance(session, str):
+    session, versions = header.get("session"), header.get("versions", {})
+    if not isinstance(session, str) or not isinstance(versions, dict):
         raise NotReplayable("must be the journal of a treatment")
-    limits = limits_of(header, limits_from({}))
-    state = State(session=session, epoch=header.get("epoch", 0))
+    try:
+        limits, state = limits_of(header, limits_from({})), state_of(session, header)
+    except CodecError as error:
+        raise NotReplayable(f"its header cannot be read: {error}") from error
     turns: list[Turn] = []
     for event, decision, cut in _pairs(records):
         state, turn = _turned(state, event, decision, limits)
@@ -152,7 +154,7 @@ def replay(records: Sequence[Record]) -> Replay:
     known, kept = {row.name for row in dataclasses.fields(Limits)}, set(header.get("limits", {}))
     return Replay(
         session=session,
-        release=str(header.get("versions", {}).get("isodrip", "unknown")),
+        release=str(versions.get("isodrip", "unknown")),
         turns=tuple(turns),
         state=state,
         records=len(records),

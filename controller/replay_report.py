@@ -124,7 +124,8 @@ def _verdict_lines(path: Path, found: Replay) -> Iterator[str]:
 def _decision_text(decision: Body | None) -> str:
     if decision is None:
         return "no decision"
-    told = ", ".join(canonical(command) for command in decision.get("commands", ()))
+    commands = decision.get("commands")
+    told = ", ".join(map(canonical, commands)) if isinstance(commands, list) else ""
     return f"{decision.get('phase')}; {told or 'no command'} (on event {decision.get('event')})"
 
 

@@ -21,6 +21,7 @@ from typing import Any, Final
 from controller import control_socket
 from controller.chain import JournalBroken
 from controller.clinic.documents import utc_datetime
+from controller.commissioned import commissioned_of, known_by
 from controller.config import SiteConfig
 from controller.core.codec import CodecError
 from controller.daemon import Daemon
@@ -30,6 +31,7 @@ from controller.mqtt_link import mqtt_connect
 from controller.panel.api import Api
 from controller.panel.app import make_app
 from controller.panel.server import PanelServer, bind
+from controller.panel.turnstile import Turnstile
 from controller.ports import Calibrator, Clock, Pump
 from controller.records import NoRecord, record_of, record_of_journal
 from controller.store import DirectoryStore
@@ -42,7 +44,7 @@ from drivers.new_era import NewEraPump
 from drivers.serial_port import opener
 from firmware_interfaces.units import NS_PER_S, Nanoseconds
 
-HEADER_SCHEMA: Final = 1
+HEADER_SCHEMA: Final = 2
 BYTES_PER_MB: Final = 1_000_000
 PANEL_FAREWELL_S: Final = 4.0
 
@@ -71,8 +73,12 @@ def versions() -> dict[str, str]:
     return {"isodrip": own, "python": platform.python_version()}
 
 
-def setting_of(site: SiteConfig) -> Setting:
-    """What the daemon and every record 0 take from site.toml."""
+def setting_of(site: SiteConfig, commissioning: str | None = None) -> Setting:
+    """What the daemon and every record 0 take from site.toml and the pump's commissioning.
+
+    ``commissioning`` is the text of that file; None has the one read that site.toml names.
+    """
+    known = commissioned_of(site) if commissioning is None else known_by(site, commissioning)
     running = versions()
     kinds = (site.pump.kind, site.calibrator.kind)
     operators = {p.id: {"name": p.name, "role": p.role} for p in site.operator}
@@ -96,6 +102,9 @@ def setting_of(site: SiteConfig) -> Setting:
         watchdog_ns=site.pump.watchdog_s * NS_PER_S,
         header=header,
         ports={"pump": site.pump.port, "calibrator": site.calibrator.port},
+        pump_address=site.pump.address,
+        commissioned=known,
+        calibrator_serial=site.calibrator.serial,
     )
 
 
@@ -221,13 +230,16 @@ class Service:
     def _serve(
         self, life: Life, daemon: Daemon, http: socket.socket, unix: socket.socket
     ) -> PanelServer:
-        app = make_app(Api(daemon, self._site), partial(record_json, daemon))
+        turnstile = Turnstile()
+        app = make_app(Api(daemon, self._site), partial(record_json, daemon), turnstile)
         panel = PanelServer(app, http, daemon.herald.ring)
 
         async def stop() -> dict[str, Any]:
             return verdict_json(await daemon.stop("", "", "terminal"))
 
         async def status() -> dict[str, Any]:
+            if not await turnstile.turn():
+                return {"error": {"field": "do", "value": "status", "rule": "too many ask"}}
             return state_view(daemon)
 
         handlers = {"stop": stop, "status": status}

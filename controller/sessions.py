@@ -12,12 +12,15 @@ from controller.chain import Record
 from controller.core import events
 from controller.core.codec import CodecError, plain, revive
 from controller.core.commands import Command, GrantPermit
+from controller.core.commissioning import Commissioned
 from controller.core.limits import Limits, limits_as_dict
 from controller.core.state import Phase, State
 from controller.core.step import step
 
 DONE: Final = frozenset({Phase.RESIDUAL, Phase.CLOSED})
 """Phases in which a session does not hold the room."""
+SCHEMA_COMMISSIONED: Final = 2
+"""Since this schema of record 0 arming asks for the pump's commissioning."""
 EVENTS: Final = {
     kind.__name__: kind
     for kind in vars(events).values()
@@ -93,9 +96,10 @@ def lasting_decision(
 
 def event_of(body: Mapping[str, Any]) -> events.Event:
     """The event that `event_body` wrote. Raises `CodecError`."""
-    kind = EVENTS.get(body.get("type", ""))
+    name = body.get("type")
+    kind = EVENTS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise CodecError(f"type: {body.get('type')!r} is no event of this version")
+        raise CodecError(f"type: {name!r} is no event of this version")
     return revive(kind, {name: value for name, value in body.items() if name != "type"})
 
 
@@ -117,11 +121,26 @@ def session_header(common: Mapping[str, Any], epoch: int, limits: Limits) -> dic
     return {**common, "epoch": epoch, "limits": limits_as_dict(limits)}
 
 
+def state_of(session: str, header: Mapping[str, Any]) -> State:
+    """The state in which record 0 begins a session. Raises `CodecError`.
+
+    A journal that was begun before arming asked for a commissioning goes on without one.
+    """
+    told = header.get("commissioned")
+    if told is not None:
+        known = revive(Commissioned, told)
+    else:
+        known = Commissioned(asked=revive(int, header.get("schema", 0)) >= SCHEMA_COMMISSIONED)
+    return State(session=session, epoch=revive(int, header.get("epoch", 0)), commissioned=known)
+
+
 def limits_of(header: Mapping[str, Any], site: Limits) -> Limits:
-    """The journalled limits; one that did not exist then is the site's."""
+    """The journalled limits; one that did not exist then is the site's. Raises `CodecError`."""
     kept = header.get("limits", {})
+    if not isinstance(kept, dict):
+        raise CodecError(f"limits: expected an object, got {kept!r}")
     given = {row.name: kept.get(row.name, getattr(site, row.name)) for row in fields(Limits)}
-    return Limits(**given)
+    return revive(Limits, given)
 
 
 def fold_state(session: str, records: Iterable[Record], limits: Limits) -> State:
@@ -129,7 +148,7 @@ def fold_state(session: str, records: Iterable[Record], limits: Limits) -> State
     state = State(session=session)
     for record in records:
         if record.seq == 0:
-            state = State(session=session, epoch=record.body.get("epoch", 0))
+            state = state_of(session, record.body)
         elif record.kind == "event":
             state, _ = judged(state, event_of(record.body), limits)
     return state

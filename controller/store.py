@@ -5,6 +5,7 @@ is never mended. Blocking calls run in an executor.
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ JOURNAL: Final = "journal.sqlite"
 ORDER: Final = "order.json"
 SITE_JOURNAL: Final = "site.sqlite"
 BROKEN: Final = ".broken"
+PROBE: Final = "probe.tmp"
 T = TypeVar("T")
 
 
@@ -51,12 +53,13 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """All that stands in the directory; ``last_mono_ns`` is the newest stamp of any record."""
+    """All that stands in the directory; ``last_*`` are the newest stamps of any record."""
 
     found: tuple[Found, ...]
     quarantined: tuple[Quarantined, ...]
     site: SessionJournal | None
     last_mono_ns: int
+    last_utc_ns: int
 
 
 class Store(Protocol):
@@ -80,6 +83,12 @@ class Store(Protocol):
 
     async def read(self, session: str) -> list[Record]:
         """Every record of a session. Raises FileNotFoundError or JournalBroken."""
+
+    async def read_site(self) -> list[Record]:
+        """Every record of the site's own journal. Raises FileNotFoundError or JournalBroken."""
+
+    async def probe(self) -> None:
+        """Write a little, have it synced to the disk and remove it. Raises OSError."""
 
 
 class DirectoryStore:
@@ -109,12 +118,13 @@ class DirectoryStore:
             except JournalBroken as error:
                 quarantined.append(Quarantined(await self.set_aside(name), str(error)))
         site, broken = await self._reopen_site()
-        stamps = [item.records[-1].mono_ns for item in [*found, *([site] if site else [])]]
+        newest = [item.records[-1] for item in [*found, *([site] if site else [])]]
         return Scan(
             tuple(found),
             (*quarantined, *broken),
             site.journal if site else None,
-            max(stamps, default=0),
+            max((record.mono_ns for record in newest), default=0),
+            max((record.utc_ns for record in newest), default=0),
         )
 
     async def create(
@@ -141,6 +151,14 @@ class DirectoryStore:
             raise FileNotFoundError(session)
         path = self._directory / session / JOURNAL
         return await self._off_loop(lambda: list(read(path)))
+
+    async def read_site(self) -> list[Record]:
+        """Read the site's journal, each record proven."""
+        return await self._off_loop(lambda: list(read(self._directory / SITE_JOURNAL)))
+
+    async def probe(self) -> None:
+        """Write, sync and remove a file of some bytes beside the journals."""
+        await self._off_loop(probe_disk, self._directory / PROBE)
 
     async def _off_loop(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
@@ -180,6 +198,17 @@ class DirectoryStore:
             return None, []
         except JournalBroken as error:
             return None, [Quarantined(await self.set_aside(SITE_JOURNAL), str(error))]
+
+
+def probe_disk(path: Path) -> None:
+    """Write ``path``, have it synced and remove it. Raises OSError."""
+    try:
+        with path.open("wb") as file:
+            file.write(b"isodrip\n")
+            file.flush()
+            os.fdatasync(file.fileno())
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _make(directory: Path, order: str) -> None:

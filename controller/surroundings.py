@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from controller.core.commissioning import UNKNOWN, Commissioned
 from controller.core.limits import Limits
 from controller.ports import Calibrator, Clock, Pump, TelemetryPort
 from controller.store import Store
@@ -50,7 +51,10 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the site says. ``header`` goes into record 0 of every journal, ``kinds`` are devices."""
+    """What the site says. ``header`` goes into record 0 of every journal, ``kinds`` are devices.
+
+    ``calibrator_serial`` is empty where any will do.
+    """
 
     site: str
     room: str
@@ -61,6 +65,9 @@ class Setting:
     watchdog_ns: int
     header: Mapping[str, Any]
     ports: Mapping[str, str] = field(default_factory=dict)
+    pump_address: int | None = None
+    calibrator_serial: str = ""
+    commissioned: Commissioned = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

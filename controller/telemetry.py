@@ -25,6 +25,7 @@ EVENTS_KEPT: Final = 5_000
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 ALARMS: Final = "alarms"
 STATUS: Final = "status"
+_JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -73,7 +74,11 @@ def broker_address(url: str) -> BrokerAddress:
     User, password (percent-encoded) and port (1883, TLS 8883) are optional. Raises ``ValueError``
     with the rule that is broken and without the password.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # What urlsplit says of a host that is none quotes the password before it.
+        raise ValueError("must be mqtt://host:port or mqtts://host:port") from None
     if parts.scheme not in _PORTS:
         raise ValueError("must begin with mqtt:// or mqtts://")
     if not parts.hostname:
@@ -198,12 +203,7 @@ class Telemetry:
     def _message(
         self, suffix: str, payload: Mapping[str, Any], *, retain: bool, qos: int
     ) -> Message:
-        text = json.dumps(
-            {"schema": SCHEMA, **payload},
-            separators=(",", ":"),
-            ensure_ascii=False,
-            allow_nan=False,
-        )
+        text = _JSON.encode({"schema": SCHEMA, **payload})
         return Message(f"{self._prefix}/{suffix}", text.encode(), retain, qos)
 
     def _status(self, status: str, reason: str) -> Message:
@@ -231,6 +231,7 @@ class Telemetry:
 
     async def _serve(self, link: Link) -> None:
         lost = asyncio.ensure_future(link.lost())
+        lost.add_done_callback(lambda _: self._news.set())
         try:
             while True:
                 self._news.clear()
@@ -239,7 +240,8 @@ class Telemetry:
                 if self._stopping.is_set():
                     await link.publish(self._status("offline", "stopped"))
                     return
-                await self._until(lost, self._news.wait())
+                if not lost.done():
+                    await self._news.wait()
                 if lost.done():
                     raise LinkLost(lost.result())
         finally:
@@ -270,15 +272,11 @@ class Telemetry:
             raise
 
     async def _pause(self, delay_s: float) -> None:
-        await self._until(self._sleep(delay_s), self._stopping.wait())
-
-    @staticmethod
-    async def _until(*first: Awaitable[Any]) -> None:
-        """Return when one of ``first`` is done; no coroutine among them outlives the wait."""
-        tasks = [asyncio.ensure_future(awaitable) for awaitable in first]
+        """Until the delay is over or `stop` is called; neither wait outlives the other."""
+        waits = (self._sleep(delay_s), self._stopping.wait())
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task, awaitable in zip(tasks, first, strict=True):
-                if task is not awaitable:
-                    task.cancel()
+            for task in tasks:
+                task.cancel()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from controller.clinic.ledger import LineModel
 from controller.clinic.order import Priming
 from controller.clinic.text import utc_text
+from controller.commissioned import commissioned_text
 from controller.core.alarms import ALARMS, not_observable
 from controller.core.judge import latched
 from controller.core.sounding import audio_paused_ns, ordered, sounding
@@ -226,6 +227,8 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
             {"id": seen.condition, "evidence": seen.evidence, "text": ALARMS[seen.condition].text}
             for seen in daemon.conditions.values()
         ],
+        "commissioning": commissioned_text(setting.commissioned),
+        "self_test": [check.view() for check in daemon.self_test.checks],
         "link": {
             "pump": _identity(daemon.pump_identity),
             "calibrator": _identity(daemon.calibrator_identity),

@@ -273,6 +273,8 @@ class Exchange(Generic[Frame]):
         try:
             while data := await stream.read():
                 self._hear(data)
+                # A line that babbles faster than we hear takes one piece of each turn, not all.
+                await asyncio.sleep(0)
         except Exception as error:  # noqa: BLE001 - a deaf line must not look like a quiet one
             seen = str(error) or repr(error)
         self._hang_up(stream, seen)

@@ -23,6 +23,7 @@ class Lease:
         self._on_expired = on_expired
         self._permit: Permit | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due_ns = 0
         self.energised = False
         """True from the moment a RUN may leave until a confirmed stop."""
 
@@ -51,18 +52,29 @@ class Lease:
     def release(self) -> None:
         """The pump is confirmed at rest, or given up: nothing is watched any more."""
         self.energised = False
-        if self._timer is not None:
-            self._timer.cancel()
+        self._look_no_more()
 
     def _watch(self) -> None:
+        """Look when the permit expires. One that was set earlier looks first, and sets itself anew.
+
+        So a timer is not made for every permit: they come twice a second, and are all but one void.
+        """
+        if not self.energised or self._permit is None:
+            return
+        if self._timer is not None and self._due_ns <= self._permit.expires_ns:
+            return
+        self._look_no_more()
+        self._due_ns = self._permit.expires_ns
+        left_s = as_seconds(Nanoseconds(self._due_ns - self._now_ns()))
+        self._timer = asyncio.get_running_loop().call_later(max(left_s, RECHECK_S), self._look)
+
+    def _look_no_more(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self.energised and self._permit is not None:
-            left_s = as_seconds(Nanoseconds(self._permit.expires_ns - self._now_ns()))
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(left_s, RECHECK_S), self._look)
+            self._timer = None
 
     def _look(self) -> None:
+        self._timer = None
         if self._permit is not None and self._now_ns() < self._permit.expires_ns:
             self._watch()
         elif self.energised:

@@ -12,7 +12,7 @@ from typing import Final
 
 from drivers.lease import Lease
 from drivers.new_era_line import NewEraLine
-from drivers.new_era_program import Expected, new_rate, program
+from drivers.new_era_program import HOLDINGS, Expected, holdings_of, new_rate, program
 from drivers.pump_errors import (
     NotPermitted,
     PumpAlarmed,
@@ -31,6 +31,7 @@ from firmware_interfaces.new_era import (
     rate_limits_ul_h,
 )
 from firmware_interfaces.readings import (
+    Holdings,
     Identity,
     Motion,
     Permit,
@@ -129,6 +130,23 @@ class NewEraPump:
         recovery = Recovery(found, stopped, infused, volume, rate, self._line.reset_seen)
         self._unrecovered, self._line.reset_seen = None, False
         return recovery
+
+    async def holdings(self) -> Holdings:
+        """Read what the resting pump holds; nothing is changed. An alarm in the way is reported.
+
+        Raises NotPermitted (nothing sent), PumpAlarmed, PumpRefused, NoReply, or ReadbackMismatch
+        for a value that no New Era pump can hold.
+        """
+        if self.energised:
+            raise NotPermitted("holdings: the pump is energised and not confirmed stopped")
+        told = {}
+        for name in HOLDINGS:
+            try:
+                told[name] = await self._line.query(name)
+            except PumpAlarmed as alarmed:
+                self._line.report(alarmed.status)
+                raise
+        return holdings_of(told)
 
     async def prepare(self, plan: PumpPlan, epoch: int) -> PlanReadback:
         """Programme ``plan``, arm the watchdog, read everything back in Safe mode. Does not run.

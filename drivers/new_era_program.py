@@ -3,10 +3,10 @@
 Knows the order of pumps' commands and the worth of their answers; does not speak.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from drivers.pump_errors import PlanRefused, ReadbackMismatch
 from firmware_interfaces.new_era import (
@@ -26,8 +26,19 @@ from firmware_interfaces.new_era import (
     rate_text,
     watchdog_seconds,
 )
-from firmware_interfaces.readings import PumpPlan
-from firmware_interfaces.units import NL_PER_ML, MicrolitrePerHour, Nanoseconds, seconds
+from firmware_interfaces.readings import Holdings, PumpPlan
+from firmware_interfaces.units import (
+    NL_PER_ML,
+    NS_PER_S,
+    MicrolitrePerHour,
+    Nanolitre,
+    Nanoseconds,
+    seconds,
+)
+
+T = TypeVar("T")
+HOLDINGS: Final = ("DIA", "RAT", "VOL", "DIS", "SAF")
+"""What is asked of a resting pump: queries, none of which energises or changes anything."""
 
 WATCHDOG_NS_MIN: Final = seconds(4)
 """Below this a single lost exchange with its quarantine could stop a treatment (design, lease)."""
@@ -97,6 +108,29 @@ def new_rate(rate_ul_h: MicrolitrePerHour, held: PumpPlan) -> tuple[str, Expecte
     """Command and expectation for another rate while pumping: value only, the unit stays MH."""
     text = _rate_within(rate_ul_h, held)
     return f"RAT{text[:-2]}", Expected("rate", "RAT", text, text[-2:], parse_rate)
+
+
+def holdings_of(told: Mapping[str, str]) -> Holdings:
+    """The worth of what a pump says to each of HOLDINGS. Raises ReadbackMismatch naming one."""
+    diameter = _worth("diameter", told["DIA"], parse_diameter)
+    rate = _worth("rate", told["RAT"], parse_rate)
+    lowest, highest = rate_limits_ul_h(diameter)
+    if rate and not lowest <= rate <= highest:
+        raise ReadbackMismatch("rate", f"{lowest}..{highest} uL/h", told["RAT"], told["RAT"][-2:])
+    return Holdings(
+        diameter_um=diameter,
+        rate_ul_h=rate,
+        volume_nl=_worth("volume", told["VOL"], parse_volume),
+        infused_nl=Nanolitre(_worth("counter", told["DIS"], _infused)),
+        watchdog_ns=Nanoseconds(_worth("watchdog", told["SAF"], _seconds) * NS_PER_S),
+    )
+
+
+def _worth(field: str, seen: str, worth: Callable[[str], T]) -> T:
+    try:
+        return worth(seen)
+    except ValueError as error:
+        raise ReadbackMismatch(field, str(error), seen, "") from error
 
 
 def _diameter(plan: PumpPlan) -> str:

@@ -134,8 +134,8 @@ async def open_port(url: str, baud: int, parity: Parity = "N") -> ByteStream:
 
 
 def _host_and_port(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
     with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
         if parts.scheme == "socket" and parts.hostname and parts.port:
             return parts.hostname, parts.port
     raise PortError(url, PortFault.UNUSABLE, "expected a device path or socket://host:port")

@@ -254,7 +254,7 @@ class Dispensed(NamedTuple):
     step_nl: Nanolitre
 
 
-_VERSION: Final = re.compile(r"(NE[0-9]+(?:X[0-9]*)?)V([0-9]+\.[0-9]+)")
+_VERSION: Final = re.compile(r"(NE1000(?:X[0-9]*)?)V([0-9]+\.[0-9]+)")
 _DISPENSED: Final = re.compile(r"I([0-9.]+)W([0-9.]+)(UL|ML)")
 _NUMBER: Final = re.compile(r"[0-9]*\.?[0-9]*")
 
@@ -346,10 +346,13 @@ def parse_dispensed(text: str) -> Dispensed:
 
 
 def parse_version(text: str) -> tuple[str, str]:
-    """``NE1000V3.928`` to model ``NE1000`` and firmware ``3.928``; an upgrade adds X to a model."""
+    """``NE1000V3.928`` to model ``NE1000`` and firmware ``3.928``; an upgrade adds X to the model.
+
+    ValueError for every other model: its plunger speeds and limits are not those of this table.
+    """
     match = _VERSION.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not NE<model>[X]V<n>.<n>: another device?")
+        raise ValueError(f"{text!r} is not NE1000[X]V<n>.<n>: another device?")
     return match[1], match[2]
 
 

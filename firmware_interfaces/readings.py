@@ -158,6 +158,20 @@ class PlanReadback:
 
 
 @dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a resting pump holds from whenever it was last told, with units already applied.
+
+    ``watchdog_ns`` is 0 where no watchdog is armed.
+    """
+
+    diameter_um: Micrometre
+    rate_ul_h: MicrolitrePerHour
+    volume_nl: Nanolitre
+    infused_nl: Nanolitre
+    watchdog_ns: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
 class Recovery:
     """What *recover* found and did: status (with any alarm), STOP confirmed, then the numbers.
 

@@ -16,6 +16,7 @@ A pump hears the same, except that what follows a broken Safe packet is dropped 
 or half a second of silence: else its remains could be heard as a Basic line, and be a RUN.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -57,6 +58,11 @@ class PacketFault(Enum):
     TOO_LONG = "longer than any command"
 
 
+_COMMAND_TEXT: Final = re.compile(r"[!-)+-`{-~]*")
+"""Printable ASCII without space, ``*`` and small letters."""
+_REPLY_DATA: Final = re.compile(r"(?!\?)[ -~]*")
+_PRINTABLE: Final = bytes(range(0x20, 0x7F))
+_UNHEARD: Final = bytes((*range(0x21), 0x7F))
 _LOSES_BOUNDARY: Final = frozenset((PacketFault.FRAMING, PacketFault.TOO_LONG))
 
 
@@ -77,7 +83,7 @@ class Command:
             raise ValueError("a system command (*) overrides the address: give one of them")
         if self.address is not None and not 0 <= self.address <= 99:
             raise ValueError(f"address {self.address} is not in 0..99")
-        if any(not "!" <= char <= "~" or char == "*" or char.islower() for char in self.text):
+        if not _COMMAND_TEXT.fullmatch(self.text):
             raise ValueError(f"command {self.text!r} is not upper-case printable ASCII")
         if self.text and not self.text[0].isalpha():
             raise ValueError(f"command {self.text!r} does not begin with a letter")
@@ -110,7 +116,7 @@ class Reply:
             raise ValueError(f"unknown alarm {self.alarm!r}, or an alarm with data")
         if self.error is not None and (self.error not in ERRORS or self.data):
             raise ValueError(f"unknown error {self.error!r}, or an error with data")
-        if self.data.startswith("?") or any(not " " <= char <= "~" for char in self.data):
+        if not _REPLY_DATA.fullmatch(self.data):
             raise ValueError(f"data {self.data!r} is not printable ASCII free of a leading '?'")
         if len(_reply_data(self)) > DATA_MAX:
             raise ValueError(f"data {self.data!r} makes a reply longer than {DATA_MAX} bytes")
@@ -246,7 +252,7 @@ def _safe_packet(data: bytes) -> bytes:
 
 def _printable(data: bytes | bytearray) -> int:
     """How many bytes at the start of ``data`` are printable ASCII."""
-    return next((at for at, byte in enumerate(data) if not 0x20 <= byte <= 0x7E), len(data))
+    return len(data) - len(data.lstrip(_PRINTABLE))
 
 
 def _before_stx(buffer: bytearray) -> int:
@@ -361,7 +367,7 @@ def _command_frame(raw: bytes, data: bytes, mode: Mode) -> CommandFrame | BadPac
 
 def _parse_command(data: bytes) -> Command:
     """Strip as the pump does (NE-1000 manual, 10.2): spaces, control characters, letter case."""
-    text = bytes(byte for byte in data if byte > 0x20 and byte != 0x7F).decode("ascii").upper()
+    text = data.translate(None, _UNHEARD).decode("ascii").upper()
     if text.startswith("*"):
         return Command(text[1:], None, system=True)
     digits = len(text[:2]) - len(text[:2].lstrip("0123456789"))

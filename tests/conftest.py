@@ -12,6 +12,13 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 
 # No deadline: a wall-clock limit on an example would judge the machine, not the code.
 settings.register_profile("isodrip", deadline=None, print_blob=True, derandomize=IN_CI)
+settings.register_profile(
+    "explore", deadline=None, print_blob=True, max_examples=500, stateful_step_count=100
+)
+# A mutant is killed or survives whatever Hypothesis thinks of on the day.
+settings.register_profile(
+    "mutants", deadline=None, derandomize=True, max_examples=25, database=None
+)
 settings.load_profile("isodrip")
 
 

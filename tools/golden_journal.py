@@ -30,6 +30,8 @@ SEED: Final = 1
 MINUTES: Final = 1.0
 CLAMPED_S: Final = 20.0
 """How long drug has run when the patient's clamp is closed."""
+LATER_NS: Final = 3600 * NS_PER_S
+"""How much later by the time of day it is started: the self-test refuses a clock gone back."""
 AWAKE_S: Final = 20.0
 """How long a daemon that was started anew is left alone."""
 
@@ -97,8 +99,9 @@ def _booted(journal: Path) -> None:
 
 async def _boot(journal: Path, loop: VirtualLoop) -> None:
     stage = Stage(Case(seed=SEED, minutes=MINUTES), loop, journal.parents[1])
+    stage.clock.utc_step_ns = LATER_NS
     stage.start()
-    life = Life(setting_of(stage.site), stage.surroundings())
+    life = Life(setting_of(stage.site, stage.commissioning), stage.surroundings())
     daemon = await life.start()
     await asyncio.sleep(AWAKE_S)
     await daemon.request(journal.parent.name, StartRequested, "ab", "technician")

@@ -1,10 +1,11 @@
-"""Documents that people write, taken as text: strict JSON in, canonical JSON and hashes out.
+"""Documents that people write, taken as text: strict JSON or TOML in, canonical JSON out.
 
 Knows how a document can be malformed and how to say so; knows nothing of what a document means.
 """
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,31 @@ def json_problem(text: str) -> Problem | None:
     except (ValueError, RecursionError) as error:
         return Problem("document", shown(text), f"strict JSON: {error}")
     return None
+
+
+def toml_table(text: str, name: str) -> dict[str, Any]:
+    """Read TOML. DocumentError names what is wrong with the document called ``name``.
+
+    Refused are also nesting and whole numbers beyond what TOML asks of every reader (64 bits).
+    """
+    if len(text) > DOCUMENT_CHARS_MAX:
+        rule = f"at most {DOCUMENT_CHARS_MAX}"
+        raise DocumentError([Problem(name, f"{len(text)} characters", rule)])
+    try:
+        table = tomllib.loads(text)
+        _refuse_long(table)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError([Problem(name, "(not TOML)", f"TOML: {error}")]) from error
+    return table
+
+
+def _refuse_long(value: object) -> None:
+    held = list(value.values()) if isinstance(value, dict) else value
+    if isinstance(held, list):
+        for one in held:
+            _refuse_long(one)
+    elif isinstance(held, int) and not -(2**63) <= held < 2**63:
+        raise ValueError("a whole number of more than 64 bits")
 
 
 def validation_problems(error: ValidationError) -> list[Problem]:

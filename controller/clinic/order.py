@@ -53,14 +53,17 @@ class Priming(StrEnum):
 
 
 class Patient(Document):
-    """The patient; weight and height carry unit and date of measurement."""
+    """The patient; weight and height carry unit and date of measurement.
+
+    Their bounds here keep arithmetic whole; those of a patient stand in the regimen.
+    """
 
     name: Text
     id: Text
     birth_date: date
-    weight_kg: float = Field(gt=0)
+    weight_kg: float = Field(ge=1, le=1000)
     weight_date: date
-    height_cm: float = Field(gt=0)
+    height_cm: float = Field(ge=1, le=1000)
     height_date: date
 
 

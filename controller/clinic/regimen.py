@@ -4,7 +4,6 @@ Knows the shape and the outer bounds of a regimen; the values stand in ``regimen
 no files: the shell hands over the text and pins its hash.
 """
 
-import tomllib
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -12,11 +11,10 @@ from pydantic import Field, ValidationError, model_validator
 from controller.clinic.documents import (
     Document,
     DocumentError,
-    Problem,
     Text,
     Token,
     sha256_hex,
-    shown,
+    toml_table,
     validation_problems,
 )
 from firmware_interfaces.units import scaled_near
@@ -146,9 +144,9 @@ class Regimen(Document):
 def parse_regimen(text: str) -> Regimen:
     """Parse TOML text. RegimenError names every bad field."""
     try:
-        return Regimen.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise RegimenError([Problem("regimen", shown(text), f"TOML: {error}")]) from error
+        return Regimen.model_validate(toml_table(text, "regimen"))
+    except DocumentError as error:
+        raise RegimenError(error.problems) from error
     except ValidationError as error:
         raise RegimenError(validation_problems(error)) from error
 

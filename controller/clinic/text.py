@@ -3,6 +3,7 @@
 Takes integers in base units; rounds only what is shown, half to even, never what is kept.
 """
 
+import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Final
@@ -16,6 +17,16 @@ from firmware_interfaces.units import (
 )
 
 BAND_EDGES_PERCENT: Final = (0, 5, 10, 20)
+
+
+def parse_number(text: str) -> float:
+    """Read a number as people write one here: digits and a decimal point; ValueError for others.
+
+    No grouping, comma, sign or exponent (treatment.md 7): ``1,681`` is 1.681 to some.
+    """
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text):
+        raise ValueError(f"{text!r} is not a number: digits with a decimal point, nothing else")
+    return float(text)
 
 
 def decimal_text(value: int, unit: int, places: int) -> str:

@@ -66,6 +66,8 @@ def given_up(state: State, event: e.GivenUp, limits: Limits) -> Result | Refused
     if state.phase is Phase.STOPPED and not stopping:
         return Refused("something must be uncertain", "no STOP waits for its confirmation")
     state = settle_run(sign(state, event, "given up: interval stands"))
+    if stopping:
+        state = note(state, "stop_unconfirmed", "given up before the pump confirmed its STOP")
     return done(leave_uncertain(replace(state, no_resume="delivery could not be bounded")))
 
 

@@ -166,6 +166,8 @@ ROWS: Final = (
          "Check the time of day before the start."),
     _row("journal_slow", _L, _S, ALL, HOST, "The record is written slowly", "Check the disk."),
     _row("disk_low", _L, _S, ALL, HOST, "The disk is nearly full", "Free disk space."),
+    _row("self_test", _L, _S, ALL, HOST, "The self-test has not passed",
+         "Wait for it; if a check failed, put right what it names. It is repeated by itself."),
     _row("pump_link", _M, _S, ALL, HOST, "The pump does not answer",
          "Check cable and power of the pump."),
     _row("pump_unprepared", _M, _S, ALL, HOST, "The pump could not be prepared",
@@ -180,6 +182,8 @@ ROWS: Final = (
     _row("hold_forgotten", _L, _A, WAITING, HOST, "The treatment is waiting for you",
          "Resume, flush or abort."),
     _row("site_check_due", _L, _A, DRUG, PERSON, "Look at the IV site", "Answer the site check."),
+    _row("site_check_reminder", _L, _A, DRUG, PERSON, "The IV site is still to be looked at",
+         "Answer the site check."),
     _row("site_check_late", _M, _A, DRUG, PERSON, "The IV site was not looked at",
          "Look at the site now and answer."),
     _row("site_check_missed", _H, _T, DRUG, PERSON, "Nobody looked at the IV site",
@@ -215,6 +219,7 @@ HOST_CONDITIONS: Final = (
     "journal_slow",
     "disk_low",
     "broker_lost",
+    "self_test",
 )
 """Alarm ids that a `ConditionSeen` event may name."""
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from controller.core import commands as c
+from controller.core import commissioning, judge, motion
 from controller.core import events as e
-from controller.core import judge, motion
 from controller.core.judge import Commands, enter, forget, note
 from controller.core.limits import Limits
 from controller.core.profile import Profile, profile_of, rate_max_ul_h, remaining
@@ -36,6 +36,14 @@ def _idle(state: State) -> Refused | None:
     return Refused("one run at a time", f"{run.purpose.value} is {run.stage.value}")
 
 
+def _ready(state: State) -> Refused | None:
+    """A refusal unless the pump is free, and the self-test has passed: no flow before (POST)."""
+    standing = next((n.evidence for n in state.notices if n.id == "self_test"), None)
+    if standing is not None:
+        return Refused("the self-test must have passed", standing)
+    return _idle(state)
+
+
 def begin(
     state: State, purpose: Purpose, volume_nl: int, profile: Profile, diameter_um: int
 ) -> Result:
@@ -61,17 +69,15 @@ def energise(state: State, run: Run) -> Result:
 def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -> Result | Refused:
     """Saline at the infusion's rate, before the drug is mounted; whatever was seated comes off.
 
-    After a stop the latch must be clear.
+    The latch must be clear: a STOP before the release may have left one as well.
     """
-    refused = _idle(state)
+    refused = _ready(state)
     if refused:
         return refused
-    cleared: Commands = ()
-    if state.phase is Phase.STOPPED:
-        standing = judge.standing(state)
-        if standing or state.no_resume:
-            return Refused("the latch must be clear", standing or state.no_resume)
-        state, cleared = judge.clear_latch(state)
+    standing = judge.standing(state)
+    if standing or state.no_resume:
+        return Refused("the latch must be clear", standing or state.no_resume)
+    state, cleared = judge.clear_latch(state)
     state = replace(sign(state, event, "patency run"), patency_ok=False, connected=False)
     state = replace(state, patency_ran=False, seat_before_nl=state.seat.high_nl)
     rate = rate_max_ul_h(drug_profile(state))
@@ -94,7 +100,7 @@ def patency_confirmed(state: State, event: e.PatencyConfirmed, limits: Limits) -
 
 def seat_requested(state: State, event: e.SeatRequested, limits: Limits) -> Result | Refused:
     """Advance the pusher to a drop at the tip: capped volume and rate, watchdog armed."""
-    refused = _idle(state) or second_person(event, event.confirmed_by)
+    refused = _ready(state) or second_person(event, event.confirmed_by)
     if refused:
         return refused
     if not state.patency_ok:
@@ -114,6 +120,8 @@ def seat_confirmed(state: State, event: e.SeatConfirmed, limits: Limits) -> Resu
     """RELEASED -> SEATED once a drop was seen; stops a seat run that is still going."""
     if not event.drop_seen:
         return Refused("a drop must be seen at the tip", "run again")
+    if state.assay_pending:
+        return Refused("one thing at a time", f"{state.assay_pending} is being measured")
     run = state.run
     if run is not None and run.purpose is not Purpose.SEAT:
         return Refused("one run at a time", f"{run.purpose.value} is {run.stage.value}")
@@ -133,9 +141,11 @@ def connection_confirmed(
     event: e.ConnectionConfirmed,
     limits: Limits,
 ) -> Result | Refused:
-    """The line is joined and every clamp is open."""
+    """The line is joined and every clamp is open. Not before the pump rests after the seat run."""
     if not event.clamps_open:
         return Refused("the clamps must be open", "a clamp is closed")
+    if state.run is not None and state.run.live:
+        return Refused("the pump must rest", "STOP is not confirmed yet")
     return done(replace(sign(state, event, "line connected"), connected=True))
 
 
@@ -151,7 +161,7 @@ def remaining_nl(state: State) -> int:
 
 def programme_drug(state: State, limits: Limits) -> Result | Refused:
     """Programme what remains, at no more than the profile's rates."""
-    refused = _idle(state)
+    refused = _ready(state)
     if refused:
         return refused
     if len({signed.who for signed in state.released}) < RELEASES:
@@ -170,6 +180,10 @@ def arm_requested(state: State, event: e.ArmRequested, limits: Limits) -> Result
     blocking = judge.start_refusals(state)
     if blocking:
         return Refused("no alarm may forbid the start", ", ".join(blocking))
+    known = state.commissioned
+    objection = commissioning.objection(known, state.pump, state.order, event.utc_ns, limits)
+    if objection is not None:
+        return Refused(*objection)
     return programme_drug(sign(state, event, "arm"), limits)
 
 
@@ -251,8 +265,11 @@ def flush_rate_ul_h(state: State) -> int:
 
 
 def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Result | Refused:
-    """FLUSHING, or STOPPED with a clear latch: flush with a saline syringe in the drug pump."""
-    refused = _idle(state) or second_person(event, event.confirmed_by)
+    """FLUSHING, or STOPPED with a clear latch: flush with a saline syringe in the drug pump.
+
+    The drug syringe came off: drug goes on only once it was seated and connected anew.
+    """
+    refused = _ready(state) or second_person(event, event.confirmed_by)
     if refused:
         return refused
     cleared: Commands = ()
@@ -265,7 +282,8 @@ def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Re
     if left <= 0:
         return Refused("the flush is complete", f"{state.flush.low_nl} nL flushed")
     mounted = f"flush syringe {event.syringe} mounted"
-    state = enter(co_sign(state, event, event.confirmed_by, mounted), Phase.FLUSHING)
+    state = co_sign(state, event, event.confirmed_by, mounted)
+    state = enter(replace(state, connected=False), Phase.FLUSHING)
     profile = constant(left, flush_rate_ul_h(state))
     state, commands = begin(state, Purpose.FLUSH, left, profile, event.diameter_um)
     return state, cleared + commands

@@ -9,7 +9,7 @@ import typing
 from dataclasses import fields, is_dataclass
 from enum import Enum, IntFlag
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -18,19 +18,27 @@ class CodecError(ValueError):
     """A value that does not fit its type, with the path to it."""
 
 
+_PLAIN: Final = frozenset({int, str, bool, type(None)})
+
+
+@cache
+def _names(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls))
+
+
 def plain(value: Any) -> Any:
     """``value`` as dicts, lists, strings, integers, booleans and None."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, IntFlag):
         return int(value)
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {name: plain(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
-    if isinstance(value, float):
-        raise CodecError(f"a float has no place in the core: {value!r}")
-    return value
+    raise CodecError(f"a {type(value).__name__} has no place in the core: {value!r}")
 
 
 @cache
@@ -57,6 +65,18 @@ def _tuple(args: tuple[Any, ...], value: Any, path: str) -> Any:
     return tuple(_value(arg, item, f"{path}[]") for arg, item in zip(args, value, strict=True))
 
 
+def _member(hint: type[Enum], value: Any, path: str) -> Enum:
+    try:
+        member = hint(value)
+    except ValueError as error:
+        raise CodecError(f"{path}: {error}") from error
+    # An enum also takes what merely equals a value: True for 1, and any number for a flag.
+    spelt = plain(member)
+    if type(value) is not type(spelt) or value != spelt:
+        raise CodecError(f"{path}: {value!r} is not how {spelt!r} is written")
+    return member
+
+
 def _value(hint: Any, value: Any, path: str) -> Any:
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
@@ -70,10 +90,7 @@ def _value(hint: Any, value: Any, path: str) -> Any:
     if is_dataclass(hint):
         return _dataclass(typing.cast(type, hint), value, path)
     if issubclass(hint, Enum):
-        try:
-            return hint(value)
-        except ValueError as error:
-            raise CodecError(f"{path}: {error}") from error
+        return _member(hint, value, path)
     if type(value) is not hint:
         raise CodecError(f"{path}: expected {hint.__name__}, got {value!r}")
     return value

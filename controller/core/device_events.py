@@ -1,12 +1,11 @@
 """Handlers of what devices say. A fact is taken in every phase; what follows depends on the run."""
 
-from dataclasses import replace
-
 from controller.core import aftermath, judge, motion
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.alarms import LATCHING
 from controller.core.bedside import energise, to_residual
+from controller.core.changed import changed
 from controller.core.judge import enter, forget, note
 from controller.core.limits import Limits
 from controller.core.profile import part_at
@@ -33,7 +32,7 @@ def pump_identified(state: State, event: e.PumpIdentified, limits: Limits) -> Re
     known = state.pump
     if known is not None and known != event.identity and state.phase in LATCHING:
         state = note(state, "identity", f"{known} before, {event.identity} now")
-    return done(replace(state, pump=event.identity))
+    return done(changed(state, pump=event.identity))
 
 
 def calibrator_identified(
@@ -42,7 +41,7 @@ def calibrator_identified(
     limits: Limits,
 ) -> Result:
     """Remember who the calibrator is."""
-    return done(replace(state, calibrator=event.identity))
+    return done(changed(state, calibrator=event.identity))
 
 
 def mismatch(plan: PumpPlan, held: PlanReadback) -> str:
@@ -66,26 +65,26 @@ def mismatch(plan: PumpPlan, held: PlanReadback) -> str:
 def pump_prepared(state: State, event: e.PumpPrepared, limits: Limits) -> Result:
     """Everything was read back: ARMED for the drug; other runs start at once."""
     run = state.run
-    state = replace(state, watchdog_armed=True)
+    state = changed(state, watchdog_armed=True)
     if run is None or event.epoch != run.epoch or run.stage is not Stage.PREPARING:
         return done(state)
     wrong = mismatch(run.plan, event.readback)
     if wrong:
-        return done(note(replace(state, run=None), "readback", wrong))
-    run = replace(run, stage=Stage.READY, readback=event.readback, read_ns=event.readback.read_ns)
-    state = replace(state, run=run)
+        return done(note(changed(state, run=None), "readback", wrong))
+    run = changed(run, stage=Stage.READY, readback=event.readback, read_ns=event.readback.read_ns)
+    state = changed(state, run=run)
     if run.purpose is not Purpose.DRUG:
         return energise(state, run)
-    back = replace(state, held_from=None, held_ns=None, hold_reason="")
+    back = changed(state, held_from=None, held_ns=None, hold_reason="")
     return done(enter(back, Phase.ARMED))
 
 
 def prepare_failed(state: State, event: e.PrepareFailed, limits: Limits) -> Result:
-    """Nothing was started. A value that did not stay is a trip, silence a start refusal."""
+    """Nothing was started. A value refused or not held is a trip, silence a start refusal."""
     run = state.run
     if run is None or event.epoch != run.epoch or run.stage is not Stage.PREPARING:
         return done(state)
-    state = replace(state, run=None)
+    state = changed(state, run=None)
     if event.field:
         return done(note(state, "readback", f"{event.field}: {event.reason}"))
     return done(note(state, "pump_unprepared", event.reason))
@@ -98,9 +97,9 @@ def run_started(state: State, event: e.RunStarted, limits: Limits) -> Result:
         return done(state)
     assert run.started_ns is not None
     began = Sample(run.started_ns, 0)
-    run = replace(run, stage=Stage.RUNNING, samples=(began,))
+    run = changed(run, stage=Stage.RUNNING, samples=(began,))
     run = motion.absorb(run, event.status, limits)
-    return _progress(replace(state, run=run))
+    return _progress(changed(state, run=run))
 
 
 def run_refused(state: State, event: e.RunRefused, limits: Limits) -> Result:
@@ -124,7 +123,7 @@ def uncertain(state: State, why: str) -> Result:
     """To UNCERTAIN: STOP first, then *recover*."""
     before = state.uncertain_from or state.phase
     state, commands = judge.stop(state, why)
-    state = note(replace(state, uncertain_from=before), "uncertain", why)
+    state = note(changed(state, uncertain_from=before), "uncertain", why)
     return enter(state, Phase.UNCERTAIN), (*commands, c.RecoverPump(state.epoch))
 
 
@@ -140,12 +139,21 @@ def pump_read(state: State, event: e.PumpRead, limits: Limits) -> Result:
         return done(note(state, "monotonic", f"a reading is {ahead_ms} ms ahead of its event"))
     if run is None:
         return _unexpected(state, status)
-    if run.stage in (Stage.PREPARING, Stage.STOPPING) or status.asked_ns <= run.read_ns:
+    if run.stage is Stage.PREPARING or status.asked_ns <= run.read_ns:
         return done(state)
+    if run.stage is Stage.STOPPING:
+        return done(_fell_while_stopping(state, run, status))
     if run.stage is Stage.STARTING:
-        return done(replace(state, run=replace(run, read_ns=status.asked_ns)))
-    state = replace(state, run=motion.absorb(run, status, limits))
+        return done(changed(state, run=changed(run, read_ns=status.asked_ns)))
+    state = changed(state, run=motion.absorb(run, status, limits))
     return _progress(state) if run.stage is Stage.RUNNING else done(state)
+
+
+def _fell_while_stopping(state: State, run: Run, status: PumpStatus) -> State:
+    """No row is told of a reading that comes after STOP, but the account must not believe it."""
+    if status.infused_nl is None or status.infused_nl >= run.counter_nl:
+        return state
+    return changed(state, run=changed(run, doubt=run.doubt or "counter_fell"))
 
 
 def _unexpected(state: State, status: PumpStatus) -> Result:
@@ -174,26 +182,25 @@ def _progress(state: State) -> Result:
     if part == run.part:
         return done(state)
     rate = run.profile[part][0]
-    run = replace(run, part=part, told=(*run.told, (state.now_ns, rate)))
-    return done(replace(state, run=run), c.SetRate(state.epoch, rate))
+    run = changed(run, part=part, told=(*run.told, (state.now_ns, rate)))
+    return done(changed(state, run=run), c.SetRate(state.epoch, rate))
 
 
 def _arrival(state: State) -> State:
     """Estimate when drug reached the vein and when the line was cleared."""
     treatment = state.order
     ahead = 0 if treatment.primed_with == "drug" else treatment.line_dead_nl
-    drug = state.pumped(Purpose.DRUG).low_nl
-    if state.arrival_utc_ns is None and drug > 0 and drug >= ahead:
-        state = replace(state, arrival_utc_ns=state.now_utc_ns)
-    flushed = state.pumped(Purpose.FLUSH).low_nl
-    if state.clearance_utc_ns is None and 0 < treatment.line_dead_nl <= flushed:
-        state = replace(state, clearance_utc_ns=state.now_utc_ns)
+    if state.arrival_utc_ns is None and state.pumped(Purpose.DRUG).low_nl >= max(1, ahead):
+        state = changed(state, arrival_utc_ns=state.now_utc_ns)
+    dead = treatment.line_dead_nl
+    if state.clearance_utc_ns is None and 0 < dead <= state.pumped(Purpose.FLUSH).low_nl:
+        state = changed(state, clearance_utc_ns=state.now_utc_ns)
     return state
 
 
 def _finish(state: State, run: Run) -> Result:
     """A run that came to its end by itself gets its STOP too: only that confirms its rest."""
-    return judge.stop(replace(state, run=replace(run, complete=True)), "volume complete")
+    return judge.stop(changed(state, run=changed(run, complete=True)), "volume complete")
 
 
 def pump_silent(state: State, event: e.PumpSilent, limits: Limits) -> Result:
@@ -228,7 +235,7 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
     """
     if event.epoch < state.epoch:
         return done(state)
-    state = replace(forget(state, "stop_unconfirmed"), rested_ns=event.status.asked_ns)
+    state = changed(forget(state, "stop_unconfirmed"), rested_ns=event.status.asked_ns)
     run = state.run
     if run is None or run.stage is not Stage.STOPPING or state.phase is Phase.UNCERTAIN:
         return done(state)
@@ -237,33 +244,34 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
     counted = event.status.infused_nl
     if counted is None or counted < run.counter_nl:
         return uncertain(state, "the pump rests but its counter is lost")
-    return _rested(motion.book(_last_reading(state, run, event.status), counted, counted), run)
+    state = _last_reading(state, run, event.status)
+    return _rested(motion.book(state, *motion.counted_nl(run, counted)), run)
 
 
 def _doubted(state: State, run: Run) -> Result:
     """To UNCERTAIN with an interval: the pump rests, but its counter cannot be believed."""
     state = note(aftermath.settle_run(state), "uncertain", f"the counter is in doubt: {run.doubt}")
-    return done(enter(replace(state, uncertain_from=state.phase), Phase.UNCERTAIN))
+    return done(enter(changed(state, uncertain_from=state.phase), Phase.UNCERTAIN))
 
 
 def _last_reading(state: State, run: Run, status: PumpStatus) -> State:
-    return _arrival(replace(state, run=replace(run, counter_nl=status.infused_nl or 0)))
+    return _arrival(changed(state, run=changed(run, counter_nl=status.infused_nl or 0)))
 
 
 def _rested(state: State, run: Run) -> Result:
     """What follows the end of a run. A STOP for another reason can fall on the last drop too."""
     if run.purpose is Purpose.PATENCY:
-        return done(replace(state, patency_ran=not judge.latched(state)))
+        return done(changed(state, patency_ran=not judge.latched(state)))
     if run.purpose is Purpose.FLUSH and run.complete and state.phase is Phase.FLUSHING:
         return to_residual(state)
     all_in = run.complete or state.drug.low_nl >= state.planned_nl
     if run.purpose is not Purpose.DRUG or not all_in:
         return done(state)
-    state = replace(state, drug_end_utc_ns=state.now_utc_ns)
+    state = changed(state, drug_end_utc_ns=state.now_utc_ns)
     if state.phase is Phase.INFUSING:
         return done(enter(state, Phase.FLUSHING))
     if state.phase is Phase.HELD:
-        return done(replace(state, held_from=Phase.FLUSHING))
+        return done(changed(state, held_from=Phase.FLUSHING))
     return done(state)
 
 
@@ -285,8 +293,8 @@ def pump_recovered(state: State, event: e.PumpRecovered, limits: Limits) -> Resu
     if run.doubt or lost or counted is None:
         state = aftermath.settle_run(state)
         return done(state if state.unbounded else aftermath.leave_uncertain(state))
-    state = _arrival(replace(state, run=replace(run, counter_nl=counted)))
-    state = motion.book(state, counted, counted)
+    state = _arrival(changed(state, run=changed(run, counter_nl=counted)))
+    state = motion.book(state, *motion.counted_nl(run, counted))
     return done(aftermath.leave_uncertain(state))
 
 

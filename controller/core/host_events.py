@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from controller.core import events as e
 from controller.core import judge
-from controller.core.alarms import HOST_CONDITIONS
+from controller.core.alarms import ALARMS, HOST_CONDITIONS, LATCHING, Action
 from controller.core.device_events import uncertain
 from controller.core.judge import STOPPABLE, forget, note
 from controller.core.limits import Limits
@@ -23,15 +23,32 @@ def booted(state: State, event: e.Booted, limits: Limits) -> Result:
     untouched = state.run is None and not state.watchdog_armed
     if untouched and state.phase is not Phase.UNCERTAIN:
         return done(state)
+    if state.phase not in LATCHING:
+        # Only the account is open, but the STOP before it was never confirmed.
+        return judge.stop(state, "the controller was restarted")
     state = note(state, "restarted", f"version {event.version}")
     return uncertain(state, "the controller was restarted")
 
 
 def condition_seen(state: State, event: e.ConditionSeen, limits: Limits) -> Result:
-    """A condition of the host began or ended."""
+    """A condition of the host began or ended, or stands for another reason."""
     if event.present:
+        state = _without_older_reason(state, event)
         return done(note(state, event.condition, event.evidence))
     return done(forget(state, event.condition))
+
+
+def _without_older_reason(state: State, event: e.ConditionSeen) -> State:
+    """Of what only forbids a start the newest reason is shown; of a trip, what tripped."""
+    row = ALARMS.get(event.condition)
+    if row is None or row.action is Action.TRIP:
+        return state
+    kept = tuple(
+        alarm
+        for alarm in state.alarms
+        if alarm.id != event.condition or alarm.evidence == event.evidence
+    )
+    return replace(forget(state, event.condition), alarms=kept)
 
 
 def shutdown_requested(

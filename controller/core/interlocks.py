@@ -26,8 +26,6 @@ Interlock = Callable[[State, Limits], str]
 
 FREE_FLOW_PERCENT: Final = 150
 """Above this share of the expected advance it is free flow rather than a high rate."""
-NO_FLOW_PERCENT: Final = 50
-"""Below this share of the expected advance over the flow window, the pump counts as standing."""
 
 
 def _running(state: State) -> Run | None:
@@ -53,7 +51,7 @@ def _flow(run: Run, length_ns: int, limits: Limits) -> tuple[int, int, int] | No
 def status_stale(state: State, limits: Limits) -> str:
     """Hazard: an unwatched pump.
 
-    No answered status for ``stale_polls`` polls, or no answer to RUN in a watchdog's time. Trips.
+    The last answered status is ``stale_polls`` polls old, or RUN a watchdog's time. Trips.
     """
     run = state.run
     if run is None or run.stage not in (Stage.STARTING, Stage.RUNNING):
@@ -68,19 +66,19 @@ def status_stale(state: State, limits: Limits) -> str:
 
 
 def no_flow(state: State, limits: Limits) -> str:
-    """Hazard.
+    """Hazard: occluded or stalled delivery.
 
-    Occluded or stalled delivery. The counter stands while the pump says it runs. Trips.
+    The counter advances by less than half of what is due while the pump says it runs. Trips.
     """
     run = _running(state)
     flow = _flow(run, motion.flow_window_ns(run, limits), limits) if run else None
-    if flow is None or flow[0] * 100 >= flow[1] * NO_FLOW_PERCENT:
+    if flow is None or flow[0] * 100 >= flow[1] * motion.NO_FLOW_PERCENT:
         return ""
     return f"counter advanced {_ml(flow[0])} where {_ml(flow[1])} were due"
 
 
 def free_flow(state: State, limits: Limits) -> str:
-    """Hazard: over-infusion. The counter runs far ahead of the rate. Trips."""
+    """Hazard: over-infusion. The counter advances by over 1.5 times what is due. Trips."""
     run = _running(state)
     flow = _flow(run, motion.flow_window_ns(run, limits), limits) if run else None
     if run is None or flow is None:
@@ -91,7 +89,7 @@ def free_flow(state: State, limits: Limits) -> str:
 
 
 def reversed_flow(state: State, limits: Limits) -> str:
-    """Hazard: blood drawn into the line, a false account. Withdrawing is seen. Trips."""
+    """Hazard: blood in the line, a false account. Status or counter tells of withdrawing. Trips."""
     run = state.run
     if run is None or not run.live:
         return ""
@@ -109,9 +107,9 @@ def counter_fell(state: State, limits: Limits) -> str:
 
 
 def counter_jumped(state: State, limits: Limits) -> str:
-    """Hazard.
+    """Hazard: free flow, or an account that cannot be trusted.
 
-    Free flow, or an account that cannot be trusted: more than twice what time allows. Trips.
+    The counter advances in one poll by more than twice what time allows. Trips.
     """
     run = state.run
     if run is None or run.previous is None:
@@ -126,7 +124,10 @@ def counter_jumped(state: State, limits: Limits) -> str:
 
 
 def rate_high(state: State, limits: Limits) -> str:
-    """Hazard: over-infusion by a wrong size or setting. Mean rate above the profile's. Trips."""
+    """Hazard: over-infusion by a wrong size or setting.
+
+    The counter's mean rate over the window is above the profile's by the limit. Trips.
+    """
     run = _running(state)
     flow = _flow(run, motion.rate_window_ns(run, limits), limits) if run else None
     if run is None or flow is None:
@@ -138,7 +139,10 @@ def rate_high(state: State, limits: Limits) -> str:
 
 
 def rate_low(state: State, limits: Limits) -> str:
-    """Hazard: under-infusion; a stopped cannula clots, so flow goes on. Advises."""
+    """Hazard: under-infusion; a stopped cannula clots, so flow goes on.
+
+    The counter's mean rate over the window is below the profile's by the limit. Advises.
+    """
     run = _running(state)
     flow = _flow(run, motion.rate_window_ns(run, limits), limits) if run else None
     if run is None or flow is None:
@@ -150,7 +154,10 @@ def rate_low(state: State, limits: Limits) -> str:
 
 
 def overrun(state: State, limits: Limits) -> str:
-    """Hazard: a slow occlusion that never crosses a rate limit. Past planned duration. Trips."""
+    """Hazard: a slow occlusion that never crosses a rate limit.
+
+    The counter has not reached the volume in the planned duration and the limit. Trips.
+    """
     run = _running(state)
     if run is None or run.started_ns is None:
         return ""
@@ -167,7 +174,7 @@ def _lead(run: Run) -> tuple[int, int, int]:
 
 
 def cumulative_high(state: State, limits: Limits) -> str:
-    """Hazard: over-infusion in total. Ahead of plan by a share of the planned total. Trips."""
+    """Hazard: over-infusion in total. The counter leads by a share of the plan. Trips."""
     run = _running(state)
     if run is None or not run.samples:
         return ""
@@ -178,7 +185,7 @@ def cumulative_high(state: State, limits: Limits) -> str:
 
 
 def cumulative_low(state: State, limits: Limits) -> str:
-    """Hazard: under-infusion in total. Behind plan by a share of the planned total. Advises."""
+    """Hazard: under-infusion in total. The counter lags by a share of the plan. Advises."""
     run = _running(state)
     if run is None or not run.samples:
         return ""
@@ -206,9 +213,9 @@ def allowed_nl(state: State, run: Run, limits: Limits) -> int:
 
 
 def projection(state: State, limits: Limits) -> str:
-    """Hazard.
+    """Hazard: more than was released.
 
-    More than was released. What could still leave, not what left, meets the limit. Trips.
+    The counter and what could still leave, by read-back and lease, pass the limit. Trips.
     """
     run = state.run
     if run is None or not run.live:
@@ -220,7 +227,7 @@ def projection(state: State, limits: Limits) -> str:
 
 
 def stopped_cause_lost(state: State, limits: Limits) -> str:
-    """Hazard: an unexplained stop mistaken for the end. At rest before the volume was in. Trips."""
+    """Hazard: a stop taken for the end. Status tells of rest before the volume is in. Trips."""
     run = _running(state)
     if run is None or run.motion is None or not run.motion.at_rest:
         return ""
@@ -228,7 +235,7 @@ def stopped_cause_lost(state: State, limits: Limits) -> str:
 
 
 def take_over(state: State, limits: Limits) -> str:
-    """Hazard: somebody works at the pump's keys. A motion that we did not command. Trips."""
+    """Hazard: somebody works at the pump's keys. Status shows a motion not commanded. Trips."""
     run = state.run
     if run is not None and run.stage is Stage.READY and run.motion is not None:
         return "" if run.motion.at_rest else f"pump is {run.motion.value} before any start"
@@ -240,7 +247,7 @@ def take_over(state: State, limits: Limits) -> str:
 
 
 def near_end(state: State, limits: Limits) -> str:
-    """Prompt: the flush syringe will be wanted soon."""
+    """Prompt: have the flush syringe ready. The counter leaves less than the limit. Advises."""
     run = _running(state)
     if run is None or run.purpose is not Purpose.DRUG or run.started_ns is None:
         return ""
@@ -250,7 +257,7 @@ def near_end(state: State, limits: Limits) -> str:
 
 
 def hold_forgotten(state: State, limits: Limits) -> str:
-    """Prompt: a pause, or a flush not begun, that nobody attends to."""
+    """Prompt: a pause, or a flush to begin, is forgotten. The time of waiting is up. Advises."""
     if state.run is not None and state.run.stage is not Stage.READY:
         return ""
     waited = state.now_ns - state.phase_ns
@@ -264,25 +271,31 @@ def _check_overdue(state: State) -> int:
 
 
 def site_check_due(state: State, limits: Limits) -> str:
-    """Prompt: the IV site wants to be looked at now."""
+    """Prompt: look at the IV site. By pumping time since arrival a person is asked. Advises."""
     overdue = _check_overdue(state)
     return f"due for {_s(overdue)}" if overdue >= 0 else ""
 
 
+def site_check_reminder(state: State, limits: Limits) -> str:
+    """Prompt: look at the IV site, asked anew. No person answered for a minute. Advises."""
+    overdue = _check_overdue(state)
+    return f"unanswered for {_s(overdue)}" if overdue >= limits.check_reminder_ns else ""
+
+
 def site_check_late(state: State, limits: Limits) -> str:
-    """Hazard: an unattended patient. A site check went unanswered. Advises."""
+    """Hazard: an unattended patient. No person answered a site check for a while. Advises."""
     overdue = _check_overdue(state)
     return f"unanswered for {_s(overdue)}" if overdue >= limits.check_medium_ns else ""
 
 
 def site_check_missed(state: State, limits: Limits) -> str:
-    """Hazard: an unattended patient. Unanswered to the site's limit. Trips."""
+    """Hazard: an unattended patient. No person answered to the site's limit. Trips."""
     overdue = _check_overdue(state)
     return f"unanswered for {_s(overdue)}" if overdue >= limits.check_trip_ns else ""
 
 
 def barrel_due(state: State, limits: Limits) -> str:
-    """Prompt: the syringe barrel wants to be read."""
+    """Prompt: read the barrel. By pumping time since the start a person is asked. Advises."""
     if state.barrel_due_active_ns is None or _running(state) is None:
         return ""
     overdue = state.active_ns - state.barrel_due_active_ns
@@ -290,7 +303,7 @@ def barrel_due(state: State, limits: Limits) -> str:
 
 
 def repeat_lock(state: State, limits: Limits) -> str:
-    """Hazard: resuming against a fault. The same trip too often in the window. Trips, no resume."""
+    """Hazard: resuming against a fault. The same trip too often in a time; no resume. Trips."""
     since = state.now_ns - limits.lock_window_ns
     recent = [trip.id for trip in state.trips if trip.at_ns >= since]
     for id_ in sorted(set(recent)):
@@ -317,6 +330,7 @@ COMPUTED: Final[dict[str, Interlock]] = {
     "near_end": near_end,
     "hold_forgotten": hold_forgotten,
     "site_check_due": site_check_due,
+    "site_check_reminder": site_check_reminder,
     "site_check_late": site_check_late,
     "site_check_missed": site_check_missed,
     "barrel_due": barrel_due,

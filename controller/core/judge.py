@@ -9,9 +9,10 @@ from typing import Final
 
 from controller.core import commands as c
 from controller.core.alarms import ALARMS, LATCHING, Action
+from controller.core.changed import changed
 from controller.core.interlocks import COMPUTED, NOTICED
 from controller.core.limits import Limits
-from controller.core.motion import permit_life_ns
+from controller.core.motion import permit_life_ns, stood
 from controller.core.state import Alarm, Notice, Phase, Stage, State
 from firmware_interfaces.readings import Permit
 from firmware_interfaces.units import Nanoseconds
@@ -27,22 +28,24 @@ def note(state: State, id_: str, evidence: str) -> State:
     """The state with a notice; the first evidence of an id stands."""
     if any(n.id == id_ for n in state.notices):
         return state
-    return replace(state, notices=(*state.notices, Notice(id_, evidence, state.now_ns)))
+    return changed(state, notices=(*state.notices, Notice(id_, evidence, state.now_ns)))
 
 
 def forget(state: State, *ids: str) -> State:
     """The state without the notices of these ids."""
-    return replace(state, notices=tuple(n for n in state.notices if n.id not in ids))
+    if not any(n.id in ids for n in state.notices):
+        return state
+    return changed(state, notices=tuple(n for n in state.notices if n.id not in ids))
 
 
 def enter(state: State, phase: Phase) -> State:
     """The state in another phase, with the time it came there."""
-    return replace(state, phase=phase, phase_ns=state.now_ns)
+    return changed(state, phase=phase, phase_ns=state.now_ns)
 
 
 def to_stopped(state: State) -> State:
     """The state in STOPPED. What was seen at the site before says nothing of it now."""
-    return replace(enter(state, Phase.STOPPED), patency_ran=False, patency_ok=False)
+    return changed(enter(state, Phase.STOPPED), patency_ran=False, patency_ok=False)
 
 
 def stop(state: State, reason: str) -> tuple[State, Commands]:
@@ -52,9 +55,9 @@ def stop(state: State, reason: str) -> tuple[State, Commands]:
     """
     run = state.run
     if run is not None:
-        run = replace(run, stage=Stage.STOPPING) if run.live else None
-    state = replace(state, epoch=state.epoch + 1, run=run)
-    state = replace(state, start_by="", start_requested_ns=None, resume_by="")
+        run = changed(run, stage=Stage.STOPPING) if run.live else None
+    state = changed(state, epoch=state.epoch + 1, run=run)
+    state = changed(state, start_by="", start_requested_ns=None, resume_by="")
     return state, (c.Stop(state.epoch, reason),)
 
 
@@ -77,7 +80,7 @@ def standing(state: State) -> str:
 def clear_latch(state: State) -> tuple[State, Commands]:
     """Drop every trip alarm; only called when `standing` is empty."""
     gone = tuple(c.ClearAlarm(a.id) for a in state.alarms if is_trip(a))
-    return replace(state, alarms=tuple(a for a in state.alarms if not is_trip(a))), gone
+    return changed(state, alarms=tuple(a for a in state.alarms if not is_trip(a))), gone
 
 
 def start_refusals(state: State) -> tuple[str, ...]:
@@ -125,7 +128,7 @@ def _raise(state: State, found: dict[str, str]) -> tuple[State, Commands]:
         if id_ not in known
     )
     trips = tuple(Notice(a.id, a.evidence, a.raised_ns) for a in new if is_trip(a))
-    state = replace(
+    state = changed(
         state,
         alarms=kept + new,
         history=(state.history + new)[-HISTORY:],
@@ -158,7 +161,15 @@ def _doubt(state: State, fresh: tuple[str, ...]) -> State:
     doubts = [id_ for id_ in fresh if id_ in DOUBTS]
     if state.run is None or not doubts:
         return state
-    return replace(state, run=replace(state.run, doubt=doubts[0]))
+    return changed(state, run=changed(state.run, doubt=doubts[0]))
+
+
+def _stood(state: State, limits: Limits) -> State:
+    """A run that is being stopped before *no flow* could look back is in doubt all the same."""
+    run = state.run
+    if run is None or run.stage is not Stage.STOPPING or run.doubt or not stood(run, limits):
+        return state
+    return replace(state, run=replace(run, doubt="no_flow"))
 
 
 def _permit(state: State) -> tuple[State, Commands]:
@@ -170,14 +181,18 @@ def _permit(state: State) -> tuple[State, Commands]:
     if expires <= state.permit_expires_ns:
         return state, ()
     permit = Permit(state.epoch, Nanoseconds(expires))
-    return replace(state, permit_expires_ns=expires), (c.GrantPermit(permit),)
+    return changed(state, permit_expires_ns=expires), (c.GrantPermit(permit),)
 
 
 def disarm(state: State) -> tuple[State, Commands]:
-    """Leave Safe mode where it is armed: nothing will run before a new preparation."""
-    if not state.watchdog_armed:
+    """Leave Safe mode where it is armed: nothing will run before a new preparation.
+
+    A pump that never confirmed its STOP keeps its watchdog: that alone may still stop it.
+    """
+    unconfirmed = any(seen.id == "stop_unconfirmed" for seen in state.notices)
+    if unconfirmed or not state.watchdog_armed:
         return state, ()
-    return replace(state, watchdog_armed=False), (c.DisarmPump(state.epoch),)
+    return changed(state, watchdog_armed=False), (c.DisarmPump(state.epoch),)
 
 
 def judge(state: State, limits: Limits, stopped: bool = False) -> tuple[State, Commands]:
@@ -191,5 +206,5 @@ def judge(state: State, limits: Limits, stopped: bool = False) -> tuple[State, C
     stops: Commands = ()
     if fresh:
         state, stops = _trip(_doubt(state, fresh), fresh, stopped)
-    state, permits = _permit(state)
+    state, permits = _permit(_stood(state, limits))
     return state, stops + told + permits

@@ -7,9 +7,17 @@ configurable" has no row here.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
-from firmware_interfaces.units import NL_PER_ML, NS_PER_MIN, NS_PER_MS, NS_PER_S, UL_PER_ML
+from firmware_interfaces.units import (
+    NL_PER_ML,
+    NS_PER_H,
+    NS_PER_MIN,
+    NS_PER_MS,
+    NS_PER_S,
+    UL_PER_ML,
+)
 
 
 class LimitError(ValueError):
@@ -34,6 +42,7 @@ class LimitRow:
     source: str
 
 
+NS_PER_DAY: Final = 24 * NS_PER_H
 _T3: Final = "treatment.md 3"
 LIMIT_ROWS: Final = (
     LimitRow("poll_ns", "poll_s", NS_PER_S, "0.5", "0.2", "1", _T3 + ": poll 2 Hz"),
@@ -67,6 +76,16 @@ LIMIT_ROWS: Final = (
     LimitRow("barrel_nl", "barrel_tolerance_ml", NL_PER_ML, "1", "0.2", "3", "one graduation"),
     LimitRow("lock_count", "lock_count", 1, "3", "2", "3", _T3 + ": 3 times"),
     LimitRow("lock_window_ns", "lock_window_min", NS_PER_MIN, "10", "10", "30", _T3 + ": 10 min"),
+    LimitRow("flow_error_percent", "flow_error_percent", 1, "5", "1", "5", "GIP 1.2.1: 5 %"),
+    LimitRow(
+        "commissioning_age_ns",
+        "commissioning_days_max",
+        NS_PER_DAY,
+        "365",
+        "1",
+        "400",
+        "yearly, as a dose calibrator's accuracy",
+    ),
 )
 
 
@@ -105,6 +124,8 @@ class Limits:
     barrel_nl: int
     lock_count: int
     lock_window_ns: int
+    flow_error_percent: int
+    commissioning_age_ns: int
 
 
 def _value(row: LimitRow, given: object) -> int:
@@ -119,6 +140,10 @@ def _value(row: LimitRow, given: object) -> int:
     return int(scaled)
 
 
+CHECK_ROWS: Final = ("check_reminder_s", "check_medium_s", "check_trip_s")
+"""What an unanswered site check does, one after the other."""
+
+
 def limits_from(given: Mapping[str, object]) -> Limits:
     """All limits.
 
@@ -129,6 +154,10 @@ def limits_from(given: Mapping[str, object]) -> Limits:
         if key not in rows:
             raise LimitError(key, value, "is no limit of this program")
     values = {row.field: _value(row, given.get(row.key, row.default)) for row in LIMIT_ROWS}
+    for sooner, later in pairwise(CHECK_ROWS):
+        if values[rows[later].field] < values[rows[sooner].field]:
+            rule = f"must not come before {sooner}"
+            raise LimitError(later, given.get(later, rows[later].default), rule)
     return Limits(**values)
 
 

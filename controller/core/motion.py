@@ -3,10 +3,12 @@
 Knows intervals and bounds; knows nothing of phases, people or alarms.
 """
 
-from dataclasses import replace
+from bisect import bisect_right
+from operator import attrgetter
 
+from controller.core.changed import changed
 from controller.core.limits import Limits
-from controller.core.profile import Profile, duration_ns, rate_max_ul_h
+from controller.core.profile import Profile, duration_ns, rate_max_ul_h, rate_min_ul_h
 from controller.core.state import Pumped, Purpose, Run, Sample, Stage, State
 from firmware_interfaces.readings import PumpPlan, PumpStatus, Trigger
 from firmware_interfaces.units import (
@@ -17,6 +19,9 @@ from firmware_interfaces.units import (
     volume_down,
     volume_up,
 )
+
+NO_FLOW_PERCENT = 50
+"""Below this share of the expected advance over the flow window, the pump counts as standing."""
 
 
 def begin(
@@ -30,7 +35,7 @@ def begin(
         Nanoseconds(state.order.watchdog_ns),
         Trigger(state.order.trigger),
     )
-    return replace(state, run=Run(purpose, Stage.PREPARING, state.epoch, plan, profile))
+    return changed(state, run=Run(purpose, Stage.PREPARING, state.epoch, plan, profile))
 
 
 def programmed_nl(run: Run) -> int:
@@ -46,19 +51,38 @@ def held_rate_ul_h(run: Run) -> int:
 def _kept(samples: tuple[Sample, ...], run: Run, limits: Limits) -> tuple[Sample, ...]:
     """Samples young enough for the longest window, and the one just older than it."""
     oldest = samples[-1].at_ns - max(limits.rate_window_ns, flow_window_ns(run, limits))
-    first = max((i for i, s in enumerate(samples) if s.at_ns <= oldest), default=0)
-    return samples[first:]
+    return samples[max(0, _newest_at(samples, oldest)) :]
+
+
+def _newest_at(samples: tuple[Sample, ...], at_ns: int) -> int:
+    """Index of the newest sample that is no younger than ``at_ns``, or -1. Samples lie in order."""
+    return bisect_right(samples, at_ns, key=attrgetter("at_ns")) - 1
 
 
 def _steps_ns(run: Run, limits: Limits) -> int:
     """How long the slowest part needs for the counter steps that a window must hold, ns."""
-    rate = min(rate for rate, _ in run.profile)
-    return limits.flow_window_steps * run.step_nl * 3_600_000_000 // rate
+    return limits.flow_window_steps * run.step_nl * 3_600_000_000 // rate_min_ul_h(run.profile)
 
 
 def flow_window_ns(run: Run, limits: Limits) -> int:
     """The window of the flow rows: the limit, never under five counter steps (treatment.md 3)."""
     return max(limits.flow_window_ns, _steps_ns(run, limits))
+
+
+def stood(run: Run, limits: Limits) -> bool:
+    """True if the counter stood where flow was due, over as short a window as its steps allow.
+
+    What a stop cut off before the flow rows could look back is judged by this before it is booked:
+    a counter that stood says nothing of what was pumped.
+    """
+    if not run.samples:
+        return False
+    lag_ns = limits.stale_polls * limits.poll_ns
+    first, last = run.samples[0], run.samples[-1]
+    advance, first = window(run, max(2 * lag_ns, _steps_ns(run, limits))) or (last.nl, first)
+    least = due_nl(run, first.at_ns, last.at_ns, lag_ns)[0]
+    seen = least >= limits.flow_window_steps * run.step_nl
+    return seen and advance * 100 < least * NO_FLOW_PERCENT
 
 
 POLLS_LEAST = 10
@@ -80,20 +104,20 @@ def absorb(run: Run, status: PumpStatus, limits: Limits) -> Run:
 
     A status without a counter only tells the motion: it makes no reading fresh.
     """
-    run = replace(run, motion=status.motion)
     if status.infused_nl is None:
-        return run
+        return changed(run, motion=status.motion)
     previous = run.samples[-1] if run.samples else None
     samples = (*run.samples, Sample(status.asked_ns, status.infused_nl))
-    run = replace(
+    run = changed(
         run,
+        motion=status.motion,
         read_ns=status.asked_ns,
         step_nl=max(run.step_nl, status.counter_step_nl),
         withdrawn_nl=status.withdrawn_nl or 0,
         counter_nl=max(run.counter_nl, status.infused_nl),
         previous=previous,
     )
-    return replace(run, samples=_kept(samples, run, limits))
+    return changed(run, samples=_kept(samples, run, limits))
 
 
 def due_nl(run: Run, from_ns: int, to_ns: int, lag_ns: int) -> tuple[int, int]:
@@ -108,9 +132,10 @@ def due_nl(run: Run, from_ns: int, to_ns: int, lag_ns: int) -> tuple[int, int]:
         acting = min(since + lag_ns, end)
         slow, fast = sorted((before, rate))
         for low, high, begin, until in ((slow, fast, since, acting), (rate, rate, acting, end)):
-            time = Nanoseconds(max(0, min(to_ns, until) - max(from_ns, begin)))
-            least += volume_down(MicrolitrePerHour(low), time)
-            most += volume_up(MicrolitrePerHour(high), time)
+            time = Nanoseconds(min(to_ns, until) - max(from_ns, begin))
+            if time > 0:
+                least += volume_down(MicrolitrePerHour(low), time)
+                most += volume_up(MicrolitrePerHour(high), time)
         before = rate
     return least, most
 
@@ -141,6 +166,15 @@ def upper_nl(state: State, run: Run) -> int:
     return min(run.counter_nl + more, max(programmed_nl(run), run.counter_nl))
 
 
+def counted_nl(run: Run, counter_nl: int) -> tuple[int, int]:
+    """The least and the most that a run pumped whose counter says ``counter_nl`` at rest, nL.
+
+    A counter tells whole steps: what it has not told yet may be almost one more, but never more
+    than was programmed (design: what was pumped rounds up).
+    """
+    return counter_nl, min(counter_nl + run.step_nl, max(counter_nl, programmed_nl(run)))
+
+
 def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
     """The least and the most that a run pumped whose counter cannot be believed, nL.
 
@@ -154,12 +188,17 @@ def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
 
 
 def book(state: State, low_nl: int, high_nl: int) -> State:
-    """The state with its run ended and its volume added to the run's purpose."""
+    """The state with its run ended and its volume added to the run's purpose.
+
+    Drug that keys had the pump give before any start of ours has begun the treatment too.
+    """
     assert state.run is not None
     name = state.run.purpose.value
+    if high_nl > 0 and state.run.purpose is Purpose.DRUG and state.first_start_ns is None:
+        state = changed(state, first_start_ns=state.now_ns, first_start_utc_ns=state.now_utc_ns)
     total: Pumped = getattr(state, name)
     booked = {name: Pumped(total.low_nl + low_nl, total.high_nl + high_nl)}
-    return replace(state, run=None, **booked)  # type: ignore[arg-type]
+    return changed(state, run=None, **booked)  # type: ignore[arg-type]
 
 
 def window(run: Run, length_ns: int) -> tuple[int, Sample] | None:
@@ -167,7 +206,8 @@ def window(run: Run, length_ns: int) -> tuple[int, Sample] | None:
     if not run.samples:
         return None
     last = run.samples[-1]
-    for sample in reversed(run.samples):
-        if last.at_ns - sample.at_ns >= length_ns:
-            return last.nl - sample.nl, sample
-    return None
+    index = _newest_at(run.samples, last.at_ns - length_ns)
+    if index < 0:
+        return None
+    first = run.samples[index]
+    return last.nl - first.nl, first

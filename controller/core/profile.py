@@ -4,6 +4,8 @@ A profile is a tuple of (rate uL/h, duration ns). Rates are rounded down, so a p
 for more than its volume in its time.
 """
 
+from functools import lru_cache
+
 from firmware_interfaces.units import (
     MicrolitrePerHour,
     Nanolitre,
@@ -37,11 +39,19 @@ def profile_of(volume_nl: int, duration_ns: int, shares: Profile) -> Profile:
     return tuple(parts)
 
 
+@lru_cache
 def rate_max_ul_h(profile: Profile) -> int:
     """The highest rate of a profile, uL/h."""
     return max(rate for rate, _ in profile)
 
 
+@lru_cache
+def rate_min_ul_h(profile: Profile) -> int:
+    """The lowest rate of a profile, uL/h."""
+    return min(rate for rate, _ in profile)
+
+
+@lru_cache
 def duration_ns(profile: Profile) -> int:
     """Planned duration of a profile, ns."""
     return sum(time for _, time in profile)

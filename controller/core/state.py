@@ -6,6 +6,7 @@ Integers in base units.
 from dataclasses import dataclass
 from enum import Enum
 
+from controller.core.commissioning import UNKNOWN, Commissioned
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
     ActivityReading,
@@ -69,7 +70,7 @@ class Sample:
     nl: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """One supervised movement of the plunger, from *prepare* to confirmed rest.
 
@@ -77,6 +78,7 @@ class Run:
     ``told`` holds (since ns, rate uL/h) as the pump was told them.
     ``doubt`` names the trip after which the counter cannot be believed.
     ``started_ns`` is None until RUN left. ``counter_nl`` is the pump's own count of this run.
+    Without slots, so that `controller.core.changed` copies it in one go.
     """
 
     purpose: Purpose
@@ -100,8 +102,9 @@ class Run:
 
     @property
     def live(self) -> bool:
-        """True from the moment RUN may have left until a stop is confirmed."""
-        return self.stage in (Stage.STARTING, Stage.RUNNING, Stage.STOPPING)
+        """True from the moment RUN may have left, or keys had it move, until a confirmed stop."""
+        moves = self.counter_nl > 0 or (self.motion is not None and not self.motion.at_rest)
+        return moves or self.stage in (Stage.STARTING, Stage.RUNNING, Stage.STOPPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +157,13 @@ class Alarm:
     acknowledged_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Everything known about one treatment.
 
     Times ending in ``_ns`` are monotonic unless they end in ``_utc_ns``; None means "not yet".
     ``active_ns`` counts the time in which drug really ran.
+    Without slots, so that `controller.core.changed` copies it in one go.
     """
 
     session: str
@@ -169,6 +173,7 @@ class State:
     held_ns: int | None = None
     uncertain_from: Phase | None = None
     epoch: int = 0
+    commissioned: Commissioned = UNKNOWN
     now_ns: int = 0
     now_utc_ns: int = 0
     treatment: Treatment | None = None

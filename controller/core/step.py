@@ -1,9 +1,8 @@
 """The whole judgement: ``step(state, event, limits) -> (state, commands)``; pure, total, exact."""
 
-from dataclasses import replace
-
 from controller.core import commands as c
 from controller.core import events as e
+from controller.core.changed import changed
 from controller.core.judge import Commands, judge, note
 from controller.core.limits import Limits
 from controller.core.rules import Refused
@@ -23,13 +22,13 @@ def _stamped(state: State, event: e.Event) -> State:
     if event.mono_ns < state.now_ns:
         back_ms = (state.now_ns - event.mono_ns) // 1_000_000
         state = note(state, "monotonic", f"an event came {back_ms} ms before the last")
-        return replace(state, now_utc_ns=event.utc_ns)
+        return changed(state, now_utc_ns=event.utc_ns)
     passed = event.mono_ns - state.now_ns if state.now_ns else 0
     run = state.run
     pumping = run is not None and run.purpose is Purpose.DRUG and run.stage is Stage.RUNNING
     # How long drug ran while nobody was here is not known: a boot adds nothing.
     active = state.active_ns + (passed if pumping and not isinstance(event, e.Booted) else 0)
-    return replace(state, now_ns=event.mono_ns, now_utc_ns=event.utc_ns, active_ns=active)
+    return changed(state, now_ns=event.mono_ns, now_utc_ns=event.utc_ns, active_ns=active)
 
 
 def _refuse(state: State, event: e.Event, refused: Refused) -> c.Refuse:
@@ -63,7 +62,7 @@ def step(state: State, event: e.Event, limits: Limits) -> tuple[State, Commands]
 def _locked(state: State) -> State:
     if state.no_resume or not any(alarm.id == "repeat_lock" for alarm in state.alarms):
         return state
-    return replace(state, no_resume="the same alarm came three times in ten minutes")
+    return changed(state, no_resume="the same alarm came three times in ten minutes")
 
 
 def _stops_first(commands: Commands) -> Commands:
@@ -84,7 +83,8 @@ def polls(state: State) -> bool:
     """Whether the pump is to be polled: programmed or running, and no stop under way."""
     run = state.run
     if run is None:
-        return state.watchdog_armed and state.phase is not Phase.UNCERTAIN
+        unpolled = (Phase.UNCERTAIN, Phase.RESIDUAL, Phase.CLOSED)
+        return state.watchdog_armed and state.phase not in unpolled
     return run.stage in (Stage.READY, Stage.STARTING, Stage.RUNNING)
 
 

@@ -262,4 +262,6 @@ ACTIONS: Final = (
 
 LOAD_ORDER: Final = "load_order"
 STOP: Final = "stop"
+STOPPING: Final = (STOP, "pain", "spill")
+"""What a person does so that the pump stops: it passes whatever else waits."""
 BY_NAME: Final = {action.name: action for action in ACTIONS}

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from controller.clinic.documents import DocumentError, shown
+from controller.clinic.documents import DocumentError, json_problem, shown
 from controller.config import Operator, SiteConfig
 from controller.daemon import Daemon, UnknownSession
 from controller.inbox import Verdict
@@ -51,11 +51,11 @@ def refusal(
     return Answer(status, {"error": error})
 
 
-def _accepted(verdict: Verdict) -> Answer:
+def _answered(verdict: Verdict, **more: object) -> Answer:
     refused = verdict.refusal
     if refused is None:
         body = {"accepted": True, "session": verdict.session, "phase": verdict.phase}
-        return Answer(200, body)
+        return Answer(200, body | more)
     error = {
         "event": refused.event,
         "phase": refused.phase,
@@ -83,6 +83,23 @@ def _problems_of(error: ValidationError) -> list[dict[str, Any]]:
     ]
 
 
+def body_of(name: str, text: bytes) -> Body | Answer:
+    """The body of the action ``name`` in strict JSON, or what to answer instead."""
+    model = LoadOrder if name == LOAD_ORDER else BY_NAME[name].body if name in BY_NAME else None
+    if model is None:
+        return refusal(404, "must be an action of this program", field="action", value=name)
+    try:
+        # Pydantic alone would take the last of two fields of one name.
+        problem = json_problem(text.decode())
+        if problem is not None:
+            return _malformed([{"field": "body", "value": problem.value, "rule": problem.rule}])
+        return model.model_validate_json(text)
+    except UnicodeDecodeError as error:
+        return _malformed([{"field": "body", "value": "(not UTF-8)", "rule": str(error)}])
+    except ValidationError as error:
+        return _malformed(_problems_of(error))
+
+
 class Api:
     """The actions of one daemon."""
 
@@ -92,19 +109,13 @@ class Api:
         self._answers: OrderedDict[str, tuple[str, asyncio.Task[Answer]]] = OrderedDict()
 
     async def stop(self, source: str) -> Answer:
-        """STOP: nothing is asked, nothing can be wrong with it."""
-        return _accepted(await self.daemon.stop("", "", source))
+        """STOP: nothing is asked, nothing can be wrong with it; its answer waits for no disk."""
+        return _answered(await self.daemon.stop("", "", source))
 
     async def act(self, name: str, text: bytes) -> Answer:
         """Do the action ``name`` with the JSON body ``text``, once for its ``action_id``."""
-        model = LoadOrder if name == LOAD_ORDER else BY_NAME[name].body if name in BY_NAME else None
-        if model is None:
-            return refusal(404, "must be an action of this program", field="action", value=name)
-        try:
-            body = model.model_validate_json(text)
-        except ValidationError as error:
-            return _malformed(_problems_of(error))
-        return await self._once(name, body)
+        body = body_of(name, text)
+        return body if isinstance(body, Answer) else await self._once(name, body)
 
     async def _once(self, name: str, body: Body) -> Answer:
         """Answer as this very action was or will be answered, whether or not the client stays."""
@@ -138,7 +149,16 @@ class Api:
     async def _in_session(self, action: Action, body: InSession, operator: Operator) -> Answer:
         fields = action.fields(body, self.site)
         who = (operator.id, operator.role)
-        return _accepted(await self.daemon.request(body.session, action.event, *who, *fields))
+        return await self._kept(
+            await self.daemon.request(body.session, action.event, *who, *fields)
+        )
+
+    async def _kept(self, verdict: Verdict) -> Answer:
+        """The answer to an action, given once it is on the disk or never will be."""
+        if verdict.refusal is not None:
+            return _answered(verdict)
+        durable = await self.daemon.kept(verdict)
+        return _answered(verdict, record=verdict.record, durable=durable)
 
     async def _load(self, body: LoadOrder, operator: Operator) -> Answer:
         now_utc_ns = self.daemon.clock.utc_ns()
@@ -155,7 +175,7 @@ class Api:
             verdict = await self.daemon.load(checked.loaded, checked.treatment, *who)
         except (JournalFailed, OSError) as error:
             return refusal(409, "the journal must be writable", str(error))
-        return _accepted(verdict)
+        return await self._kept(verdict)
 
 
 def openapi(version: str) -> dict[str, Any]:
@@ -194,6 +214,7 @@ def openapi(version: str) -> dict[str, Any]:
 
 def _operation(name: str, text: str, schema: str) -> dict[str, Any]:
     answers = {"200": "accepted", "404": "unknown", "409": "refused", "422": "malformed"}
+    answers["503"] = "too many ask"
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": text,

@@ -20,15 +20,19 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from controller.daemon import Daemon
 from controller.news import Item, NewsRing
-from controller.panel.actions import STOP
+from controller.panel.actions import STOP, STOPPING
 from controller.panel.api import Answer, Api, openapi, refusal
+from controller.panel.turnstile import EVERY_S, InTurn, Turnstile
 from controller.records import NoRecord
 from controller.view import state_view
 
 BODY_BYTES_MAX: Final = 64 * 1024
 HEADER: Final = "X-Isodrip"
 KEEPALIVE_S: Final = 15.0
+READERS_MAX: Final = 16
+"""A room has a panel or two; each reader costs a turn of the loop for each piece of news."""
 Record = Callable[[str], Any]
 
 
@@ -116,6 +120,30 @@ def _dumped(value: dict[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+class Readers:
+    """Whoever follows the news of a daemon, each piece in its turn."""
+
+    def __init__(self, daemon: Daemon, turnstile: Turnstile) -> None:
+        self._daemon, self._turnstile = daemon, turnstile
+        self._count = 0
+
+    @property
+    def full(self) -> bool:
+        """True where one more would be too many."""
+        return self._count >= READERS_MAX
+
+    async def follow(self, last_id: str) -> AsyncIterator[str]:
+        """Frames for one more reader from ``last_id`` on."""
+        self._count += 1
+        try:
+            daemon = self._daemon
+            async for frame in news(daemon.herald.ring, last_id, lambda: state_view(daemon)):
+                await self._turnstile.turn()
+                yield frame
+        finally:
+            self._count -= 1
+
+
 async def kept_alive(frames: AsyncIterator[str], every_s: float) -> AsyncIterator[str]:
     """``frames``, with a comment where there was silence, so that a dead reader is noticed."""
     waiting: asyncio.Future[str] | None = None
@@ -137,19 +165,21 @@ async def kept_alive(frames: AsyncIterator[str], every_s: float) -> AsyncIterato
                 await waiting
 
 
-def make_app(api: Api, record: Record) -> ASGIApp:
+def make_app(api: Api, record: Record, turnstile: Turnstile | None = None) -> ASGIApp:
     """The ASGI application. ``record`` gives the record of a session or raises `NoRecord`."""
-    daemon = api.daemon
+    daemon, turns = api.daemon, turnstile or Turnstile()
     description = openapi(daemon.setting.version)
+    readers = Readers(daemon, turns)
 
     async def state(_request: Request) -> Response:
         return _respond(Answer(200, state_view(daemon)))
 
     async def events(request: Request) -> Response:
+        if readers.full:
+            return _respond(refusal(503, f"at most {READERS_MAX} may follow the news"))
         last_id = request.headers.get("last-event-id", "")
-        frames = news(daemon.herald.ring, last_id, lambda: state_view(daemon))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        stream = kept_alive(frames, KEEPALIVE_S)
+        stream = kept_alive(readers.follow(last_id), KEEPALIVE_S)
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
     async def described(_request: Request) -> Response:
@@ -188,4 +218,7 @@ def make_app(api: Api, record: Record) -> ASGIApp:
         Route("/api/v1/actions/{name}", act, methods=["POST"]),
     ]
     handlers = {HTTPException: refused, Exception: failed, ClientDisconnect: left}
-    return OnlyFromHere(Starlette(routes=routes, exception_handlers=handlers))
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    busy = _respond(refusal(503, f"at most {round(1 / EVERY_S)} requests a second"))
+    at_once = {f"/api/v1/actions/{name}" for name in STOPPING}
+    return OnlyFromHere(InTurn(app, turns, at_once, busy))

@@ -60,6 +60,9 @@ class Api:
         """The daemon's whole state."""
         return await self._get("state")
 
+    async def news(self) -> None:
+        """Return at once: over HTTP whoever wants to know more looks again."""
+
     async def record(self, session: str) -> dict[str, Any]:
         """The record of a session."""
         return await self._get(f"record/{session}")

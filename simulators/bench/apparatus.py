@@ -36,6 +36,10 @@ class PumpApparatus:
         said = self._firmware.process(now_ns)
         return self._take_unsent() + said
 
+    def quiet(self, now_ns: int) -> bool:
+        """True if it has nothing to say by itself until ``now_ns``."""
+        return not self._unsent and self._firmware.quiet(now_ns)
+
     def advance(self) -> None:
         """Bring pump and room up to now between two ticks of the wire."""
         self._unsent += self._firmware.process(self._now_ns())

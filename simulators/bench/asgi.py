@@ -20,6 +20,8 @@ HEADERS: Final = (
     (b"x-isodrip", b"1"),
     (b"content-type", b"application/json"),
 )
+GLANCE_S: Final = 1.0
+"""A panel without news is looked at again after this time."""
 
 
 class AsgiApi:
@@ -29,6 +31,7 @@ class AsgiApi:
         self._app = app
         self._ids = (f"{client_id}-{number}" for number in itertools.count(1))
         self._shown: dict[str, Any] = {}
+        self._fresh = asyncio.Event()
 
     async def follow(self) -> None:
         """Hear the news until they end or this is cancelled."""
@@ -42,11 +45,29 @@ class AsgiApi:
 
         await self._app(_scope("GET", f"{PREFIX}/events"), receive, send)
 
+    @property
+    def shows(self) -> bool:
+        """True once there was anything to show."""
+        return bool(self._shown)
+
     async def state(self) -> dict[str, Any]:
         """The daemon's whole state, as the news told it; at most a second old."""
+        self._fresh.clear()
         if not self._shown:
             self._shown = await self._taken("state", "GET")
         return self._shown
+
+    async def news(self) -> None:
+        """Return when the panel may show more than at the last `state`; in ``GLANCE_S`` anyway."""
+        timer = asyncio.get_running_loop().call_later(GLANCE_S, self._fresh.set)
+        try:
+            await self._fresh.wait()
+        finally:
+            timer.cancel()
+
+    def hang_up(self) -> None:
+        """Nobody serves the application any more: let nobody wait for its news."""
+        self._fresh.set()
 
     async def record(self, session: str) -> dict[str, Any]:
         """The record of a session."""
@@ -96,6 +117,7 @@ class AsgiApi:
             self._shown = json.loads(data)
         elif kind == b"telemetry" and self._shown:
             _renew(self._shown, json.loads(data))
+        self._fresh.set()
 
 
 def _renew(shown: dict[str, Any], numbers: Mapping[str, Any]) -> None:

@@ -134,12 +134,13 @@ class TwoPeople:
         await self.hands.hand("mount_syringe", which="drug")
         await self.act("seat", AB, confirmed_by=CD)
         await self.until("seat", lambda view: view.running == "seat")
-        while not (await self.look())["drop_at_tip"]:
-            view = await self.view()
-            self.check("seat", view)
-            if not view.running:
-                raise BrokenOff("seat: no drop came to the tip")
-            await asyncio.sleep(LOOK_S)
+        async with asyncio.timeout(STEP_S):
+            while not (await self.look())["drop_at_tip"]:
+                view = await self.view()
+                self.check("seat", view)
+                if not view.running:
+                    raise BrokenOff("seat: no drop came to the tip")
+                await asyncio.sleep(LOOK_S)
         await self.act("seat_confirm", AB, drop_seen=True)
         await self.until("seat", lambda view: view.phase == "SEATED" and not view.running)
         await self.connect()
@@ -179,7 +180,7 @@ class TwoPeople:
                 arrived = delivered_ml(truth, concentration)
                 self._progress.show(loop.time() - begun, view.pumped_ml, arrived)
                 await self._answer(view)
-                await asyncio.sleep(LOOK_S)
+                await self._wait()
         self.check("infuse", view)
         arrived = delivered_ml(await self.look(), concentration)
         self._progress.show(loop.time() - begun, view.pumped_ml, arrived)
@@ -297,6 +298,11 @@ class TwoPeople:
         """Ask for an action. Raises ApiRefused."""
         await self._api.act(action, session=self.session, operator=who, **body)
 
+    async def _wait(self) -> None:
+        """Until there may be something new to see."""
+        await asyncio.sleep(LOOK_S)
+        await self._api.news()
+
     async def view(self) -> View:
         """What the panel shows of the session, once it does. Raises BrokenOff if it never does."""
         for _ in range(GLANCES):
@@ -318,7 +324,7 @@ class TwoPeople:
                 while not holds(view := await self.view()):
                     self.check(step, view)
                     await self.look()
-                    await asyncio.sleep(LOOK_S)
+                    await self._wait()
                 return view
         except TimeoutError:
             view = await self.view()

@@ -7,111 +7,20 @@ import argparse
 import asyncio
 import json
 import os
-import random
 import sys
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any, Final
 
-from simulators.bench.faults import (
-    KINDS,
-    PHASES,
-    AtFrame,
-    AtRecord,
-    AtTime,
-    Fault,
-    InPhase,
-    Kind,
-    Parameter,
-    Place,
-    Value,
-    When,
-    fault,
-)
-from simulators.bench.stage import PEOPLE, Case
-from simulators.bench.streams import To
+from controller.console import number_argument
+from simulators.bench.draws import drawn
 from simulators.bench.tally import S_PER_H, Gauge, Tally
 from simulators.bench.trial import Trial, run_all
 from simulators.bench.virtual_time import VirtualClock, VirtualLoop, run_virtual
 
-MINUTES: Final = ((1.0, 50), (3.0, 25), (10.0, 15), (30.0, 10))
-"""Durations of the infusion and in how many of a hundred sessions; all else is always whole."""
-FAULTS: Final = ((0, 4), (1, 60), (2, 26), (3, 10))
-"""How many faults in how many of a hundred sessions."""
-ENDING: Final = ("consumer_hung", "frozen")
-PLACES: Final = (
-    (Place.STREAM, 35),
-    (Place.DEVICE, 35),
-    (Place.PROCESS, 15),
-    (Place.DISK, 7),
-    (Place.CLOCK, 5),
-    (Place.BROKER, 3),
-)
-"""Where faults are, in a hundred: most where most can happen."""
-LIVELY: Final = ("RELEASED", "SEATED", "INFUSING", "INFUSING", "FLUSHING")
-"""Phases in which a plunger moves, from which a fault's is drawn as often as from all."""
-AROUND_S: Final = 110.0
-"""What a treatment takes beside its infusion and its flush."""
 POLL_NS: Final = 500_000_000
 BARE_POLLS: Final = 20_000
 NS_PER_S: Final = 1_000_000_000
-
-
-def drawn(seed: int, minutes: float | None = None) -> Case:
-    """The session of a seed: its length, its faults and what people do after a stop."""
-    chance = random.Random(f"campaign {seed}")
-    length = _weighted(chance, MINUTES)
-    minutes = length if minutes is None else minutes
-    people = chance.choice(PEOPLE)
-    count = _weighted(chance, FAULTS)
-    faults = tuple(_fault(chance, minutes) for _ in range(count))
-    return Case(seed=seed, minutes=minutes, people=people, faults=faults)
-
-
-def _weighted(chance: random.Random, table: tuple[tuple[Any, int], ...]) -> Any:
-    values, weights = zip(*table, strict=True)
-    return chance.choices(values, weights)[0]
-
-
-def _fault(chance: random.Random, minutes: float) -> Fault:
-    """A place first, then one of its kinds."""
-    place = _weighted(chance, PLACES)
-    kind = chance.choice([row for row in KINDS.values() if row.place is place])
-    parameters = {name: _value(chance, rule) for name, rule in kind.parameters.items()}
-    lasts_s = round(chance.lognormvariate(1.0, 1.5), 3) if _lasts(chance, kind) else None
-    return fault(place.value, kind.name, _when(chance, minutes), lasts_s, **parameters)
-
-
-def _lasts(chance: random.Random, kind: Kind) -> bool:
-    """Whether it is taken away again. People wait for an answer for as long as it takes."""
-    return kind.lasting and (chance.random() < 0.7 or kind.name in ENDING)
-
-
-def _value(chance: random.Random, rule: Parameter) -> Value:
-    """A word, or a number around the default and within the range."""
-    if isinstance(rule.default, str):
-        return chance.choice(rule.words)
-    if rule.default == 0.0:
-        return round(min(max(chance.uniform(0.0, 5.0), rule.low), rule.high), 3)
-    number = rule.default * chance.lognormvariate(0.0, 0.7)
-    if rule.low == 1.0 and rule.high > 1e9 and rule.default == 1.0:
-        return float(max(1, round(number)))
-    return float(f"{min(max(number, rule.low), rule.high):.4g}")
-
-
-def _when(chance: random.Random, minutes: float) -> When:
-    """By time, phase, frame or record; frames and records come more often in short treatments."""
-    length_s = AROUND_S + minutes * 60.0
-    match chance.choice(("time", "phase", "phase", "frame", "record")):
-        case "time":
-            return AtTime(round(chance.uniform(0.0, length_s), 3))
-        case "phase":
-            phase = chance.choice(chance.choice((LIVELY, PHASES)))
-            most_s = chance.choice((0.0, 2.0, 10.0, minutes * 60.0))
-            return InPhase(phase, round(chance.uniform(0.0, most_s), 3))
-        case "frame":
-            wire = "pump" if chance.random() < 0.8 else "calibrator"
-            return AtFrame(chance.randint(1, round(length_s * 2)), wire, chance.choice(tuple(To)))
-    return AtRecord(chance.randint(0, round(length_s * 2)))
 
 
 def bare_cpu_s(polls: int, spent_s: Callable[[], float]) -> float:
@@ -134,7 +43,10 @@ def add_campaign(commands: Any) -> None:
     parser.add_argument("--sessions", type=int, required=True, metavar="N")
     parser.add_argument("--seed", type=int, default=1, help="of the first session; then one more")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--minutes", type=float, help="of every infusion; default: a mixture")
+    parser.add_argument(
+        "--minutes", type=number_argument, help="of every infusion; default: a mixture"
+    )
+    parser.add_argument("--until-broken", action="store_true", help="end at the first violation")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
     parser.set_defaults(command=campaign_main)
 
@@ -143,21 +55,30 @@ def campaign_main(given: argparse.Namespace) -> int:
     """Try every session; returns 0, 2 for no sessions, 4 if a promise was broken."""
     if given.sessions < 1 or given.workers < 1:
         raise ValueError("at least one session and one worker")
-    tally = campaign(given.sessions, given.seed, given.workers, given.minutes)
+    tally = campaign(
+        given.sessions, given.seed, given.workers, given.minutes, until_broken=given.until_broken
+    )
     found = figures(tally)
     sys.stdout.write((json.dumps(found) if given.json else "\n".join(_text(tally, found))) + "\n")
     return tally.exit_code
 
 
-def campaign(sessions: int, seed: int, workers: int = 1, minutes: float | None = None) -> Tally:
-    """Try ``sessions`` sessions from ``seed`` on."""
+def campaign(
+    sessions: int,
+    seed: int,
+    workers: int = 1,
+    minutes: float | None = None,
+    *,
+    until_broken: bool = False,
+) -> Tally:
+    """Try ``sessions`` sessions from ``seed`` on; ``until_broken``: none after a violation."""
     tally, gauge = Tally(), Gauge(sessions)
 
     def heard(trial: Trial) -> None:
         tally.add(trial, command(trial.name, minutes))
         gauge.step(trial)
 
-    seeds = range(seed, seed + sessions)
+    seeds = takewhile(lambda _: not (until_broken and tally.broken), range(seed, seed + sessions))
     jobs = ((str(one), drawn(one, minutes)) for one in seeds)
     run_all(jobs, min(workers, sessions), heard)
     return tally

@@ -45,7 +45,7 @@ def answer(line: bytes, handler: Handler) -> dict[str, Any]:
         return {"ok": True, **handler(request)}
     except Refused as refusal:
         return {"ok": False, "reason": str(refusal)}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return {"ok": False, "reason": f"not JSON: {error}"}
 
 

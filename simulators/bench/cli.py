@@ -13,11 +13,16 @@ from simulators.bench import run
 from simulators.bench.broker import KINDS
 from simulators.bench.campaign import add_campaign
 from simulators.bench.channel import Channel, Refused
+from simulators.bench.crash import add_crash
 from simulators.bench.directory import latest
+from simulators.bench.explore.command import add_explore
 from simulators.bench.hands import VERBS
+from simulators.bench.kills import add_kill
 from simulators.bench.launch import Wish
-from simulators.bench.rehearse import add_rehearse
+from simulators.bench.perturb import add_perturb
+from simulators.bench.rehearse import add_rehearse, minutes
 from simulators.bench.sweep import add_sweep
+from simulators.bench.trumpet import add_trumpet
 from simulators.devices.simulate import simulate_main
 
 WRONG_USE: Final = 2
@@ -48,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     add_rehearse(commands)
     add_campaign(commands)
     add_sweep(commands)
+    add_crash(commands)
+    add_kill(commands)
+    add_perturb(commands)
+    add_explore(commands)
+    add_trumpet(commands)
     _add_hand(commands)
     _add_truth(commands)
     return parser
@@ -55,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(commands: Any) -> None:
     parser = commands.add_parser("run", help="a whole room: broker, devices and the daemon")
-    parser.add_argument("--minutes", type=_minutes, help="duration of the infusion (default 1)")
+    parser.add_argument("--minutes", type=minutes, help="duration of the infusion (default 1)")
     parser.add_argument("--auto", action="store_true", help="two people give the treatment")
     parser.add_argument("--order", type=Path, metavar="FILE", help="an order of your own")
     parser.add_argument("--seed", type=int, default=1)
@@ -89,13 +99,6 @@ def _add_truth(commands: Any) -> None:
     parser.add_argument("--directory", type=Path, help="default: the newest run")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(command=_truth)
-
-
-def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not 0.5 <= minutes <= 60.0:
-        raise argparse.ArgumentTypeError("0.5 to 60 minutes")
-    return minutes
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from protocols.new_era import CommandFrame, HostDeframer, Mode, PumpDeframer, Re
 from simulators.bench.faults import Fault, Place
 from simulators.bench.papers import steepest
 from simulators.bench.rehearsal import Prepare, Rehearsal
+from simulators.bench.setting import Setting
 from simulators.bench.stage import BEGIN
 from simulators.bench.stage import Stage as World
 from simulators.bench.streams import Seen, Stage, To
@@ -27,13 +28,23 @@ ASKS_TO_RUN: Final = frozenset(
     ("PatencyRequested", "SeatRequested", "StartConfirmed", "FlushRequested", "ResumeRequested")
 )
 """What a person does before a plunger may move."""
-
+ASKS_TO_WRITE: Final = ASKS_TO_RUN | {"ArmRequested"}
+"""What a person does before a pump may be told anything but STOP."""
+DROP_NL: Final = 50_000.0
+"""Of the drug, at the tip when it is seated (treatment.md 2)."""
+ASSAY_TOLERANCE: Final = 1.01
+"""What a well calibrator's ranges and recombination may hide, 0.9 % together (calibrators.md 2)."""
 
 NOT_OBSERVABLE: Final = frozenset(
     (Place.DEVICE, kind)
     for kind in ("leak", "gain_error", "wrong_syringe", "slack_not_seated", "siphon")
 )
 """What neither an NE-1000 nor a CRC-55 shows while it happens: found at residual (design.md)."""
+
+
+OF_THE_CHAMBER: Final = frozenset(
+    ("wrong_nuclide", "noisy_chamber", "drifting_chamber", "saturated_chamber", "contaminated_well")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +82,19 @@ class Blow:
 class Evidence:
     """One rehearsal as its judges see it.
 
-    ``in_syringe_nl`` is what the drug syringe held, ``released_nl`` what of it may leave,
-    ``duration_s`` how long the profile is, ``steepest`` its highest rate over its mean. ``faulty``
-    says that any fault was put in, ``blind`` that one was which the devices cannot show: then only
-    the whole syringe bounds what leaves.
+    ``in_syringe_nl`` is what the drug syringe held, ``usable_nl`` what of it may leave at all, the
+    seat's drop included, ``released_nl`` what may be pumped into the line, ``slack_nl`` the play
+    between pusher and plunger, ``duration_s`` how long the profile is, ``steepest`` its highest
+    rate over its mean. ``faulty`` says that any fault was put in, ``blind`` that one was which the
+    devices cannot show: then only the whole syringe bounds what leaves.
     """
 
     rehearsal: Rehearsal
     moves: tuple[Move, ...]
     in_syringe_nl: float
+    usable_nl: float
     released_nl: float
+    slack_nl: float
     duration_s: float
     steepest: float
     blows: tuple[Blow, ...] = ()
@@ -121,13 +135,19 @@ class Evidence:
     def acts(self) -> tuple[Act, ...]:
         """What people did, in its order. Each boot of the daemon begins its stamps anew."""
         boots = [blow.until_ns for blow in self.blown("killed") if blow.until_ns is not None]
-        found, offset_ns = [], BEGIN_NS
+        booted = sum(_is_boot(record) for record in self.journal)
+        found, offset_ns, last_ns = [], BEGIN_NS, 0
         for record in self.journal:
-            body = record["body"]
-            if record["kind"] == "event" and body["type"] == "Booted" and boots:
-                offset_ns = record["mono_ns"] - boots.pop(0)
-            elif record["kind"] == "event" and "who" in body:
-                found.append(Act(record["mono_ns"] - offset_ns, body["type"], body["who"]))
+            if _is_boot(record):
+                boots = [at_ns for at_ns in boots if at_ns >= last_ns]
+                if boots:
+                    boot_ns = boots[0] if len(boots) <= booted else _nearest(boots, record)
+                    boots = [at_ns for at_ns in boots if at_ns > boot_ns]
+                    offset_ns = record["mono_ns"] - boot_ns
+                booted -= 1
+            last_ns = record["mono_ns"] - offset_ns
+            if record["kind"] == "event" and "who" in record["body"]:
+                found.append(Act(last_ns, record["body"]["type"], record["body"]["who"]))
         return tuple(found)
 
     @cached_property
@@ -162,6 +182,15 @@ class Evidence:
         for seen in self.rehearsal.seen["pump"]:
             if seen.to is to and seen.stage is stage:
                 yield seen
+
+
+def _is_boot(record: dict[str, Any]) -> bool:
+    return bool(record["kind"] == "event" and record["body"]["type"] == "Booted")
+
+
+def _nearest(boots: list[int], record: dict[str, Any]) -> int:
+    """Which boot of several a record tells of: not every one got so far as to write it down."""
+    return min(boots, key=lambda at_ns: abs(record["utc_ns"] - BEGIN_NS - at_ns))
 
 
 def _commands(seen: Iterable[Seen]) -> Iterator[Said]:
@@ -203,11 +232,14 @@ class Witness:
         fired = stage.saboteur.fired
         setting, order = stage.setting, stage.order
         fill_nl = setting.fill_ml * NL_PER_ML
+        usable_nl = fill_nl - float(order["container"]["unusable_ml"]) * NL_PER_ML
         return Evidence(
             rehearsal=rehearsal,
             moves=tuple(stage.world.room.moves),
             in_syringe_nl=fill_nl,
-            released_nl=_released_nl(order, setting.activity_bq, fill_nl),
+            usable_nl=usable_nl,
+            released_nl=_released_nl(rehearsal, order, setting, usable_nl),
+            slack_nl=setting.drug_gap_um * stage.world.room.syringes["drug"].area_mm2,
             duration_s=order["infusion_min"] * 60.0,
             steepest=steepest(order),
             blows=tuple(_blow(one.at_ns, one.fault) for one in fired),
@@ -223,12 +255,24 @@ def _blow(at_ns: int, fault: Fault) -> Blow:
     return Blow(at_ns, "deaf_to_stop" if deaf else fault.kind, until_ns)
 
 
-def _released_nl(order: dict[str, Any], activity_bq: float, fill_nl: float) -> float:
-    """What may leave the syringe: all but what must stay, or the volume that holds the dose."""
-    most_nl = fill_nl - float(order["container"]["unusable_ml"]) * NL_PER_ML
-    if order["administer"] == "whole_syringe":
-        return most_nl
-    return min(most_nl, fill_nl * float(order["prescribed_mbq"]) * 1e6 / activity_bq)
+def _released_nl(
+    rehearsal: Rehearsal, order: dict[str, Any], setting: Setting, usable_nl: float
+) -> float:
+    """What may be pumped into the line: the usable volume less line and drop, or that of the dose.
+
+    Never more than two people were shown when they released it. A calibrator that was tampered with
+    makes another volume of the dose; what was shown is then the only limit.
+    """
+    fill_nl = setting.fill_ml * NL_PER_ML
+    primed_nl = setting.line_dead_ml * NL_PER_ML if setting.primed_with == "drug" else 0.0
+    limits_nl = [usable_nl - primed_nl - DROP_NL]
+    tampered = any(one.fault.kind in OF_THE_CHAMBER for one in rehearsal.fired)
+    if order["administer"] == "volume_for_dose" and not tampered:
+        dose_nl = fill_nl * float(order["prescribed_mbq"]) * 1e6 / setting.activity_bq
+        limits_nl.append(dose_nl * ASSAY_TOLERANCE - primed_nl)
+    if rehearsal.record:
+        limits_nl.append(float(rehearsal.record["planned_ml"]) * NL_PER_ML)
+    return min(limits_nl)
 
 
 Judge = Callable[[Evidence], "tuple[Violation, ...]"]

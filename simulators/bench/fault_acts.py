@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from simulators.bench.faults import AtFrame, AtRecord, AtTime, Fault, InPhase, Place
+from simulators.bench.failing_vfs import Failure
+from simulators.bench.faults import AtFrame, AtRecord, AtTime, AtWrite, Fault, InPhase, Place
 from simulators.bench.line_faults import LineFaults
 from simulators.bench.setting import syringe_type
 from simulators.bench.streams import To
@@ -51,8 +52,10 @@ class Saboteur:
                 self.lines[name, to] = line
                 way.passage = line.passage
         self._phases: dict[str, list[Fault]] = {}
-        self._records: dict[int, list[Fault]] = {}
+        self._records: dict[tuple[int, bool], list[Fault]] = {}
+        self._writes: dict[int, list[Fault]] = {}
         stage.disk.durable.append(self._durable)
+        stage.disk.handed.append(self._handed)
         for fault in faults:
             self._await(fault)
 
@@ -64,19 +67,36 @@ class Saboteur:
                 self._phases.setdefault(phase, []).append(fault)
             case AtFrame(n, wire, to):
                 self.lines[wire, to].at_frame(n, partial(self._begin, fault))
-            case AtRecord(n):
-                self._records.setdefault(n, []).append(fault)
+            case AtRecord(n, durable):
+                self._records.setdefault((n, durable), []).append(fault)
+            case AtWrite(n):
+                self._writes.setdefault(n, []).append(fault)
+        if isinstance(fault.when, AtRecord):
+            self._stage.disk.through = True
+        if isinstance(fault.when, AtWrite) or fault.kind == "operation":
+            self._stage.disk.writes_through(self._writing)
 
     def _durable(self, path: Path, number: int, kind: str, body: str) -> None:
         """A record is on the disk: the moment that some faults wait for."""
         if path.parent == self._stage.directory:
             return
-        for fault in self._records.pop(number, ()):
+        for fault in self._records.pop((number, True), ()):
             self._begin(fault)
         if self._phases and kind == "decision":
             for fault in self._phases.pop(json.loads(body)["phase"], ()):
                 assert isinstance(fault.when, InPhase)
                 self._stage.later(fault.when.after_s, partial(self._begin, fault))
+
+    def _handed(self, path: Path, number: int, _kind: str, _body: str) -> None:
+        """A record is about to be written."""
+        if path.parent != self._stage.directory:
+            for fault in self._records.pop((number, False), ()):
+                self._begin(fault)
+
+    def _writing(self, number: int) -> None:
+        """A file is about to be changed or synced for the ``number``-th time."""
+        for fault in self._writes.pop(number, ()):
+            self._begin(fault)
 
     def _begin(self, fault: Fault) -> None:
         now_ns = self._stage.loop.now_ns()
@@ -233,6 +253,11 @@ def _drift(stage: "Stage", fault: Fault) -> End:
     return lambda: drift(-ppm)
 
 
+def _operation(stage: "Stage", fault: Fault) -> End:
+    stage.disk.refuse(Failure(fault.word("error")), round(fault.value("operations")))
+    return _nothing
+
+
 def _broker_absent(stage: "Stage", _fault: Fault) -> End:
     stage.broker.leave("connection reset by peer")
     return stage.broker.come_back
@@ -249,6 +274,16 @@ def _consumer_hung(stage: "Stage", _fault: Fault) -> End:
 
 def _frozen(stage: "Stage", _fault: Fault) -> End:
     return stage.machine.freeze()
+
+
+def _pressed(action: str, **body: str) -> Act:
+    """Somebody who is nobody of the two people asks the panel for it, once."""
+
+    def act(stage: "Stage", _fault: Fault) -> End:
+        stage.visit(action, **body)
+        return _nothing
+
+    return act
 
 
 ACTS: Final[dict[tuple[Place, str], Act]] = {
@@ -287,10 +322,16 @@ ACTS: Final[dict[tuple[Place, str], Act]] = {
     (Place.DISK, "full"): _attribute(lambda s: s.disk, "free_mb", "free_mb"),
     (Place.DISK, "slow"): _attribute(lambda s: s.disk, "delay_s", "delay_s"),
     (Place.DISK, "failing"): _attribute(lambda s: s.disk, "failing", None),
+    (Place.DISK, "operation"): _operation,
     (Place.BROKER, "absent"): _broker_absent,
     (Place.BROKER, "slow"): _attribute(lambda s: s.broker, "delay_s", "delay_s"),
     (Place.PROCESS, "killed"): _killed,
     (Place.PROCESS, "consumer_hung"): _consumer_hung,
     (Place.PROCESS, "frozen"): _frozen,
+    (Place.PERSON, "stop"): _pressed("stop"),
+    (Place.PERSON, "pain"): _pressed("pain"),
+    (Place.PERSON, "spill"): _pressed("spill"),
+    (Place.PERSON, "patient_moved"): _pressed("patient_moved"),
+    (Place.PERSON, "hold"): _pressed("hold", reason="somebody asked for a pause"),
 }
 """Every kind of the catalogue but those that alter frames."""

@@ -1,5 +1,6 @@
 """Faults as data: where, what, when, for how long, how strong. It puts none of them in.
 
+What anybody in the room may press at any time is here too: it breaks into a treatment like a fault.
 A fault is hashable and goes through JSON and TOML unchanged. What each does to a stage stands in
 `simulators.bench.line_faults` (streams) and `simulators.bench.fault_acts` (everything else).
 """
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from controller.clinic.documents import shown
 from simulators.bench.streams import To
 
 Value = float | str
@@ -24,7 +26,7 @@ class ScenarioError(ValueError):
     """A fault or scenario that cannot be: which field, what was given, which rule it breaks."""
 
     def __init__(self, field: str, value: object, rule: str) -> None:
-        super().__init__(f"{field} = {value!r}: {rule}")
+        super().__init__(f"{field} = {shown(value)}: {rule}")
         self.field, self.value, self.rule = field, value, rule
 
 
@@ -37,6 +39,7 @@ class Place(Enum):
     DISK = "disk"
     BROKER = "broker"
     PROCESS = "process"
+    PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,23 @@ class AtFrame:
 
 @dataclass(frozen=True, slots=True)
 class AtRecord:
-    """Once record ``n`` (0 is the header) of the session's journal is on the disk."""
+    """Once record ``n`` (0 is the header) of the session's journal is on the disk.
+
+    ``durable`` False: as it is about to be written, and nobody knows of it but the program.
+    """
+
+    n: int
+    durable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AtWrite:
+    """At the ``n``-th time (from 1) that the journals' files are changed or synced."""
 
     n: int
 
 
-When = AtTime | InPhase | AtFrame | AtRecord
+When = AtTime | InPhase | AtFrame | AtRecord | AtWrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +160,7 @@ def fault(
         raise ScenarioError("kind", kind, f"of {place} there are {kinds}")
     _check_when(when)
     if duration_s is not None:
-        _check_number("duration_s", duration_s, 0.0, math.inf)
+        check_number("duration_s", duration_s, 0.0, math.inf)
     for name, value in parameters.items():
         _check_parameter(row, name, value)
     return Fault(row.place, kind, when, duration_s, tuple(sorted(parameters.items())))
@@ -155,17 +169,21 @@ def fault(
 def _check_when(when: When) -> None:
     match when:
         case AtTime(at_s):
-            _check_number("at_s", at_s, 0.0, math.inf)
+            check_number("at_s", at_s, 0.0, math.inf)
         case InPhase(phase, after_s):
             if phase not in PHASES:
                 raise ScenarioError("phase", phase, f"must be one of {', '.join(PHASES)}")
-            _check_number("after_s", after_s, 0.0, math.inf)
+            check_number("after_s", after_s, 0.0, math.inf)
         case AtFrame(n, wire, _):
-            _check_number("frame", n, 1, math.inf)
+            _check_whole("frame", n, 1)
             if wire not in WIRES:
                 raise ScenarioError("of_wire", wire, f"must be one of {', '.join(WIRES)}")
-        case AtRecord(n):
-            _check_number("record", n, 0, math.inf)
+        case AtRecord(n, durable):
+            _check_whole("record", n, 0)
+            if not isinstance(durable, bool):
+                raise ScenarioError("durable", durable, "must be true or false")
+        case AtWrite(n):
+            _check_whole("write", n, 1)
 
 
 def _check_parameter(row: Kind, name: str, value: object) -> None:
@@ -177,32 +195,42 @@ def _check_parameter(row: Kind, name: str, value: object) -> None:
         if (rule.words and value not in rule.words) or not isinstance(value, str):
             raise ScenarioError(name, value, f"must be one of {', '.join(rule.words)}")
         return
-    _check_number(name, value, rule.low, rule.high)
+    check_number(name, value, rule.low, rule.high)
 
 
-def _check_number(name: str, value: object, low: float, high: float) -> None:
+def check_number(name: str, value: object, low: float, high: float) -> None:
+    """Raise ScenarioError unless ``value`` is a number in ``low`` .. ``high``, not infinite."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-    if number is None or not low <= number <= high:
+    if number is None or not low <= number <= high or number == math.inf:
         raise ScenarioError(name, value, f"must be a number in {low:g} .. {high:g}")
+
+
+def _check_whole(name: str, value: object, low: int) -> None:
+    if type(value) is not int or value < low:
+        raise ScenarioError(name, value, f"must be a whole number from {low}")
 
 
 def fault_from(given: Mapping[str, Any]) -> Fault:
     """A fault out of TOML or JSON: place, kind, one *when*, maybe duration_s, and parameters.
 
-    *When* is ``at_s``, ``phase`` (with ``after_s``), ``frame`` (with ``of_wire`` and ``towards``)
-    or ``record``.
+    *When* is ``at_s``, ``phase`` (with ``after_s``), ``frame`` (with ``of_wire`` and ``towards``),
+    ``record`` (with ``durable``) or ``write``.
     """
     rest = dict(given)
+    if "when" in rest:
+        raise ScenarioError("when", rest["when"], "is said by at_s, phase, frame or record")
     place, kind = rest.pop("place", None), rest.pop("kind", None)
+    if not isinstance(kind, str):
+        raise ScenarioError("kind", kind, "must be a word")
     when = _when(rest)
     duration_s = rest.pop("duration_s", None)
     return fault(place, kind, when, duration_s, **rest)
 
 
 def _when(rest: dict[str, Any]) -> When:
-    named = [name for name in ("at_s", "phase", "frame", "record") if name in rest]
+    named = [name for name in ("at_s", "phase", "frame", "record", "write") if name in rest]
     if len(named) != 1:
-        raise ScenarioError("when", named, "exactly one of at_s, phase, frame, record")
+        raise ScenarioError("when", named, "exactly one of at_s, phase, frame, record, write")
     value = rest.pop(named[0])
     match named[0]:
         case "at_s":
@@ -214,7 +242,9 @@ def _when(rest: dict[str, Any]) -> When:
             if towards not in [to.value for to in To]:
                 raise ScenarioError("towards", towards, "must be device or host")
             return AtFrame(value, rest.pop("of_wire", "pump"), To(towards))
-    return AtRecord(value)
+        case "write":
+            return AtWrite(value)
+    return AtRecord(value, rest.pop("durable", True))
 
 
 def fault_as_dict(given: Fault) -> dict[str, Any]:
@@ -227,8 +257,10 @@ def fault_as_dict(given: Fault) -> dict[str, Any]:
             shown |= {"phase": phase, "after_s": after_s}
         case AtFrame(n, wire, to):
             shown |= {"frame": n, "of_wire": wire, "towards": to.value}
-        case AtRecord(n):
-            shown["record"] = n
+        case AtRecord(n, durable):
+            shown |= {"record": n, "durable": durable}
+        case AtWrite(n):
+            shown["write"] = n
     if given.duration_s is not None:
         shown["duration_s"] = given.duration_s
     return shown | dict(given.parameters)
@@ -311,6 +343,8 @@ KINDS: Final[dict[tuple[Place, str], Kind]] = {
         ("full", True, "free_mb are free; at 0 nothing can be written", {"free_mb": _n(0.0)}),
         ("slow", True, "each write takes delay_s", {"delay_s": _n(0.5)}),
         ("failing", True, "each write fails with an I/O error", {}),
+        ("operation", False, "the file system refuses so many operations from now on",
+         {"error": _w("full", "io_error", "short", "locked"), "operations": _n(1, 1)}),
     ),
     **_kinds(
         Place.BROKER,
@@ -322,6 +356,14 @@ KINDS: Final[dict[tuple[Place, str], Kind]] = {
         ("killed", True, "SIGKILL; started again after duration_s, or never", {}),
         ("consumer_hung", True, "the judgement takes no event; all else goes on", {}),
         ("frozen", True, "the whole process stands still (SIGSTOP)", {}),
+    ),
+    **_kinds(
+        Place.PERSON,
+        ("stop", False, "somebody presses STOP", {}),
+        ("pain", False, "somebody presses PAIN / SWELLING", {}),
+        ("spill", False, "somebody presses SPILL", {}),
+        ("patient_moved", False, "somebody presses PATIENT MOVED", {}),
+        ("hold", False, "somebody asks for a pause", {}),
     ),
 }  # fmt: skip
 """Every fault there is."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from controller.clinic.documents import shown
 from simulators.bench.channel import Refused
 from simulators.devices import hands as acts
 from simulators.devices.room import LineEnd, Room
@@ -27,6 +28,8 @@ WELL_ITEMS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What can be lowered into the chamber, and what it consists of."""
 
+HAND_ML_MAX: Final = 60.0
+"""The largest syringe at hand."""
 LINE_ENDS: Final[tuple[LineEnd, ...]] = ("patient", "prime", "waste")
 
 
@@ -75,6 +78,8 @@ class Hands:
         if set(arguments) != set(names):
             given = ", ".join(arguments) or "nothing"
             raise Refused(f"{verb} takes {', '.join(names) or 'nothing'}; given: {given}")
+        if not all(isinstance(arguments[name], str) for name in names if name != "volume_ml"):
+            raise Refused(f"{verb} takes words, not {shown(dict(arguments))}")
         self._advance()
         try:
             do(self, *(arguments[name] for name in names))
@@ -151,7 +156,10 @@ class Hands:
     def _flush_by_hand(self, volume_ml: float | str) -> None:
         if self._room.line_joined:
             raise Refused("the line is still on the syringe in the pump")
-        acts.flush_by_hand(self._room, float(volume_ml) * NL_PER_ML)
+        given_ml = float(volume_ml)
+        if not 0.0 <= given_ml <= HAND_ML_MAX:
+            raise Refused(f"a hand pushes 0 to {HAND_ML_MAX:g} mL, not {volume_ml}")
+        acts.flush_by_hand(self._room, given_ml * NL_PER_ML)
 
     def _pull_plug(self, device: str) -> None:
         self._apparatus[device].pull_plug()

@@ -1,26 +1,31 @@
-"""The promises S1 to S5, L1 and L2, each judged by what was really so and what stood on the wire.
+"""The promises S1 to S5, A, L1 and L2, each judged by what was really so and what was on the wire.
 
-Every judge is a pure function over the evidence of one rehearsal. None believes the daemon; L2
-alone reads its journal, for the causes that it names.
+Every judge is a pure function over the evidence of one rehearsal. None believes the daemon: L2
+reads its journal for the causes that it names, and A its record for what it says was pumped.
 """
 
-from bisect import bisect_right
 from itertools import pairwise
 from typing import Any, Final
 
 from simulators.bench.evidence import (
     ASKS_TO_RUN,
+    ASKS_TO_WRITE,
     BEGIN_NS,
-    NL_PER_ML,
     NS_PER_S,
     Evidence,
     Judge,
     Violation,
 )
 from simulators.bench.stops import judge_stops
+from simulators.bench.volumes import (
+    OUT_TOLERANCE_NL,
+    Travel,
+    by_hand_nl,
+    judge_account,
+    judge_s1,
+    ml,
+)
 
-OUT_TOLERANCE_NL: Final = 20_000.0
-"""Two steps of a coarse counter: what a pump may overshoot its programmed volume by."""
 MEAN_NS: Final = 60 * NS_PER_S
 RATE_TOLERANCE: Final = 1.1
 """The row *rate high* (treatment.md 3): more than 10 % over 60 s."""
@@ -28,6 +33,9 @@ SEAT_CAP_NL: Final = 600_000.0
 """What may leave the syringe before the line is joined (treatment.md 2, *seat*)."""
 STANDS_NL: Final = 1_000.0
 """Less than a tenth of a drop is no motion."""
+ASKED: Final = "asked by a person"
+WRITES: Final = frozenset(("RAT", "VOL", "DIA", "SAF", "TRG", "FUN", "PHN", "DIR", "CLD"))
+WRITES_BARE: Final = frozenset(("RUN",))
 ON_TIME: Final = 0.01
 TRIP: Final = "trip: "
 BROKEN: Final = ("STOPPED", "UNCERTAIN")
@@ -39,60 +47,21 @@ def _found(rule: str, at_ns: float, text: str) -> Violation:
     return Violation(rule, at_ns / NS_PER_S, text)
 
 
-def _ml(volume_nl: float) -> str:
-    return f"{volume_nl / NL_PER_ML:.3f} mL"
-
-
-def judge_s1(evidence: Evidence) -> tuple[Violation, ...]:
-    """S1: no more activity than was released ever leaves the drug syringe.
-
-    Its drug is one concentration, so volumes say it; where the devices are blind to the fault, what
-    was assayed in the syringe is the bound.
-    """
-    bound_nl = evidence.in_syringe_nl if evidence.blind else evidence.released_nl
-    for sample in evidence.rehearsal.samples:
-        if sample.drug_out_nl > bound_nl + OUT_TOLERANCE_NL:
-            text = f"{_ml(sample.drug_out_nl)} left the syringe, {_ml(bound_nl)} were released"
-            return (_found("S1", sample.at_ns, text),)
-    return ()
-
-
 def judge_s2(evidence: Evidence) -> tuple[Violation, ...]:
     """S2: into a joined line, the plunger's mean of any 60 s stays at the profile's maximum."""
     if evidence.blind:
         return ()
-    times, swept = _swept_into_the_line(evidence)
+    swept = Travel(evidence, lambda move: move.to == "patient")
+    ends = {*swept.times, *(at + MEAN_NS for at in swept.times if at + MEAN_NS < swept.times[-1])}
     bound_nl = (
         evidence.released_nl / evidence.duration_s * evidence.steepest * 60.0 * RATE_TOLERANCE
     )
-    for end_ns in sorted({*times, *(at + MEAN_NS for at in times if at + MEAN_NS < times[-1])}):
-        moved_nl = _at(times, swept, end_ns) - _at(times, swept, end_ns - MEAN_NS)
+    for end_ns in sorted(ends):
+        moved_nl = swept.between(end_ns - MEAN_NS, end_ns)
         if moved_nl > bound_nl + OUT_TOLERANCE_NL:
-            text = f"{_ml(moved_nl)} in 60 s, the profile's maximum gives {_ml(bound_nl)}"
+            text = f"{ml(moved_nl)} in 60 s, the profile's maximum gives {ml(bound_nl)}"
             return (_found("S2", end_ns, text),)
     return ()
-
-
-def _swept_into_the_line(evidence: Evidence) -> tuple[list[int], list[float]]:
-    """The plunger's forward travel while its tip led to the patient, at each change of it."""
-    times, swept = [0], [0.0]
-    for move, end_ns in evidence.stretches():
-        flow = max(move.flow_nl_s, 0.0) if move.to == "patient" else 0.0
-        times.append(end_ns)
-        swept.append(swept[-1] + flow * (end_ns - move.at_ns) / NS_PER_S)
-    return times, swept
-
-
-def _at(times: list[int], values: list[float], at_ns: int) -> float:
-    """Linear between the points, flat before the first."""
-    right = bisect_right(times, at_ns)
-    if right == 0:
-        return values[0]
-    if right == len(times):
-        return values[-1]
-    before, after = times[right - 1], times[right]
-    share = (at_ns - before) / (after - before)
-    return values[right - 1] + share * (values[right] - values[right - 1])
 
 
 def judge_s3(evidence: Evidence) -> tuple[Violation, ...]:
@@ -104,33 +73,35 @@ def judge_s3(evidence: Evidence) -> tuple[Violation, ...]:
     start_ns = started[0] if started else evidence.end_ns
     moved_nl = evidence.displaced_nl(release_ns)
     if moved_nl > STANDS_NL:
-        text = f"{_ml(moved_nl)} were moved before two people had released"
+        text = f"{ml(moved_nl)} were moved before two people had released"
         return (_found("S3", release_ns, text),)
     return _drug_before(evidence, start_ns)
 
 
 def _drug_before(evidence: Evidence, start_ns: int) -> tuple[Violation, ...]:
-    """Drug moved before the start: past the seat's cap, or with the line joined."""
-    seated_nl = 0.0
-    for move, end_ns in evidence.stretches():
-        if move.syringe != "drug" or move.at_ns >= start_ns:
-            continue
-        moved_nl = move.flow_nl_s * (min(end_ns, start_ns) - move.at_ns) / NS_PER_S
-        seated_nl += moved_nl
-        if seated_nl > SEAT_CAP_NL + OUT_TOLERANCE_NL:
-            return (_found("S3", move.at_ns, f"{_ml(seated_nl)} of drug moved before the start"),)
-        if move.to == "patient" and moved_nl > STANDS_NL and not evidence.blind:
-            text = f"{_ml(moved_nl)} of drug went into the line before the start"
-            return (_found("S3", move.at_ns, text),)
+    """Drug moved before the start: past the seat's cap, or with the line joined.
+
+    A key of the pump may start it and no program can hinder that. What is then moved until a poll
+    has seen it and STOP has acted is not counted here; whatever moves after that is.
+    """
+    seated = Travel(evidence, lambda move: move.syringe == "drug" and move.to == "open")
+    joined = Travel(evidence, lambda move: move.syringe == "drug" and move.to == "patient")
+    seated_nl = seated.until(start_ns) - by_hand_nl(evidence, seated, start_ns)
+    if seated_nl > SEAT_CAP_NL + OUT_TOLERANCE_NL:
+        return (_found("S3", start_ns, f"{ml(seated_nl)} of drug moved before the start"),)
+    joined_nl = joined.until(start_ns) - by_hand_nl(evidence, joined, start_ns)
+    if joined_nl > STANDS_NL and not evidence.blind:
+        text = f"{ml(joined_nl)} of drug went into the line before the start"
+        return (_found("S3", start_ns, text),)
     return ()
 
 
 def judge_s5(evidence: Evidence) -> tuple[Violation, ...]:
-    """S5: no RUN that nobody asked for, and what still leaves the tip after a stop is bounded."""
+    """S5: no RUN and no setting that nobody asked for, and the tail after a stop is bounded."""
     tail = tail_nl(evidence)
-    found = _uncalled_runs(evidence)
+    found = (*_uncalled_runs(evidence), *_written_after_stop(evidence))
     if tail > TAIL_MAX_NL:
-        text = f"{_ml(tail)} left the tip after a stop, {_ml(TAIL_MAX_NL)} at most"
+        text = f"{ml(tail)} left the tip after a stop, {ml(TAIL_MAX_NL)} at most"
         return (*found, _found("S5", evidence.end_ns, text))
     return found
 
@@ -145,6 +116,33 @@ def _uncalled_runs(evidence: Evidence) -> tuple[Violation, ...]:
             found.append(_found("S5", at_ns, "RUN was sent and nobody had asked for it"))
         last_was_run = bool(is_run)
     return tuple(found)
+
+
+def _written_after_stop(evidence: Evidence) -> tuple[Violation, ...]:
+    """After a STOP nothing is set or run until somebody asks: it has closed the epoch of all else.
+
+    The STP with which a preparation brings a pump to its start comes before its first setting, and
+    closes nothing; leaving Safe mode moves nothing.
+    """
+    asks = [(act.at_ns, ASKED) for act in evidence.acts if act.name in ASKS_TO_WRITE]
+    said = [(one.at_ns, one.text) for one in evidence.asked]
+    closed = written = False
+    for at_ns, text in sorted(asks + said):
+        if text == ASKED:
+            closed = written = False
+        elif text == "STP":
+            closed = closed or written
+        elif _sets(text):
+            if closed:
+                return (_found("S5", at_ns, f"{text} was sent after STOP, nobody had asked"),)
+            written = True
+    return ()
+
+
+def _sets(text: str) -> bool:
+    """True for a command that changes what the pump will do, but for the end of Safe mode."""
+    name, value = text[:3], text[3:]
+    return name in WRITES_BARE or (name in WRITES and bool(value) and text != "SAF0")
 
 
 def tail_nl(evidence: Evidence) -> float:
@@ -224,6 +222,7 @@ JUDGES: Final[dict[str, Judge]] = {
     "S3": judge_s3,
     "S4": judge_stops,
     "S5": judge_s5,
+    "A": judge_account,
     "L1": judge_l1,
     "L2": judge_l2,
 }

@@ -19,6 +19,7 @@ from simulators.bench import papers, processes
 from simulators.bench.api import Api
 from simulators.bench.broker import Broker, Kind, free_port, start_broker
 from simulators.bench.channel import Channel
+from simulators.bench.commissioning import bench_commissioning
 from simulators.bench.directory import make_directory
 from simulators.bench.processes import Child, ChildFailed
 from simulators.bench.setting import Setting
@@ -122,10 +123,12 @@ async def world_ports(world: Child) -> dict[str, str]:
 
 
 def write_site(directory: Path, order: Order, where: papers.Addresses) -> Path:
-    """Write site.toml and make the journal's directory."""
+    """Write site.toml and the commissioning of its pump; make the journal's directory."""
     (directory / "journal").mkdir(exist_ok=True)
-    site = directory / "site.toml"
-    site.write_text(papers.site_text(order, where, directory))
+    site, text = directory / "site.toml", papers.site_text(order, where, directory)
+    site.write_text(text)
+    proven = bench_commissioning(text, order.container.syringe, datetime.now(UTC))
+    (directory / papers.COMMISSIONING).write_text(proven)
     return site
 
 

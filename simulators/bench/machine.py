@@ -5,6 +5,7 @@ wire still leaves; everything it did not write to the disk is gone.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from functools import partial
@@ -14,7 +15,7 @@ from controller.life import Life, StartupFailure
 from controller.panel.api import Api as DaemonApi
 from controller.panel.app import make_app
 from controller.service import record_json, setting_of
-from simulators.bench.api import ApiDown
+from simulators.bench.api import PATIENCE_S, ApiDown
 from simulators.bench.asgi import AsgiApi
 from simulators.bench.virtual_time import PROCESS
 
@@ -41,13 +42,14 @@ class Machine:
         self._up = asyncio.Event()
         self._down: asyncio.Future[None] | None = None
         self._panel: asyncio.Task[None] | None = None
-        self._client = 0
+        self._hung = False
         self.boots = 0
         self.dead: list[int] = []
 
     async def start(self) -> None:
-        """Boot for the first time. Raises StartupFailure."""
-        await self._booted()
+        """Boot for the first time. Raises StartupFailure; killed meanwhile, it is just down."""
+        with contextlib.suppress(ApiDown):
+            await self._booted()
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -61,6 +63,8 @@ class Machine:
         self._stage.broker.lose_client()
         self._up.clear()
         self._down.set_result(None)
+        if self._api is not None:
+            self._api.hang_up()
         self._life = self._api = self._down = self._panel = None
 
     def boot(self) -> None:
@@ -80,9 +84,11 @@ class Machine:
             return await take()
 
         inbox.take = wait_and_take  # type: ignore[method-assign]
+        self._hung = True
 
         def release() -> None:
             inbox.take = take  # type: ignore[method-assign]
+            self._hung = False
             free.set()
 
         return release
@@ -96,15 +102,23 @@ class Machine:
         return lambda: None if process in self.dead else self._stage.loop.thaw(process)
 
     async def end(self) -> bool:
-        """SIGTERM; True if the pump is known to rest. False where no program runs."""
+        """SIGTERM; True if the pump is known to rest. False where none runs, or it is killed.
+
+        Who waits for an answer of a judgement that hangs waits until the program is killed.
+        """
         if self._life is None:
             return False
         try:
             async with asyncio.timeout(FAREWELL_S):
-                return await self._inside(self._life.end(self._close_panel))
+                rested = await self._inside(self._life.end(self._close_panel))
         except TimeoutError:
             self.kill()
             return False
+        except ApiDown:
+            return False
+        if self._hung:
+            self.kill()
+        return rested
 
     def bury(self) -> None:
         """Let the tasks of killed programs end, now that nobody looks any more."""
@@ -116,8 +130,18 @@ class Machine:
     # --- the API over all boots -----------------------------------------------------------------
 
     async def state(self) -> dict[str, Any]:
-        """As `AsgiApi.state`. Raises ApiDown."""
+        """As `AsgiApi.state`. Raises ApiDown.
+
+        What the panel shows already needs no request, unless the program behind it stands still.
+        """
+        if self._api is not None and self._api.shows and not self._stage.loop.frozen(self.boots):
+            return await self._api.state()
         return await self._ask(lambda api: api.state())
+
+    async def news(self) -> None:
+        """As `AsgiApi.news`; at once where no program runs."""
+        if self._api is not None:
+            await self._api.news()
 
     async def record(self, session: str) -> dict[str, Any]:
         """As `AsgiApi.record`. Raises ApiDown."""
@@ -138,7 +162,11 @@ class Machine:
     async def _ask(self, request: Callable[[AsgiApi], Coroutine[Any, Any, T]]) -> T:
         if self._api is None:
             raise ApiDown("connection refused")
-        return await self._inside(request(self._api))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._inside(request(self._api))
+        except TimeoutError:
+            raise ApiDown(f"no answer within {PATIENCE_S:g} s") from None
 
     async def _inside(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it as part of the program; its death or silence is ours to see."""
@@ -151,7 +179,8 @@ class Machine:
         except asyncio.CancelledError:
             task.cancel()
             raise
-        if not task.done():
+        if down.done() or not task.done():
+            task.add_done_callback(_passed_over)
             raise ApiDown("the connection broke")
         return task.result()
 
@@ -163,16 +192,19 @@ class Machine:
                 await self._booted()
             except StartupFailure:
                 await asyncio.sleep(AGAIN_S)
+            except ApiDown:
+                return
             else:
                 return
 
     async def _booted(self) -> None:
         stage, loop = self._stage, self._stage.loop
         self.boots += 1
+        self._hung = False
         self._within = self._context.copy()
         self._within.run(PROCESS.set, self.boots)
         self._down = loop.create_future()
-        life = Life(setting_of(stage.site), stage.surroundings())
+        life = Life(setting_of(stage.site, stage.commissioning), stage.surroundings())
         try:
             daemon = await self._inside(life.start())
         except StartupFailure:
@@ -189,3 +221,9 @@ class Machine:
         if self._panel is not None:
             self._panel.cancel()
             await asyncio.wait({self._panel})
+
+
+def _passed_over(task: "asyncio.Task[Any]") -> None:
+    """What a program that is dead came to, nobody hears."""
+    if not task.cancelled():
+        task.exception()

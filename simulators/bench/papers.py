@@ -20,6 +20,8 @@ STUDY_REGIMEN: Final = "clr131"
 BENCH_REGIMEN: Final = "clr131-bench"
 EXAMPLE_ORDER: Final = Path(__file__).parents[2] / "examples" / "order.json"
 
+COMMISSIONING: Final = "commissioning.json"
+
 OPERATORS: Final = (
     ("ab", "Anna Berger", "technician"),
     ("cd", "Chris Dahl", "technician"),
@@ -93,6 +95,7 @@ def site_text(order: Order, where: Addresses, directory: Path) -> str:
     return SITE.format(
         name=_toml(order.site),
         pump=_toml(where.pump),
+        commissioning=_toml(str(directory / COMMISSIONING)),
         calibrator=_toml(where.calibrator),
         journal=_toml(str(directory / "journal")),
         broker=_toml(where.broker),
@@ -120,6 +123,7 @@ port = {pump}
 address = 0
 watchdog_s = 5
 trigger = "stop_only"
+commissioning = {commissioning}
 
 [flush]
 method = "same_pump"

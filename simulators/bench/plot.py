@@ -16,14 +16,19 @@ class PlotMissing(Exception):
     """There is nothing to draw with."""
 
 
-def draw(rehearsal: Rehearsal, path: Path) -> None:
-    """Write a PNG. Raises PlotMissing without matplotlib, OSError for a path that cannot be."""
+def figure() -> Any:
+    """An empty page. Raises PlotMissing without matplotlib."""
     try:
         figure_module: Any = import_module("matplotlib.figure")
     except ImportError as error:
         raise PlotMissing("--plot needs matplotlib: pip install 'isodrip[plot]'") from error
-    figure = figure_module.Figure(figsize=(9, 7), layout="constrained")
-    volume, speed, activity = figure.subplots(3, 1, sharex=True)
+    return figure_module.Figure(figsize=(9, 7), layout="constrained")
+
+
+def draw(rehearsal: Rehearsal, path: Path) -> None:
+    """Write a PNG. Raises PlotMissing without matplotlib, OSError for a path that cannot be."""
+    page = figure()
+    volume, speed, activity = page.subplots(3, 1, sharex=True)
     minutes = [sample.at_ns / NS_PER_MIN for sample in rehearsal.samples]
     volume.plot(minutes, [s.drug_out_nl / NL_PER_ML for s in rehearsal.samples])
     volume.set_ylabel("drug out of the syringe / mL")
@@ -33,4 +38,4 @@ def draw(rehearsal: Rehearsal, path: Path) -> None:
     activity.set_ylabel("in the patient / MBq")
     activity.set_xlabel("min")
     volume.set_title(f"{rehearsal.session}, seed {rehearsal.case.seed}, SIMULATED")
-    figure.savefig(path, format="png", dpi=120)
+    page.savefig(path, format="png", dpi=120)

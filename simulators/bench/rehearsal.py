@@ -106,7 +106,7 @@ async def _rehearse(case: Case, directory: Path, prepare: Prepare, loop: Virtual
     rested = await stage.machine.end()
     stage.stop()
     dead = [task for process in stage.machine.dead for task in loop.tasks_of(process)]
-    left = asyncio.all_tasks() - {asyncio.current_task(), *dead}
+    left = asyncio.all_tasks() - {asyncio.current_task(), *dead, *stage.visits}
     failures += sorted(f"task left behind: {task.get_name()}" for task in left)
     told = _gathered(stage, played, rested, failures)
     stage.machine.bury()

@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from controller.console import number_argument
 from controller.life import StartupFailure
 from simulators.bench.faults import ScenarioError, fault_as_dict
+from simulators.bench.figures import cores, figures, text
 from simulators.bench.plot import PlotMissing, draw
 from simulators.bench.run import DISAGREES, DONE, MISSING, UNSAFE
 from simulators.bench.scenario import Played, Scenario, Times, play, scenarios, with_case
@@ -37,10 +39,12 @@ def add_rehearse(commands: Any) -> None:
     parser = commands.add_parser("rehearse", help="a whole treatment in virtual time")
     parser.add_argument("scenario", nargs="?", default=NOMINAL, metavar="SCENARIO")
     parser.add_argument("--seed", type=int, help="default: the scenario's")
-    parser.add_argument("--minutes", type=_minutes, help="default: the scenario's")
+    parser.add_argument("--minutes", type=minutes, help="default: the scenario's")
     parser.add_argument("--directory", type=Path, help="keep the journals there")
     parser.add_argument("--plot", type=Path, metavar="PNG")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
+    parser.add_argument("--all", action="store_true", help="every scenario, with its times")
+    parser.add_argument("--workers", type=int, default=cores(), help="processes for --all")
     parser.add_argument("--list", action="store_true", help="the scenarios there are")
     parser.set_defaults(command=rehearse_main)
 
@@ -53,6 +57,8 @@ def rehearse_main(given: argparse.Namespace) -> int:
         return _fail(str(error), WRONG_USE)
     if given.list:
         return _list(as_json=given.json)
+    if given.all:
+        return _all(given.workers, as_json=given.json)
     if given.scenario not in known:
         names = ", ".join(known)
         return _fail(f"no such scenario: {given.scenario!r}; there are {names}", WRONG_USE)
@@ -67,6 +73,14 @@ def rehearse_main(given: argparse.Namespace) -> int:
     found = summary(told)
     sys.stdout.write((json.dumps(found) if given.json else _text(found)) + "\n")
     return _judged(told.played)
+
+
+def _all(workers: int, *, as_json: bool) -> int:
+    """Play every scenario; 4 if any was not as it states."""
+    found = figures(workers)
+    shown = json.dumps({"scenarios": [asdict(one) for one in found]}) if as_json else text(found)
+    sys.stdout.write(shown + "\n")
+    return UNSAFE if any(one.wrong for one in found) else DONE
 
 
 def summary(told: Told) -> dict[str, Any]:
@@ -157,11 +171,12 @@ def _list(*, as_json: bool) -> int:
     return DONE
 
 
-def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not 0.5 <= minutes <= 60.0:
+def minutes(text: str) -> float:
+    """A duration of the command line, for argparse."""
+    found = number_argument(text)
+    if not 0.5 <= found <= 60.0:
         raise argparse.ArgumentTypeError("0.5 to 60 minutes")
-    return minutes
+    return found
 
 
 def _fail(reason: str, code: int) -> int:

@@ -4,37 +4,39 @@ A scenario is judged by the world's ledger and by what stood on the wire. A key,
 there is not is refused by name.
 """
 
-import tomllib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from controller.core.alarms import ALARMS, Action
+from controller.clinic.documents import DocumentError, toml_table
+from controller.core.alarms import ALARMS, COUNTER, STATUS, Action
 from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence, Violation, Witness
-from simulators.bench.faults import Fault, ScenarioError, fault_from
+from simulators.bench.faults import Fault, ScenarioError, check_number, fault_from
 from simulators.bench.judges import judged, tail_nl
 from simulators.bench.rehearsal import Rehearsal, rehearse
+from simulators.bench.signs import POLL_NS, STALE_NS
 from simulators.bench.stage import Case
 from simulators.bench.stops import drives
 
 FOLDER: Final = Path(__file__).with_name("scenarios")
 DEVICES: Final = ("ne1000", "crc55")
 """The set that the stage has; another kind is refused until there is one."""
+MINUTES: Final = (0.1, 240.0)
+"""How long an infusion may be."""
 OUTCOMES: Final = ("complete", "partial", "not_given", "open")
 """What the record says; ``open`` for a session that nobody could close."""
 DISCOVERIES: Final = ("routes", "candidate", "survey")
 INCIDENTS: Final = (1, 2, 4, 5, 6, 16, 18, 19, 20)
 NOT_REHEARSED: Final = {
-    "stop_pressed": "a person's act",
-    "pain": "a person's act, on what only a person sees",
-    "patient_moved": "a person's act",
     "leak": "a person's act: what the patency run is looked at for",
     "hold_forgotten": "a person's omission after a pause that a person asked for",
     "shutdown": "an orderly end of the program is no fault",
     "task_died": "a part of the program fails by a mistake in it, not by anything in the room",
     "monotonic": "this host's monotonic clock cannot step",
+    "self_test": "what fails at the start begins no treatment: each check fails alone in a test",
     "projection": "a pump that holds another volume than it was told is refused before it starts",
 }
 """Observable rows that no fault of this world brings about as their own cause: unit tests do."""
@@ -89,6 +91,10 @@ class Times:
         """From the first sign on the wire to STOP on the wire."""
         return _between(self.visible_s, self.stop_s)
 
+    def stop_to_rest_s(self) -> float | None:
+        """From STOP on the wire until the plunger rested; negative where it had stopped before."""
+        return _between(self.stop_s, self.rest_s)
+
     def fault_to_stop_s(self) -> float | None:
         """From the fault to STOP on the wire."""
         return _between(self.fault_s, self.stop_s)
@@ -117,7 +123,7 @@ def play(scenario: Scenario, directory: Path) -> Played:
     rehearsal = rehearse(scenario.case, directory, witness.watching())
     evidence = witness.testify(rehearsal)
     trips, trip_ns = first_trip(evidence)
-    times = times_of(evidence, trip_ns)
+    times = times_of(evidence, trips, trip_ns)
     unexpected = tuple(_unexpected(scenario.expected, evidence, trips, times))
     tail_ml = tail_nl(evidence) / NL_PER_ML
     return Played(scenario, rehearsal, unexpected, judged(evidence), trips, times, tail_ml)
@@ -142,12 +148,12 @@ def _told(record: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(one["id"] for one in trips if one["at"] == first))
 
 
-def times_of(evidence: Evidence, trip_ns: int | None) -> Times:
+def times_of(evidence: Evidence, trips: tuple[str, ...], trip_ns: int | None) -> Times:
     """When the fault began, was seen, tripped, was answered, and when the plunger rested."""
     fired = evidence.rehearsal.fired
     fault_ns = fired[0].at_ns if fired else None
     since_ns = fault_ns or 0
-    visible_ns = None if trip_ns is None else _visible_ns(evidence, since_ns, trip_ns)
+    visible_ns = None if trip_ns is None else _visible_ns(evidence, since_ns, trips, trip_ns)
     known = [at for at in (visible_ns, trip_ns) if at is not None]
     stops = [s.at_ns for s in evidence.asked if s.text == "STP" and known and s.at_ns >= min(known)]
     stop_ns = stops[0] if stops else None
@@ -155,22 +161,23 @@ def times_of(evidence: Evidence, trip_ns: int | None) -> Times:
     return Times(*map(_seconds, (fault_ns, visible_ns, trip_ns, stop_ns, rest_ns)))
 
 
-def _visible_ns(evidence: Evidence, since_ns: int, trip_ns: int) -> int | None:
-    """The first reply up to the trip that says by itself that the pump does not run as it should.
+def _visible_ns(
+    evidence: Evidence, since_ns: int, trips: tuple[str, ...], trip_ns: int
+) -> int | None:
+    """When the wire first showed it, up to the trip: a sign, or the answer that completed a window.
 
-    None where it takes a window of readings, or silence, to see the fault.
+    Silence shows itself when three polls were missed. None where the wire shows nothing of it.
     """
     tripped = [drive for drive in drives(evidence) if drive.run_ns <= trip_ns]
-    for drive in tripped[-1:]:
-        ran, end_ns = False, min(trip_ns, trip_ns if drive.stop_ns is None else drive.stop_ns)
-        for said in evidence.answered:
-            if not drive.run_ns < said.at_ns <= end_ns or said.reply is None:
-                continue
-            strange = said.reply.alarm is not None or (ran and said.reply.prompt != "I")
-            if strange and said.at_ns >= since_ns:
-                return said.at_ns
-            ran = ran or said.reply.prompt == "I"
-    return None
+    for at_ns, _ in tripped[-1].seen if tripped else ():
+        if since_ns <= at_ns <= trip_ns:
+            return at_ns
+    if not any(ALARMS[row].channel in (COUNTER, STATUS) for row in trips):
+        return None
+    last_ns = max((said.at_ns for said in evidence.answered if said.at_ns <= trip_ns), default=0)
+    if trip_ns - last_ns >= STALE_NS - POLL_NS:
+        return min(trip_ns, last_ns + STALE_NS)
+    return last_ns if last_ns >= since_ns else None
 
 
 def _rest_ns(evidence: Evidence, since_ns: int) -> int | None:
@@ -257,32 +264,43 @@ def with_case(scenario: Scenario, seed: int | None, minutes: float | None) -> Sc
 def parse(text: str, stem: str) -> Scenario:
     """One scenario out of TOML; its name is that of its file. Raises ScenarioError."""
     try:
-        given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ScenarioError(stem, "", f"is no TOML: {error}") from error
-    keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "devices")
-    _only(given, (*keys, "fault", "expected"), stem)
+        given = toml_table(text, stem)
+    except DocumentError as error:
+        found = error.problems[0]
+        raise ScenarioError(found.field, found.value, found.rule) from error
+    keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "administer")
+    _only(given, (*keys, "devices", "fault", "expected"), stem)
     if given.get("name") != stem:
         raise ScenarioError("name", given.get("name"), f"must be {stem!r}, as the file's")
-    for number in given.get("incidents", ()):
+    incidents = _listed(given, "incidents", int)
+    for number in incidents:
         if number not in INCIDENTS:
             raise ScenarioError("incidents", number, "must be an incident class of rules.md 7")
-    if tuple(given.get("devices", DEVICES)) != DEVICES:
+    if "devices" in given and _listed(given, "devices", str) != DEVICES:
         raise ScenarioError("devices", given["devices"], f"must be {', '.join(DEVICES)}")
     return Scenario(
         name=stem,
         summary=_needed(given, "summary", str),
         case=_case(given),
         expected=_expected(_needed(given, "expected", dict)),
-        incidents=tuple(given.get("incidents", ())),
+        incidents=incidents,
         rows=_rows(given, "rows"),
     )
 
 
 def _case(given: Mapping[str, Any]) -> Case:
-    faults: tuple[Fault, ...] = tuple(fault_from(one) for one in given.get("fault", ()))
-    people = given.get("people", "end")
-    return Case(given.get("seed", 1), float(given.get("minutes", 1.0)), people, faults)
+    faults: tuple[Fault, ...] = tuple(map(fault_from, _listed(given, "fault", dict)))
+    seed, minutes = given.get("seed", 1), given.get("minutes", 1.0)
+    if type(seed) is not int:
+        raise ScenarioError("seed", seed, "must be a whole number")
+    check_number("minutes", minutes, *MINUTES)
+    return Case(
+        seed=seed,
+        minutes=float(minutes),
+        people=given.get("people", "end"),
+        faults=faults,
+        administer=given.get("administer", "whole_syringe"),
+    )
 
 
 def _expected(given: Mapping[str, Any]) -> Expected:
@@ -290,11 +308,15 @@ def _expected(given: Mapping[str, Any]) -> Expected:
     outcome = _needed(given, "outcome", str)
     if outcome not in OUTCOMES:
         raise ScenarioError("outcome", outcome, f"must be one of {', '.join(OUTCOMES)}")
-    found_by = tuple(given.get("found_by", ()))
+    found_by = _listed(given, "found_by", str)
     for way in found_by:
         if way not in DISCOVERIES:
             raise ScenarioError("found_by", way, f"must be one of {', '.join(DISCOVERIES)}")
     blind = given.get("not_observable", False)
+    if not isinstance(blind, bool):
+        raise ScenarioError("not_observable", blind, "must be true or false")
+    if "stop_within_s" in given:
+        check_number("stop_within_s", given["stop_within_s"], 0.0, math.inf)
     trips = _rows(given, "trips")
     if blind and (trips or not found_by):
         raise ScenarioError("not_observable", blind, "nothing trips, and found_by says how it ends")
@@ -309,10 +331,18 @@ def _expected(given: Mapping[str, Any]) -> Expected:
 
 
 def _rows(given: Mapping[str, Any], field: str) -> tuple[str, ...]:
-    for row in given.get(field, ()):
+    rows = _listed(given, field, str)
+    for row in rows:
         if row not in ALARMS:
             raise ScenarioError(field, row, "must be a row of the alarm table")
-    return tuple(given.get(field, ()))
+    return rows
+
+
+def _listed(given: Mapping[str, Any], field: str, kind: type[Any]) -> tuple[Any, ...]:
+    found = given.get(field, [])
+    if not isinstance(found, list) or any(type(one) is not kind for one in found):
+        raise ScenarioError(field, found, f"must be a list, of {kind.__name__}")
+    return tuple(found)
 
 
 def _only(given: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:

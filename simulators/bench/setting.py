@@ -9,13 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from controller.clinic.order import Order
+from controller.clinic.order import Administer, Order
 
 SETTING_NAME: Final = "world.json"
 BQ_PER_MBQ: Final = 1e6
 NL_PER_ML: Final = 1e6
 NEAREST_SPREAD: Final = 0.03
 """A pharmacy's syringe holds what was ordered within 3 %: well inside the 10 % band."""
+SURPLUS: Final = 0.1
+"""Where only a volume of it is given it holds so much more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Setting:
         fill, line = order.container.fill_ml, order.line.dead_volume_ml
         rate_ml_h = (fill - order.container.unusable_ml) / order.infusion_min * 60.0
         spread = chance.uniform(-NEAREST_SPREAD, NEAREST_SPREAD)
+        if order.administer is Administer.VOLUME_FOR_DOSE:
+            spread += SURPLUS
         saline_ml = 3.0 * line + 5.0
         return cls(
             seed=seed,

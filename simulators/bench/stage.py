@@ -4,16 +4,18 @@ Devices and room are those that a bench in real time serves; the drivers are the
 happens in this world, and who acts, is decided elsewhere.
 """
 
+import asyncio
+import contextlib
 import json
 import random
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from controller.clinic.order import parse_order
+from controller.clinic.order import Administer, parse_order
 from controller.config import load_site
 from controller.ports import Calibrator, Clock, Pump
 from controller.store import DirectoryStore
@@ -23,7 +25,9 @@ from drivers.capintec import Crc55
 from drivers.new_era import NewEraPump
 from firmware_interfaces.units import Nanoseconds
 from simulators.bench import papers
+from simulators.bench.api import ApiDown, ApiRefused
 from simulators.bench.broker_stand_in import BrokerStandIn
+from simulators.bench.commissioning import bench_commissioning
 from simulators.bench.disk import Disk
 from simulators.bench.fault_acts import Saboteur
 from simulators.bench.faults import Fault, ScenarioError
@@ -39,12 +43,16 @@ NS_PER_S: Final = 1_000_000_000
 TICK_NS: Final = 250_000_000
 """A device that nobody speaks to is advanced this often: so late may an unasked alarm be. The steps
 of the room are finer, and a watchdog fires at its own moment."""
+NEVER: Final = 0
+"""A calibrator does not speak unasked."""
 SAMPLE_NS: Final = NS_PER_S
 LOOK_NS: Final = NS_PER_S
 """Eyes see anew after this time."""
 PEOPLE: Final = ("end", "resume", "none", "away")
 """What two people do after a stop: end the delivery and account for it, go on, or nothing at all.
 ``away``: once the drug runs nobody looks at the patient; after a stop they come and end it."""
+ADMINISTER: Final = tuple(way.value for way in Administer)
+VISITOR: Final = "cd"
 ADDRESSES: Final = papers.Addresses(
     "socket://pump:1", "socket://calibrator:1", "mqtt://broker", "127.0.0.1:8131"
 )
@@ -65,17 +73,21 @@ class Sample:
 class Case:
     """What is rehearsed. The same case gives the same journal, to the byte.
 
-    Raises ScenarioError for people that there are not.
+    Raises ScenarioError for people or a way to administer that there are not.
     """
 
     seed: int = 1
     minutes: float = 30.0
     people: str = "end"
     faults: tuple[Fault, ...] = ()
+    administer: str = "whole_syringe"
 
     def __post_init__(self) -> None:
         if self.people not in PEOPLE:
             raise ScenarioError("people", self.people, f"must be one of {', '.join(PEOPLE)}")
+        if self.administer not in ADMINISTER:
+            rule = f"must be one of {', '.join(ADMINISTER)}"
+            raise ScenarioError("administer", self.administer, rule)
 
 
 class Hands:
@@ -93,7 +105,7 @@ class Hands:
     async def truth(self) -> dict[str, Any]:
         """What is really so, at most ``LOOK_NS`` ago and not before the last act."""
         if not self._seen or self._now_ns() - self._seen["at_ns"] >= LOOK_NS:
-            self._seen = self._world.truth()
+            self._seen = self._world.glance()
         return self._seen
 
 
@@ -108,30 +120,50 @@ class Stage:
         self.case, self.loop, self.directory = case, loop, directory
         begin_ns = round(BEGIN.timestamp()) * NS_PER_S
         example = papers.EXAMPLE_ORDER.read_text("utf-8")
-        self.order = papers.order_for_today(example, case.minutes, BEGIN)
+        today = papers.order_for_today(example, case.minutes, BEGIN)
+        self.order = {**today, "administer": case.administer}
         order = parse_order(json.dumps(self.order))
         self.setting = Setting.of(order, case.seed)
-        self.site = load_site(papers.site_text(order, ADDRESSES, Path("/rehearsal")))
+        site_text = papers.site_text(order, ADDRESSES, Path("/rehearsal"))
+        self.site = load_site(site_text)
+        syringe, proven_at = order.container.syringe, BEGIN - timedelta(days=1)
+        self.commissioning = bench_commissioning(site_text, syringe, proven_at)
         self.clock = VirtualClock(loop, begin_ns)
         self.world: World = World(self.setting, loop.now_ns, lambda: begin_ns + loop.now_ns())
         self.broker: BrokerStandIn = BrokerStandIn()
         self.chance = random.Random(f"names {case.seed}")
         self.disk: Disk = Disk(loop)
         self._context = copy_context()
+        pump, calibrator = self.world.pump, self.world.calibrator_firmware
         self.wires = {
-            "pump": Wire(loop, ADDRESSES.pump, self.world.pump, TICK_NS),
-            "calibrator": Wire(loop, ADDRESSES.calibrator, self.world.calibrator_firmware, TICK_NS),
+            "pump": Wire(loop, ADDRESSES.pump, pump, TICK_NS, pump.quiet),
+            "calibrator": Wire(loop, ADDRESSES.calibrator, calibrator, NEVER),
         }
         self.samples: list[Sample] = []
         self.seen: dict[str, list[Seen]] = {name: [] for name in self.wires}
         for name, wire in self.wires.items():
             wire.taps.append(self.seen[name].append)
+        self.visits: set[asyncio.Task[None]] = set()
         self.machine = Machine(self)
         self.saboteur = Saboteur(self, case.faults, case.seed)
 
     def later(self, delay_s: float, act: Callable[[], None]) -> None:
         """Let something happen in the world, whatever program is alive then."""
         self.loop.call_later(delay_s, act, context=self._context)
+
+    def visit(self, action: str, **body: str) -> None:
+        """Let somebody come to the panel and ask for this of whatever treatment it shows."""
+        task = self.loop.create_task(
+            self._visited(action, body), name=f"visitor: {action}", context=self._context.copy()
+        )
+        self.visits.add(task)
+
+    async def _visited(self, action: str, body: dict[str, str]) -> None:
+        with contextlib.suppress(ApiRefused, ApiDown):
+            if action == "stop":
+                await self.machine.stop()
+            elif active := (await self.machine.state())["active"]:
+                await self.machine.act(action, session=active, operator=VISITOR, **body)
 
     def start(self) -> None:
         """Let devices live and the ledger be read."""

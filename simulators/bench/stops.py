@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from protocols.new_era import Reply
-from simulators.bench.evidence import NS_PER_S, Evidence, Said, Violation
+from simulators.bench.evidence import NS_PER_S, Evidence, Violation
+from simulators.bench.signs import EXCHANGE_NS, POLL_NS, Sign, signs, silence, told
 
-POLL_NS: Final = NS_PER_S // 2
-EXCHANGE_NS: Final = 260_000_000
-"""A question and the longest answer at 19200 baud, 30 ms, and the 200 ms that a driver waits on."""
 STOP_WITHIN_NS: Final = POLL_NS + 2 * EXCHANGE_NS
 WATCHDOG_NS: Final = 5 * NS_PER_S
 STANDS_NL: Final = 1_000.0
@@ -29,13 +26,14 @@ class Drive:
     """One time in which the pump may turn: from the RUN on the wire to the confirmed stop.
 
     ``stop_ns`` is when the first STP began to leave, ``rest_ns`` when a status asked after it said
-    that the pump stands; None where that never was. ``seen`` are faults that the host could read.
+    that the pump stands; None where that never was. ``seen`` are signs of a fault that the host
+    could read.
     """
 
     run_ns: int
     stop_ns: int | None
     rest_ns: int | None
-    seen: tuple[tuple[int, str], ...]
+    seen: tuple[Sign, ...]
 
 
 def drives(evidence: Evidence) -> tuple[Drive, ...]:
@@ -50,7 +48,10 @@ def _drive(evidence: Evidence, run_ns: int, end_ns: int) -> Drive:
     stop_ns = stops[0] if stops else None
     until_ns = end_ns if stop_ns is None else stop_ns
     heard = [said for said in evidence.answered if run_ns < said.at_ns <= until_ns]
-    return Drive(run_ns, stop_ns, _rest_ns(evidence, stop_ns, end_ns), tuple(_faults(heard)))
+    found = signs(heard, told(evidence.obeyed, run_ns, until_ns))
+    if not evidence.blown("unplugged"):
+        found += silence(heard, run_ns, until_ns)
+    return Drive(run_ns, stop_ns, _rest_ns(evidence, stop_ns, end_ns), tuple(sorted(found)))
 
 
 def _rest_ns(evidence: Evidence, stop_ns: int | None, end_ns: int) -> int | None:
@@ -64,36 +65,6 @@ def _rest_ns(evidence: Evidence, stop_ns: int | None, end_ns: int) -> int | None
         if statuses[0] < said.at_ns < end_ns and said.reply and said.reply.prompt == "S":
             return said.at_ns
     return None
-
-
-def _faults(heard: list[Said]) -> Iterator[tuple[int, str]]:
-    """What a host can read in each reply that a running pump never gives."""
-    turned, infused = False, 0.0
-    for said in heard:
-        reply = said.reply
-        assert reply is not None
-        if reply.alarm is not None:
-            yield said.at_ns, f"alarm {reply.alarm}"
-        elif reply.prompt != "I" and (turned or reply.prompt != "S"):
-            yield said.at_ns, f"status {reply.prompt}"
-        turned = turned or reply.prompt == "I"
-        count = _counter(reply)
-        if count is not None:
-            if count[0] < infused or count[1] > 0.0:
-                yield said.at_ns, f"counter {reply.data}"
-            infused = count[0]
-
-
-def _counter(reply: Reply) -> tuple[float, float] | None:
-    """Infused and withdrawn out of a DIS answer, in its own unit."""
-    data = reply.data
-    if not data.startswith("I") or "W" not in data:
-        return None
-    infused, _, withdrawn = data[1:-2].partition("W")
-    try:
-        return float(infused), float(withdrawn)
-    except ValueError:
-        return None
 
 
 def judge_stops(evidence: Evidence) -> tuple[Violation, ...]:

@@ -197,7 +197,8 @@ class Wire:
     """One device's line. ``taps`` see every byte, ``to_device`` and ``to_host`` take faults.
 
     The device lives on whether or not anybody has the port open; what it says then is lost. At each
-    multiple of ``tick_ns`` it is advanced without being spoken to.
+    multiple of ``tick_ns`` (0: never) it is advanced without being spoken to, unless ``quiet`` says
+    that it has nothing to say by itself till then.
     """
 
     def __init__(
@@ -206,10 +207,12 @@ class Wire:
         name: str,
         firmware: Firmware,
         tick_ns: int,
+        quiet: Callable[[int], bool] = lambda _now_ns: False,
     ) -> None:
         self._loop, self.name = loop, name
         self._firmware = firmware
         self._tick_ns = tick_ns
+        self._quiet = quiet
         self._host: HostEnd | None = None
         self._present = True
         self._ticking: asyncio.TimerHandle | None = None
@@ -251,9 +254,14 @@ class Wire:
         if self._host is not None:
             self._host.end()
 
+    def interpret(self, interpreter: Callable[[Firmware], Firmware]) -> None:
+        """Put something between the line and the device, before either lives."""
+        self._firmware = interpreter(self._firmware)
+
     def start(self) -> None:
         """Let the device live."""
-        self._tick()
+        if self._tick_ns:
+            self._tick()
 
     def stop(self) -> None:
         """Let the device be advanced by nothing but bytes."""
@@ -269,7 +277,8 @@ class Wire:
 
     def _tick(self) -> None:
         now_ns = self._loop.now_ns()
-        self._say(self._firmware.process(now_ns))
+        if not self._quiet(now_ns):
+            self._say(self._firmware.process(now_ns))
         due_ns = (now_ns // self._tick_ns + 1) * self._tick_ns
         self._ticking = self._loop.call_at(due_ns / NS_PER_S, self._tick)
 

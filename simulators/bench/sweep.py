@@ -1,7 +1,8 @@
 """``isodrip-bench sweep``: a whole short treatment in which operation 1, 2, 3 … fails in turn.
 
-An operation is a frame in one direction of one wire; it fails by each kind of stream fault. What
-was tried with this very code is kept in a file and not tried again.
+An operation is a frame in one direction of one wire; it fails by each kind of stream fault, and as
+each arrives at the pump somebody presses STOP. What was tried with this very code is kept in a file
+and not tried again.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,8 @@ RESULTS: Final = Path("var/sweep.jsonl")
 STREAM_KINDS: Final = tuple(name for place, name in KINDS if place is Place.STREAM)
 BOTH_WAYS: Final = "unplugged"
 """An adapter is pulled for both directions at once: swept along the questions alone."""
+PRESSED: Final = "stop"
+"""Somebody presses STOP: whatever was on its way to the pump then must not act after it."""
 BACK_S: Final = 3.0
 """Every other time a pulled adapter is put back after this."""
 Operations = dict[tuple[str, To], int]
@@ -48,6 +51,8 @@ def names(counts: Operations) -> Iterator[str]:
             for kind in STREAM_KINDS:
                 if kind != BOTH_WAYS or to is To.DEVICE:
                     yield f"{wire}:{to.value}:{number}:{kind}"
+            if (wire, to) == ("pump", To.DEVICE):
+                yield f"{wire}:{to.value}:{number}:{PRESSED}"
 
 
 def case_of(name: str) -> Case:
@@ -57,6 +62,8 @@ def case_of(name: str) -> Case:
         when = AtFrame(int(number), wire, To(to))
     except ValueError as error:
         raise ValueError(f"{name!r} is not wire:direction:operation:kind ({error})") from error
+    if kind == PRESSED:
+        return Case(SEED, MINUTES, faults=(fault(Place.PERSON.value, kind, when),))
     lasts_s = BACK_S if kind == BOTH_WAYS and when.n % 2 == 0 else None
     line = {"wire": wire} if kind == BOTH_WAYS else {"wire": wire, "to": to}
     return Case(SEED, MINUTES, faults=(fault(Place.STREAM.value, kind, when, lasts_s, **line),))
@@ -91,13 +98,28 @@ def sweep_main(given: argparse.Namespace) -> int:
 
 def sweep(chosen: Iterable[str], workers: int, results: Path | None) -> Tally:
     """Try the sessions of these names; those that ``results`` knows are only counted."""
+
+    def attempts(names: Iterable[str], heard: Callable[[Trial], None]) -> None:
+        run_all(((name, case_of(name)) for name in names), workers, heard)
+
+    return tried_once(chosen, "isodrip-bench sweep --only", results, attempts)
+
+
+Attempts = Callable[[Iterable[str], Callable[[Trial], None]], None]
+"""Tries the sessions of some names; each is told as it ends."""
+
+
+def tried_once(
+    chosen: Iterable[str], again: str, results: Path | None, attempts: Attempts
+) -> Tally:
+    """Try what ``results`` does not know and count all of it; ``again`` NAME repeats one."""
     wanted = list(dict.fromkeys(chosen))
     code = code_hash()
     known = {} if results is None else read_results(results, code)
     tally, gauge = Tally(), Gauge(len(wanted))
 
     def count(trial: Trial) -> None:
-        tally.add(trial, f"isodrip-bench sweep --only {trial.name}")
+        tally.add(trial, f"{again} {trial.name}")
         gauge.step(trial)
 
     def heard(trial: Trial) -> None:
@@ -108,7 +130,7 @@ def sweep(chosen: Iterable[str], workers: int, results: Path | None) -> Tally:
     for name in wanted:
         if name in known:
             count(known[name])
-    run_all(((n, case_of(n)) for n in wanted if n not in known), workers, heard)
+    attempts((name for name in wanted if name not in known), heard)
     return tally
 
 

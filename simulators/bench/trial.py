@@ -24,6 +24,7 @@ from controller.life import StartupFailure
 from simulators.bench.evidence import Evidence, Witness
 from simulators.bench.faults import fault_as_dict
 from simulators.bench.judges import judged, tail_nl
+from simulators.bench.leash import tie
 from simulators.bench.rehearsal import rehearse
 from simulators.bench.stage import Case, Stage
 from simulators.bench.virtual_time import Deadlock
@@ -32,6 +33,8 @@ AHEAD: Final = 4
 """Jobs that wait for each worker, so that none waits for a job."""
 ROOMS: Final = ("controller", "drivers", "protocols", "firmware_interfaces", "simulators")
 CPU_MAX_S: Final = 60.0
+More = Callable[[Stage, Evidence], Iterable[str]]
+"""What else is broken, told as text, while the journals are still there to be read."""
 VIRTUAL_MAX_S: Final = 4 * 3600.0
 """No session of ours lasts longer, whatever is in its way."""
 NOT_STARTED: Final = "did not start"
@@ -62,17 +65,27 @@ class Trial:
         return cls(**{**found, **tuples})
 
 
+Attempt = Callable[[str, Case], Trial]
+
+
 class Endless(KeyboardInterrupt):
     """A session that takes longer than any treatment; nothing in it may catch this."""
 
 
-def attempt(name: str, case: Case) -> Trial:
-    """Rehearse a case and judge it. Nothing that happens in it is raised here."""
+def _no_more(_stage: Stage, _evidence: Evidence) -> Iterable[str]:
+    """The promises alone are judged."""
+    return ()
+
+
+def attempt(name: str, case: Case, tried: Attempt | None = None) -> Trial:
+    """Rehearse a case and judge it, or as ``tried`` does. Nothing in it is raised here."""
     before_s, broken = _cpu_s(), ""
     faults = tuple(json.dumps(fault_as_dict(fault)) for fault in case.faults)
     try:
         with _processor_time(CPU_MAX_S):
-            return replace(_tried(name, case), faults=faults, cpu_s=_cpu_s() - before_s)
+            return replace(
+                (tried or judged_by_promises)(name, case), faults=faults, cpu_s=_cpu_s() - before_s
+            )
     except StartupFailure as failure:
         cause = f"{NOT_STARTED}: {failure.what}"
     except Deadlock as deadlock:
@@ -86,12 +99,13 @@ def attempt(name: str, case: Case) -> Trial:
     return Trial(name, outcome, cause, found, faults, 0.0, 0, 0.0, _cpu_s() - before_s)
 
 
-def _tried(name: str, case: Case) -> Trial:
+def judged_by_promises(name: str, case: Case, more: More = _no_more) -> Trial:
+    """Rehearse a case and judge it by the promises and ``more``."""
     witness = Witness()
     with tempfile.TemporaryDirectory(prefix="isodrip-trial-") as directory:
-        rehearsal = rehearse(case, Path(directory), witness.watching(_never_endless))
+        rehearsal = rehearse(case, Path(directory), witness.watching(never_endless))
         evidence = witness.testify(rehearsal)
-    found = [str(violation) for violation in judged(evidence)]
+        found = [*map(str, judged(evidence)), *more(witness.stage, evidence)]
     found += rehearsal.violations
     found += [f"F: {failure}" for failure in rehearsal.failures]
     return Trial(
@@ -107,7 +121,8 @@ def _tried(name: str, case: Case) -> Trial:
     )
 
 
-def _never_endless(stage: Stage) -> None:
+def never_endless(stage: Stage) -> None:
+    """End a session that no treatment could be so long as."""
     stage.loop.call_later(VIRTUAL_MAX_S, _give_up, f"not over after {VIRTUAL_MAX_S:g} s")
 
 
@@ -147,26 +162,38 @@ def cause_of(evidence: Evidence) -> str:
     return "none"
 
 
-def run_all(jobs: Iterable[tuple[str, Case]], workers: int, heard: Callable[[Trial], None]) -> None:
+def run_all(
+    jobs: Iterable[tuple[str, Case]],
+    workers: int,
+    heard: Callable[[Trial], None],
+    attempted: Attempt = attempt,
+) -> None:
     """Attempt every job, on ``workers`` processes (1: on this one); ``heard`` gets each as it ends.
 
-    Results come in the order in which they are done.
+    Results come in the order in which they are done. Workers die with this process.
     """
     if workers <= 1:
         for name, case in jobs:
-            heard(attempt(name, case))
+            heard(attempted(name, case))
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    spawn, parent = get_context("spawn"), os.getpid()
+    with ProcessPoolExecutor(workers, spawn, initializer=_begin, initargs=(parent,)) as pool:
         waiting: set[Future[Trial]] = set()
         source = iter(jobs)
         while True:
             for name, case in islice(source, workers * AHEAD - len(waiting)):
-                waiting.add(pool.submit(attempt, name, case))
+                waiting.add(pool.submit(attempted, name, case))
             if not waiting:
                 return
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
                 heard(future.result())
+
+
+def _begin(parent_pid: int) -> None:
+    """A worker never outlives the one who wants its results."""
+    if not tie(parent_pid):
+        os._exit(1)
 
 
 def code_hash() -> str:

@@ -35,14 +35,53 @@ class Deadlock(RuntimeError):
 class InlineExecutor(Executor):
     """Runs each job at once, in the caller's thread."""
 
+    def at_once(self, _fn: Callable[..., object]) -> bool:
+        """Whether this job is done before `submit` returns."""
+        return True
+
+    def do(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do it, here and now. Raises what the job raises."""
+        return fn(*args, **kwargs)
+
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Run it; the future holds its outcome already."""
         future: Future[T] = Future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            future.set_result(self.do(fn, *args, **kwargs))
         except Exception as error:  # noqa: BLE001 - belongs to whoever awaits the future
             future.set_exception(error)
         return future
+
+
+class _Soon(asyncio.Handle):
+    """A handle without the loop's debugging, which costs as much as all else that a handle does."""
+
+    __slots__ = ()
+
+    def __init__(self, callback: Any, args: Any, loop: Any, context: Context | None) -> None:
+        self._callback, self._args, self._loop = callback, args, loop
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+
+
+class _Timer(asyncio.TimerHandle):
+    """A timer, likewise."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, when: float, callback: Any, args: Any, loop: Any, context: Context | None
+    ) -> None:
+        self._when, self._callback, self._args, self._loop = when, callback, args, loop
+        self._context = copy_context() if context is None else context
+        self._scheduled = self._cancelled = False
+        self._repr = self._source_traceback = None
+
+    def cancel(self) -> None:
+        """Let it not be called, and forget what would have been."""
+        self._cancelled = True
+        self._callback, self._args = None, ()
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -63,6 +102,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._stopping: bool
         self._frozen: dict[int, list[asyncio.Handle]] = {}
         self._tasks: dict[int, WeakSet[asyncio.Task[Any]]] = {}
+        self._inline = InlineExecutor()
         self.jobs = 0
 
     def time(self) -> float:
@@ -91,6 +131,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Let nothing of a program happen from now on, as SIGSTOP does."""
         self._frozen.setdefault(process, [])
 
+    def frozen(self, process: int) -> bool:
+        """True while nothing of a program happens."""
+        return process in self._frozen
+
     def thaw(self, process: int) -> None:
         """Let it go on; what was due meanwhile happens now."""
         self._ready.extend(self._frozen.pop(process, ()))
@@ -103,7 +147,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Call in the next turn, after what is ready already."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Soon(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
@@ -115,7 +159,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call at the first microsecond that is not before ``when``."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = _Timer(when, callback, args, self, context)
         self._sequence += 1
         due_us = math.ceil(when * US_PER_S - FLOAT_SLACK_US)
         heapq.heappush(self._timers, (due_us, self._sequence, handle))
@@ -136,17 +180,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> "asyncio.Future[T]":
         """Run the job now; returns a finished future."""
         self.jobs += 1
-        if executor is not None and not isinstance(executor, InlineExecutor):
-            return asyncio.wrap_future(executor.submit(func, *args), loop=self)
+        worker = executor or self._inline
+        if not (isinstance(worker, InlineExecutor) and worker.at_once(func)):
+            return asyncio.wrap_future(worker.submit(func, *args), loop=self)
         future: asyncio.Future[T] = self.create_future()
         try:
-            future.set_result(func(*args))
+            future.set_result(worker.do(func, *args))
         except Exception as error:  # noqa: BLE001 - belongs to whoever awaits the future
             future.set_exception(error)
         return future
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Nothing: a cancelled timer is passed over when it comes to the top."""
 
     def _write_to_self(self) -> None:
         """Nothing: there is no selector to wake."""

@@ -85,6 +85,10 @@ class World:
     def truth(self) -> dict[str, Any]:
         """What is really so, with the time of day: ``utc_ns`` belongs to ``at_ns``."""
         self.advance()
+        return self.glance()
+
+    def glance(self) -> dict[str, Any]:
+        """The same as of when the room was last moved on: to look moves nothing."""
         found = truth(self.room)
         return {**found, "utc_ns": self._begun_utc_ns + found["at_ns"]}
 

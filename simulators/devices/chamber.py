@@ -24,6 +24,8 @@ SHOT_1S: Final = 0.01
 """Relative standard deviation of 1 MBq of I-131 averaged over 1 s (calibrators.md 2.3)."""
 FLOOR: Final = 2e-4
 ELECTRONICS_PA: Final = 0.002
+SETTLED: Final = 1e-6
+"""So close to its aim, as a share, the filtered current counts as there."""
 STEP: Final = 0.1
 """A change of current by more than this share makes the electrometer settle anew."""
 
@@ -90,13 +92,23 @@ class Chamber:
         made = sum(i.activity_bq * i.factor * RESPONSE[i.nuclide] for i in items)
         return made / 1e6 * self.electrometer.sensitivity_pa_mbq + self._background_pa()
 
+    def due(self, now_ns: int) -> bool:
+        """True if the display is renewed between the last time and ``now_ns``."""
+        return now_ns // TICK_NS != self._now_ns // TICK_NS
+
     def process(self, now_ns: int, items: list[WellItem]) -> None:
-        """Advance to ``now_ns``; the display is renewed on its own ticks only."""
-        if now_ns // TICK_NS == self._now_ns // TICK_NS:
-            return
-        tick_ns = now_ns // TICK_NS * TICK_NS
-        self._settle(self._collected(self.current_pa(items)), (tick_ns - self._now_ns) / 1e9)
-        self._now_ns = tick_ns
+        """Advance to ``now_ns``; the display is renewed on its own ticks only.
+
+        In one go once it has settled: then nothing but its noise changes, and that is exact.
+        """
+        last_ns = now_ns // TICK_NS * TICK_NS
+        aim_pa = self._collected(self.current_pa(items))
+        while self._now_ns < last_ns:
+            settled = abs(aim_pa - self._filtered_pa) <= SETTLED * aim_pa
+            next_ns = (self._now_ns // TICK_NS + 1) * TICK_NS
+            until_ns = last_ns if settled else next_ns
+            self._settle(aim_pa, (until_ns - self._now_ns) / 1e9)
+            self._now_ns = until_ns
 
     def display(self) -> Display:
         """The number shown now, in Bq of the nuclide set; background is part of it."""

@@ -95,6 +95,12 @@ class Ne1000Firmware:
         self._raise(self.program.advance(now_ns))
         return self._take_unasked()
 
+    def quiet(self, now_ns: int) -> bool:
+        """True if it says nothing by itself until ``now_ns``: `process` may wait until then."""
+        expires = self._expires_ns
+        due = expires is not None and expires <= now_ns
+        return not (self.powered and (due or self._unasked or not self.program.quiet(now_ns)))
+
     def power_off(self, now_ns: int) -> None:
         """Pull the plug: the screw stands, everything volatile is gone."""
         self.process(now_ns)

@@ -119,6 +119,12 @@ class Program:
             if alarm:
                 return alarm
 
+    def quiet(self, now_ns: int) -> bool:
+        """True if neither a phase's end nor a stall comes before ``now_ns``, a second at most."""
+        if not self.moving:
+            return True
+        return self._room.steady and (self._ends_ns is None or self._ends_ns > now_ns)
+
     def _enter(self, number: int) -> str | None:
         self.reset()
         if number > PHASES:
@@ -155,7 +161,10 @@ class Program:
         self._ends_ns = None
 
     def _count(self) -> None:
-        turned = abs(self._room.drive.travel_um - self._travel_um) * self._settings.area_mm2
+        travel_um = abs(self._room.drive.travel_um - self._travel_um)
+        if travel_um == 0.0:
+            return
+        turned = travel_um * self._settings.area_mm2
         self._travel_um = self._room.drive.travel_um
         self._done_nl += turned
         if self._defects.counter_stuck:

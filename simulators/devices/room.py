@@ -119,10 +119,11 @@ class Room:
         while self.now_ns < now_ns:
             until = now_ns
             if not self._resting():
-                length_ns = STEADY_STEP_NS if self._steady() else STEP_NS
+                length_ns = STEADY_STEP_NS if self.steady else STEP_NS
                 until = (self.now_ns // length_ns + 1) * length_ns
             self._step(min(until, now_ns))
-        self.chamber.process(self.now_ns, self.well_items())
+        if self.chamber.due(self.now_ns):
+            self.chamber.process(self.now_ns, self.well_items())
 
     def set_speed(self, speed_um_s: float) -> None:
         """Ask the drive for a block speed in um/s (negative withdraws); a stall is forgotten."""
@@ -182,8 +183,12 @@ class Room:
         path = self._path()
         return path is None or path.at_rest(self.mounted)
 
-    def _steady(self) -> bool:
-        """True if the drive turns as it did, what it pushes flows, and neither end is near."""
+    @property
+    def steady(self) -> bool:
+        """True if the drive turns as it did, what it pushes flows, and neither end is near.
+
+        So it stays for ``STEADY_STEP_NS``, if nobody lays hands on it.
+        """
         syringe, path = self.mounted, self._path()
         if syringe is None or path is None or self.plunger_um_s <= 0.0 or syringe.gap_um > 0.0:
             return False

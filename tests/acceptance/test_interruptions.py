@@ -23,6 +23,7 @@ async def test_sigterm_stops_the_pump_confirms_it_and_then_ends():
         assert not await here.moves()
 
 
+@pytest.mark.requirement("P9", "P11", "S4", "T5.1")
 async def test_after_sigkill_the_pump_stops_by_itself_and_the_next_daemon_bounds_what_flowed():
     async with room() as here:
         await here.infuse()
@@ -41,6 +42,7 @@ async def test_after_sigkill_the_pump_stops_by_itself_and_the_next_daemon_bounds
         assert (code, err) == (0, ""), out
 
 
+@pytest.mark.requirement("C1", "P10", "S4", "GIP-3.5.1-4")
 async def test_a_hung_judgement_cannot_be_kept_alive_by_a_healthy_poller():
     async with room(program=BLOCKABLE) as here:
         await here.infuse()
@@ -51,6 +53,7 @@ async def test_a_hung_judgement_cannot_be_kept_alive_by_a_healthy_poller():
         assert not await here.moves()
 
 
+@pytest.mark.requirement("N6", "T3.15")
 async def test_a_dead_broker_is_an_advisory_and_the_infusion_goes_on_to_its_end():
     async with room(minutes=0.75) as here:
         await here.infuse()
@@ -64,6 +67,7 @@ async def test_a_dead_broker_is_an_advisory_and_the_infusion_goes_on_to_its_end(
         assert here.watch.violations == ()
 
 
+@pytest.mark.requirement("T8.5", "T4.2")
 async def test_stop_from_a_terminal_two_people_resume_and_pain_stops_it_again():
     async with room() as here:
         await here.infuse()

@@ -9,6 +9,7 @@ from tests.acceptance.conftest import AutoRun
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(420)]
 
 
+@pytest.mark.requirement("L1", "T6.1")
 def test_a_whole_treatment_is_complete_and_its_record_true(auto_run: AutoRun):
     code = auto_run.ended(400.0)
     lines = auto_run.out.read_text().splitlines()

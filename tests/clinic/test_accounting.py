@@ -54,6 +54,7 @@ def judged(**changes: object) -> Account:
     return account(measured(**changes), BUDGET)
 
 
+@pytest.mark.requirement("T6.1")
 def test_both_routes_of_a_clean_treatment() -> None:
     found = judged()
     assert found.by_residual is not None
@@ -145,12 +146,14 @@ def test_agreement_includes_its_edge() -> None:
     assert not Agreement(6, 5).agrees
 
 
+@pytest.mark.requirement("T6.1")
 def test_calibrator_scale_cancels_in_the_fractions() -> None:
     scaled = judged(assayed_bq=2 * A, residual_bq=85_000_000)
     assert scaled.agreement is not None
     assert scaled.agreement.difference_ppm == 0
 
 
+@pytest.mark.requirement("R10a")
 @pytest.mark.parametrize(
     ("delivered", "expected"),
     [
@@ -207,6 +210,7 @@ def exact(**changes: object) -> tuple[Candidate, ...]:
     return account(measured(**{**base, **changes}), BUDGET).candidates
 
 
+@pytest.mark.requirement("T6.2", "R10a")
 def test_candidates() -> None:
     assert exact() == ()
     assert exact(residual_bq=199, delivered_low_nl=801, delivered_high_nl=801) == ()
@@ -221,12 +225,14 @@ def test_candidates() -> None:
     assert exact(prescribed_range_bq=(998, 999)) == (Candidate.OUTSIDE_RANGE,)
 
 
+@pytest.mark.requirement("T6.1", "T6.2")
 def test_the_pad_of_en_57953_is_found_by_the_survey() -> None:
     # Pump and residual both say 100 %; 120 of 200 mCi lie on the pad and are assayed as waste.
     assert exact() == ()
     assert exact(waste_bq=600) == (Candidate.DELIVERED_20,)
 
 
+@pytest.mark.requirement("T6.2")
 def test_reported_candidates_stand_beside_the_computed() -> None:
     found = account(measured(), BUDGET, (Candidate.EXTRAVASATION, Candidate.BY_BUTTON))
     assert found.candidates == (Candidate.EXTRAVASATION, Candidate.BY_BUTTON)

@@ -26,6 +26,7 @@ P = 1_681_700_000
 TENTH, FIFTH = P // 10, P // 5
 
 
+@pytest.mark.requirement("A6")
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(
     ("offset", "expected"),
@@ -42,6 +43,7 @@ def test_the_edge_belongs_to_the_inner_band(sign: int, offset: int, expected: Ba
     assert band(P + sign * offset, P) is expected
 
 
+@pytest.mark.requirement("A6", "T7.1")
 @given(assayed=st.integers(0, 10**11), prescribed=st.integers(1, 10**11))
 def test_bands_are_exact_integers(assayed: int, prescribed: int) -> None:
     within_10 = abs(assayed - prescribed) * 100 <= 10 * prescribed
@@ -79,11 +81,13 @@ def test_a_prescribed_range_refuses_in_any_band(assayed: int, outside: bool) -> 
     assert found.verdict is (Verdict.REFUSED if outside else Verdict.ACCEPTED)
 
 
+@pytest.mark.requirement("A7")
 def test_uci_taken_for_mci_is_far_out() -> None:
     assert band(45_450 * 37_000, 45_450 * 37_000_000) is Band.OVER_20
     assert band(37 * P, P) is Band.OVER_20
 
 
+@pytest.mark.requirement("T7.1", "P7")
 @pytest.mark.parametrize(
     ("administer", "assay_bq", "primed_nl", "planned_nl"),
     [
@@ -151,6 +155,7 @@ def test_another_nuclide() -> None:
     assert nuclide_problem("I123", "I-131") == Problem("assay.nuclide", "'I123'", "must be I-131")
 
 
+@pytest.mark.requirement("A9")
 def test_freshness() -> None:
     limit, taken = 60 * NS_PER_MIN, 5
     assert age_problem(taken, taken, limit) is None

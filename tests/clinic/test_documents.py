@@ -13,12 +13,14 @@ from controller.clinic.documents import (
     json_problem,
     sha256_hex,
     shown,
+    toml_table,
     utc_datetime,
     utc_ns,
 )
 from firmware_interfaces.units import Nanoseconds
 
 
+@pytest.mark.requirement("W1", "T7.4")
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -43,6 +45,32 @@ def test_what_is_not_strict_json(text: str, why: str) -> None:
 
 def test_strict_json_has_no_problem() -> None:
     assert json_problem('{"a": [1, 2.5e3, {"a": null}]}') is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a = =", "TOML: Invalid value"),
+        ("a = " + "[" * 2000, "TOML: maximum recursion depth"),
+        ("a = 1979-99-99", "TOML: "),
+        (f"a = {'9' * 5000}", "TOML: Exceeds the limit"),
+        (f"a = [{{b = 0x{'f' * 17}}}]", "TOML: a whole number of more than 64 bits"),
+        ("a = 9223372036854775808", "TOML: a whole number of more than 64 bits"),
+        ("#" * 65_537, "at most 65536"),
+    ],
+)
+def test_toml_that_cannot_be_taken_says_why(text: str, why: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        toml_table(text, "site.toml")
+    (problem,) = caught.value.problems
+    assert problem.field == "site.toml"
+    assert problem.rule.startswith(why)
+
+
+def test_toml_of_64_bits_is_taken() -> None:
+    text = "a = -9223372036854775808\nb = [9223372036854775807]"
+    assert toml_table(text, "x") == {"a": -(2**63), "b": [2**63 - 1]}
+    assert toml_table("#" * 65_536, "x") == {}
 
 
 def test_canonical_json() -> None:
@@ -74,6 +102,7 @@ def test_utc_ns_of_any_zone() -> None:
     assert utc_ns(datetime(1961, 4, 2, tzinfo=UTC)) == -276_134_400_000_000_000
 
 
+@pytest.mark.requirement("R6")
 @given(st.integers(-(10**18), 4 * 10**18))
 def test_times_survive_to_the_microsecond(at_ns: int) -> None:
     assert utc_ns(utc_datetime(Nanoseconds(at_ns))) == at_ns // 1000 * 1000

@@ -45,6 +45,7 @@ CHART = {
 }
 
 
+@pytest.mark.requirement("W6")
 @pytest.mark.parametrize(
     ("weight_kg", "height_cm", "mci", "mbq"),
     [
@@ -82,6 +83,7 @@ def test_spread_of_the_formulas(weight_kg: float, height_cm: float, spread_perce
     assert (max(surfaces) / min(surfaces) - 1) * 100 == pytest.approx(spread_percent, abs=0.1)
 
 
+@pytest.mark.requirement("W6")
 @given(
     formula=st.sampled_from(BsaFormula),
     weight_kg=st.floats(30, 250),
@@ -96,6 +98,7 @@ def test_two_computations_agree(formula: BsaFormula, weight_kg: float, height_cm
     assert abs(prescribed_bq(25.0, surface) - second) <= 1
 
 
+@pytest.mark.requirement("T7.1")
 def test_prescribed_activity_is_rounded_down() -> None:
     assert prescribed_bq(1.0, 1 / 37_000_000 * 1.9) == 1
     assert prescribed_bq(25.0, 1.7) == 1_572_500_000
@@ -114,6 +117,7 @@ def test_agreement_includes_its_edge() -> None:
     assert not differs_at_most(100_501, 100_000, 5)
 
 
+@pytest.mark.requirement("A5")
 @pytest.mark.parametrize(("day", "left"), CHART.items())
 def test_decay_chart(day: int, left: float) -> None:
     start = Becquerel(10**9)

@@ -49,6 +49,7 @@ def test_fill_rounds_down_and_hold_up_rounds_up(make_order: MakeOrder) -> None:
     assert (order.fill_nl, order.unusable_nl) == (20_000_000, 500_001)
 
 
+@pytest.mark.requirement("W1", "T7.4")
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -56,6 +57,9 @@ def test_fill_rounds_down_and_hold_up_rounds_up(make_order: MakeOrder) -> None:
         ("patient.weight_kg", "70,0"),
         ("patient.weight_kg", True),
         ("patient.weight_kg", 0),
+        ("patient.weight_kg", 1000.1),
+        ("patient.height_cm", 5e-324),
+        ("patient.height_cm", 1001),
         ("patient.weight_kg", None),
         ("patient.weight_date", "2025-11-19T10:00:00"),
         ("patient.weight_date", 20251119),
@@ -101,6 +105,7 @@ def test_a_wrong_value_is_refused_by_field(
     assert all(problem.field.startswith(field) for problem in refused(text))
 
 
+@pytest.mark.requirement("W1")
 def test_every_wrong_field_is_named_at_once(order_data: dict[str, Any]) -> None:
     del order_data["patient"]["name"]
     order_data["prescribed_mbq"] = "1681,7"
@@ -112,8 +117,13 @@ def test_every_wrong_field_is_named_at_once(order_data: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.requirement("W1")
 @pytest.mark.parametrize(
-    "missing", ["schema", "drug", "regimen", "authorized_user", "line", "site"]
+    "missing",
+    [
+        *("schema", "site", "patient", "drug", "nuclide", "regimen", "route", "prescribed_mbq"),
+        *("container", "line", "infusion_min", "reference_time", "authorized_user"),
+    ],
 )
 def test_a_missing_field_is_refused(order_data: dict[str, Any], missing: str) -> None:
     del order_data[missing]
@@ -127,6 +137,7 @@ def test_what_is_no_document_is_refused(text: str) -> None:
     assert refused(text)[0].field == "document"
 
 
+@pytest.mark.requirement("GIP-2.1.2")
 def test_an_order_cannot_be_changed(order: Order) -> None:
     with pytest.raises(ValueError, match="frozen"):
         order.prescribed_mbq = 1.0

@@ -40,6 +40,7 @@ def test_it_is_good_on_the_ward_too(
     assert check_order(order, ward_regimen, SITE, now_ns, simulated=False) == []
 
 
+@pytest.mark.requirement("T8.7")
 def test_a_bench_regimen_never_meets_real_devices(
     order: Order, regimen: Regimen, now_ns: Nanoseconds
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_bench_regimen_never_meets_real_devices(
     ]
 
 
+@pytest.mark.requirement("W2", "W7a", "C9", "T7.2", "P3", "P7", "GIP-2.2.6")
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -95,6 +97,7 @@ def test_the_good_side_of_each_edge(
     assert judge(make_order(**changes)) == []
 
 
+@pytest.mark.requirement("W2")
 def test_a_signature_in_the_future(order: Order, judge: Any) -> None:
     before = 1_763_590_000_000_000_000
     problems = judge(order, before)
@@ -107,6 +110,7 @@ def test_a_signature_in_the_future(order: Order, judge: Any) -> None:
     ]
 
 
+@pytest.mark.requirement("C9")
 @pytest.mark.parametrize(
     ("hours", "good"), [(-7 * 24, True), (7 * 24, True), (-7 * 24 - 1, False), (7 * 24 + 1, False)]
 )
@@ -124,6 +128,7 @@ def test_an_order_holds_for_a_week(
     assert fields(problems) == ([] if good else ["reference_time"])
 
 
+@pytest.mark.requirement("T7.2")
 def test_pounds_typed_as_kilograms_are_caught_though_the_surface_is_plausible(
     make_order: MakeOrder, judge: Any
 ) -> None:
@@ -133,6 +138,7 @@ def test_pounds_typed_as_kilograms_are_caught_though_the_surface_is_plausible(
     ]
 
 
+@pytest.mark.requirement("T7.2")
 @pytest.mark.parametrize(
     ("weight_kg", "height_cm", "expected"),
     [
@@ -157,6 +163,7 @@ def test_implausible_bodies(
     assert set(fields(judge(order))) == expected
 
 
+@pytest.mark.requirement("W6")
 def test_the_dose_must_agree_with_the_computation(make_order: MakeOrder, judge: Any) -> None:
     assert judge(make_order(prescribed_mbq=1690.2)) == [
         Problem(
@@ -167,10 +174,27 @@ def test_the_dose_must_agree_with_the_computation(make_order: MakeOrder, judge: 
     ]
 
 
+@pytest.mark.requirement("A7", "W6")
+@pytest.mark.parametrize(
+    "mbq",
+    [
+        pytest.param(45.45, id="mCi"),
+        pytest.param(1.6818, id="GBq"),
+        pytest.param(0.04545, id="Ci"),
+        pytest.param(1681.8 * 10, id="one digit too many"),
+    ],
+)
+def test_an_activity_in_another_unit_is_no_prescription(
+    make_order: MakeOrder, judge: Any, mbq: float
+) -> None:
+    assert fields(judge(make_order(prescribed_mbq=mbq))) == ["prescribed_mbq"]
+
+
 def test_another_formula_needs_another_dose(make_order: MakeOrder, judge: Any) -> None:
     assert fields(judge(make_order(bsa_formula="gehan_george"))) == ["prescribed_mbq"]
 
 
+@pytest.mark.requirement("W6")
 def test_the_two_computations_are_compared(
     order: Order, judge: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +230,7 @@ def test_a_range_holds_the_dose_and_is_narrow(
     assert fields(judge(order)) == ["prescribed_range_mbq"] * rules
 
 
+@pytest.mark.requirement("W7a")
 @pytest.mark.parametrize(("days", "good"), [(79, False), (80, True), (160, True), (161, False)])
 def test_second_dose_window(make_order: MakeOrder, judge: Any, days: int, good: bool) -> None:
     first = date(2025, 11, 20) - timedelta(days=days)

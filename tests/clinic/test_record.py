@@ -226,6 +226,7 @@ def test_ground_truth_is_printed_a_value_a_line(facts: RecordFacts) -> None:
     assert "Ground truth                  violations: none" in lines
 
 
+@pytest.mark.requirement("A8")
 def test_the_five_fields_of_10_cfr_35_2063(record: TreatmentRecord, facts: RecordFacts) -> None:
     assert dosage_record_gaps(record) == []
     nobody = build_record(replace(facts, people=(), assay=None))
@@ -236,6 +237,7 @@ def test_the_five_fields_of_10_cfr_35_2063(record: TreatmentRecord, facts: Recor
     ]
 
 
+@pytest.mark.requirement("T6.1")
 def test_routes_that_disagree_say_so(facts: RecordFacts, order: Order) -> None:
     big = Reading(Becquerel(200_000_000), later(order, 0))
     text = render_text(build_record(replace(facts, residual=big)))
@@ -265,6 +267,7 @@ def test_a_person_can_read_it(record: TreatmentRecord, line: str) -> None:
     assert line in render_text(record).splitlines()
 
 
+@pytest.mark.requirement("R3")
 def test_every_signature_states_how_sure_its_identity_is(record: TreatmentRecord) -> None:
     assert (
         "\n  2025-11-20T20:55:00.000Z    released, second person: Chris Dahl (nurse, cd), "
@@ -272,6 +275,7 @@ def test_every_signature_states_how_sure_its_identity_is(record: TreatmentRecord
     ) in render_text(record)
 
 
+@pytest.mark.requirement("T8.7")
 def test_a_simulated_record_says_so_first_and_last(record: TreatmentRecord) -> None:
     lines = render_text(record).splitlines()
     assert lines[0] == lines[-1]

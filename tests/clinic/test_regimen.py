@@ -9,6 +9,7 @@ from .conftest import REGIMENS
 TEXT = (REGIMENS / "clr131.toml").read_text()
 
 
+@pytest.mark.requirement("GIP-6.1.2")
 def test_clr131(ward_regimen: Regimen) -> None:
     assert (ward_regimen.name, ward_regimen.drug) == ("clr131", "CLR 131")
     assert ward_regimen.dose.mci_per_m2 == 25.0
@@ -31,6 +32,7 @@ def test_the_bench_differs_in_four_values_only(ward_regimen: Regimen, regimen: R
     assert ward == bench
 
 
+@pytest.mark.requirement("GIP-6.1.2")
 @pytest.mark.parametrize(
     ("old", "new", "field"),
     [

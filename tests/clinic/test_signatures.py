@@ -10,6 +10,7 @@ def signed(operator_id: str, name: str) -> Signature:
     return Signature(operator_id, name, "technician", "released", Nanoseconds(1))
 
 
+@pytest.mark.requirement("I2")
 @pytest.mark.parametrize(
     ("operator_id", "name", "different"),
     [
@@ -25,5 +26,6 @@ def test_two_people(operator_id: str, name: str, different: bool) -> None:
     assert two_different_people(signed("ab", "Anna Berger"), signed(operator_id, name)) is different
 
 
+@pytest.mark.requirement("R3")
 def test_a_signature_is_unauthenticated_until_proven() -> None:
     assert signed("ab", "Anna Berger").identity is Identity.UNAUTHENTICATED

@@ -14,6 +14,7 @@ from controller.clinic.text import (
 )
 
 
+@pytest.mark.requirement("T7.4")
 def test_units_stand_side_by_side_without_grouping() -> None:
     assert activity_text(1_681_759_784) == "1681.8 MBq (45.45 mCi)"
     assert activity_text(37_000_000_000) == "37000.0 MBq (1000.00 mCi)"
@@ -28,6 +29,7 @@ def test_zero_has_no_sign() -> None:
     assert decimal_text(-51, 1000, 1) == "-0.1"
 
 
+@pytest.mark.requirement("R10a", "T7.1")
 @pytest.mark.parametrize(
     ("value", "text"),
     [

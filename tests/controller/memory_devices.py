@@ -12,6 +12,7 @@ from drivers.request import LinkLost, StaleEpoch, WriteLost
 from firmware_interfaces.readings import (
     FINAL,
     ActivityReading,
+    Holdings,
     Identity,
     Motion,
     PlanReadback,
@@ -22,7 +23,9 @@ from firmware_interfaces.units import (
     NS_PER_S,
     Becquerel,
     MicrolitrePerHour,
+    Micrometre,
     Nanolitre,
+    Nanoseconds,
     megabecquerel,
 )
 
@@ -84,6 +87,15 @@ class MemoryPump:
         found = self.status()
         self.rest()
         return Recovery(found, self.status(), Nanolitre(self.counter_nl), None, None, False)
+
+    async def holdings(self):
+        await self._meet("holdings")
+        plan = self.plan
+        if plan is None:
+            empty = Nanolitre(0)
+            return Holdings(Micrometre(26_590), MicrolitrePerHour(0), empty, empty, Nanoseconds(0))
+        held = plan.diameter_um, plan.rate_ul_h, plan.volume_nl
+        return Holdings(*held, Nanolitre(self.infused_nl()), plan.watchdog_ns)
 
     async def prepare(self, plan, epoch):
         await self._meet("prepare")

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import itertools
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from controller.clinic.commissioning import commissioning_text
 from controller.clock import SystemClock
 from controller.config import load_site
 from controller.life import Life
@@ -20,6 +22,7 @@ from controller.view import session_view
 from firmware_interfaces.units import (
     NS_PER_S,
 )
+from simulators.bench.commissioning import commission
 from tests.controller.memory_devices import (
     PRESCRIBED_MBQ,
     MemoryCalibrator,
@@ -93,10 +96,16 @@ allowed = ["clr131-bench"]
 """
 
 
+COMMISSIONING: str = commissioning_text(
+    commission(load_site(site_text("j")), ["BD 60 mL"], datetime(2025, 11, 1, tzinfo=UTC))
+)
+
+
 class Room:
     """One room with its daemon. Use as ``async with Room(directory)``."""
 
-    def __init__(self, directory, *, executor=None, absent="", utc_ns=NOON_UTC_NS, pump=None):
+    def __init__(self, directory, *, executor=None, absent="", utc_ns=NOON_UTC_NS, pump=None,
+                 commissioning=COMMISSIONING):  # fmt: skip
         self.directory = directory
         self.site = load_site(site_text(directory))
         loop = asyncio.get_running_loop()
@@ -121,7 +130,7 @@ class Room:
             disk_free_mb=lambda: 50_000,
             executor=InlineExecutor(),
         )
-        self.life = Life(setting_of(self.site), self.world)
+        self.life = Life(setting_of(self.site, commissioning), self.world)
         self.actions = itertools.count(1)
         self.session = ""
 
@@ -214,7 +223,16 @@ class Room:
     async def until_phase(self, phase, within_s=600):
         return await self.until(lambda view: view["phase"] == phase, within_s)
 
+    async def tested(self):
+        """Wait for the self-test, and until the consumer has heard that it passed."""
+        async with asyncio.timeout(10):
+            while (  # noqa: ASYNC110 - nobody tells when an event has been taken
+                "self_test" in self.daemon.conditions or not self.daemon.self_test.passed
+            ):
+                await asyncio.sleep(0.05)
+
     async def to_ordered(self):
+        await self.tested()
         self.session = (await self.do("load_order", order=ORDER))["session"]
 
     async def to_released(self):

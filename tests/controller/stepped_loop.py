@@ -1,6 +1,7 @@
 """A loop for unit tests of the shell: its time jumps to the next timer, so no test waits."""
 
 import asyncio
+import math
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -18,7 +19,9 @@ class SteppedLoop(asyncio.SelectorEventLoop):
     def _run_once(self):
         inner: Any = self
         if not inner._ready and inner._scheduled:
-            self.now_us = max(self.now_us, round(inner._scheduled[0].when() * 1_000_000))
+            # Never just before the deadline, or the loop would look again for ever.
+            due_us = math.ceil(inner._scheduled[0].when() * 1_000_000 - 1e-3)
+            self.now_us = max(self.now_us, due_us)
         super()._run_once()  # type: ignore[misc]
 
 

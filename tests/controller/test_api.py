@@ -30,6 +30,7 @@ def in_room(tmp_path, work):
     return run_stepped(main)
 
 
+@pytest.mark.requirement("C7")
 @pytest.mark.parametrize(
     ("headers", "field"),
     [
@@ -69,6 +70,7 @@ def test_loopback_names_are_welcome(tmp_path, headers):
     in_room(tmp_path, work)
 
 
+@pytest.mark.requirement("C7")
 @pytest.mark.parametrize(
     ("headers", "content", "field"),
     [
@@ -95,6 +97,8 @@ def test_a_request_is_refused_before_it_is_read(tmp_path, headers, content, fiel
     [
         ("{", "body"),
         ("[]", "body"),
+        (b"\xff{}", "body"),
+        ('{"action_id": "1", "operator": "ab", "session": "s", "session": "t"}', "body"),
         ('{"operator": "ab", "session": "s"}', "action_id"),
         ('{"action_id": "1", "operator": "ab", "session": "s", "extra": 1}', "extra"),
         ('{"action_id": 1, "operator": "ab", "session": "s"}', "action_id"),
@@ -125,6 +129,7 @@ def test_what_is_not_there_is_named(tmp_path):
     in_room(tmp_path, work)
 
 
+@pytest.mark.requirement("P16")
 def test_one_action_id_acts_once(tmp_path):
     async def work(room):
         await room.to_ordered()
@@ -165,6 +170,7 @@ def test_a_refusal_of_the_judgement_names_event_phase_rule_and_detail(tmp_path):
     in_room(tmp_path, work)
 
 
+@pytest.mark.requirement("T2.11", "W1")
 def test_every_problem_of_an_order_is_listed_and_nothing_begins(tmp_path):
     async def work(room):
         order = copy.deepcopy(ORDER)
@@ -188,6 +194,7 @@ def test_every_problem_of_an_order_is_listed_and_nothing_begins(tmp_path):
     in_room(tmp_path, work)
 
 
+@pytest.mark.requirement("T2.11", "T8.1", "T7.4")
 @pytest.mark.parametrize(
     ("name", "fields", "field"),
     [
@@ -278,6 +285,7 @@ def test_the_description_names_every_action(tmp_path):
     assert found == openapi(found["info"]["version"])
 
 
+@pytest.mark.requirement("T3.21", "T3.23")
 def test_the_state_shows_alarms_with_remedy_and_what_cannot_be_seen_here(tmp_path):
     async def work(room):
         await room.to_infusing()
@@ -324,7 +332,7 @@ def test_news_begin_with_the_state_and_resume_after_the_last_id():
     run_stepped(main)
 
 
-@pytest.mark.parametrize("last", ["", "b-", "b-x", "a-3", "b-99", "b-1", "b-²"])
+@pytest.mark.parametrize("last", ["", "b-", "b-x", "a-3", "b-99", "b-1", "b-²", "b-" + "9" * 5000])
 def test_an_id_that_cannot_be_followed_begins_anew(last):
     ring = NewsRing("b", kept=2)
     for number in range(5):
@@ -362,6 +370,7 @@ def test_silence_is_filled_so_that_a_dead_reader_is_noticed():
     run_stepped(main)
 
 
+@pytest.mark.requirement("T8.5")
 @pytest.mark.realtime
 async def test_a_real_server_serves_streams_and_ends_with_readers_still_there(tmp_path):
     async with Room(tmp_path) as room:

@@ -105,6 +105,21 @@ def test_a_weight_that_nobody_has_is_refused(capsys):
     assert (code, found["problems"][0]["field"]) == (2, "--weight-kg")
 
 
+@pytest.mark.parametrize("text", ["70,5", "7_0", " 70", "7e1", "+70", "nan", "７０", "70.", ""])
+def test_there_is_one_number_format(capsys, text):
+    words = ("--weight-kg", text, "--height-cm", "170", "--formula", "mosteller")
+    with pytest.raises(SystemExit) as ended:
+        main(["dose", *words])
+    assert ended.value.code == 2
+    assert "digits with a decimal point, nothing else" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"7", b"{", b"\xff", b"[" * 100_000])
+def test_an_answer_that_is_none_is_a_wrong_one(text):
+    with pytest.raises(ValueError, match=r"."):
+        control_socket.answered(text)
+
+
 def test_wrong_use_ends_with_2():
     with pytest.raises(SystemExit) as ended:
         main(["explode"])

@@ -23,6 +23,7 @@ def stepped(main):
         loop.close()
 
 
+@pytest.mark.requirement("R6", "PCA-R6.6.0(6)(7)(8)")
 def test_both_stamps_come_from_the_injected_sources():
     clock = SystemClock(lambda: 17, lambda: NOON)
     assert (clock.monotonic_ns(), clock.utc_ns()) == (17, NOON)
@@ -101,6 +102,7 @@ def test_a_step_is_reported_once_with_its_sign(direction):
     assert watch.observe(2 * NS_PER_S, moved + 2 * NS_PER_S)[1] == 0
 
 
+@pytest.mark.requirement("T3.13")
 def test_exactly_the_limit_is_no_step_and_one_nanosecond_more_is():
     watch = ClockWatch.start(0, NOON)
     assert watch.observe(0, NOON + STEP_NS)[1] == 0

@@ -111,12 +111,14 @@ def test_what_is_left_out_has_the_documented_default():
     assert site.socket_path == Path("/var/lib/isodrip/isodrip.sock")
 
 
+@pytest.mark.requirement("T8.8")
 def test_a_site_may_move_a_limit_inside_its_bounds():
     assert load_site(MINIMAL + "limits = {poll_s = 0.25, lag_s = 1}").limits == limits_from(
         {"poll_s": "0.25"}
     )
 
 
+@pytest.mark.requirement("P12", "T2.9")
 def test_the_flush_volume_is_rounded_up():
     site = load_site(MINIMAL + "flush = {volume_dead_volumes = 2.5}")
     assert site.flush.volume_nl(1_500_001) == 3_750_003
@@ -161,6 +163,7 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.requirement("T8.8", "T3.2", "P12")
 @pytest.mark.parametrize(("old", "new", "field", "value", "rule"), REFUSALS)
 def test_every_refusal_names_field_value_and_rule(old, new, field, value, rule):
     found = {problem.field: problem for problem in problems(changed(old, new))}
@@ -185,6 +188,7 @@ def test_pump_and_calibrator_cannot_share_a_port():
     )
 
 
+@pytest.mark.requirement("C7")
 @pytest.mark.parametrize(
     "listen",
     [
@@ -266,6 +270,25 @@ def test_the_hash_is_ours_to_say():
     assert problems(MINIMAL + 'site_hash = "0"') == (
         Problem("site_hash", "'0'", "is no key of this program"),
     )
+
+
+@pytest.mark.parametrize("port", ["socket://[", "socket://h:x", "socket://h:99999", "http://h:1"])
+def test_a_serial_address_that_is_none_names_one_rule(port):
+    [problem] = problems(changed("socket://127.0.0.1:4001", port, MINIMAL))
+    assert problem.rule == "must be an absolute device path or socket://host:port"
+
+
+def test_a_number_beyond_64_bits_is_no_toml_for_us():
+    [problem] = problems(MINIMAL + f"limits = {{poll_s = 0x{'f' * 5000}}}")
+    assert (problem.field, problem.rule) == (
+        "site.toml",
+        "TOML: a whole number of more than 64 bits",
+    )
+
+
+def test_the_port_of_the_panel_is_written_in_ascii_digits():
+    [problem] = problems(MINIMAL + 'api = {listen = "127.0.0.1:\u0661\u0662"}')
+    assert problem.field == "api.listen"
 
 
 def test_what_is_no_toml_is_said_with_its_place():

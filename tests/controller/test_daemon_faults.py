@@ -11,6 +11,8 @@ from controller.core import step as step_module
 from controller.journal_file import read
 from controller.life import StartupFailure
 from controller.store import JOURNAL
+from drivers import pump_errors
+from drivers.request import NoReply
 from firmware_interfaces.units import NS_PER_MS, NS_PER_S
 from tests.controller.room import NOON_UTC_NS, Room
 from tests.controller.stepped_loop import HeldExecutor, run_stepped
@@ -84,6 +86,35 @@ def test_silence_of_the_pump_trips_and_names_its_cause(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.parametrize(
+    ("error", "ids", "stopped"),
+    [
+        (pump_errors.PumpRefused("VOLML", "?NA"), {"readback"}, True),
+        (pump_errors.ReadbackMismatch("rate", "1", "2", "MH"), {"readback"}, True),
+        (NoReply("SAF", "silence"), {"pump_unprepared"}, False),
+    ],
+)
+def test_a_pump_that_answers_and_does_not_obey_is_stopped(tmp_path, error, ids, stopped):
+    """It may have taken a setting for another command and move, with no watchdog armed."""
+
+    async def main():
+        async with Room(tmp_path) as room:
+            await room.to_released()
+
+            async def prepare(_plan, _epoch):
+                raise error
+
+            room.pump.prepare = prepare
+            stops = len(room.pump.called("stop"))
+            await room.do("patency", syringe="BD 60 mL")
+            view = await room.until(lambda v: alarm_ids(v) == ids, 5)
+            assert view["phase"] == ("STOPPED" if stopped else "RELEASED")
+            assert (len(room.pump.called("stop")) > stops) == stopped
+
+    run_stepped(main)
+
+
+@pytest.mark.requirement("C3")
 def test_an_unconfirmed_stop_is_shouted_after_two_seconds(tmp_path):
     async def main():
         async with Room(tmp_path) as room:
@@ -115,6 +146,7 @@ def test_a_lost_run_is_uncertain_and_recovered(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.requirement("T8.6", "P9", "GIP-1.7.1")
 def test_a_crash_while_infusing_is_recovered_and_never_resumed(tmp_path):
     async def main():
         first = await Room(tmp_path).__aenter__()
@@ -216,9 +248,6 @@ def test_a_flooded_inbox_trips_without_needing_room(tmp_path):
             await room.to_infusing()
             for _ in range(1500):
                 room.daemon.inbox.tell(room.session, events.Ticked)
-            answer = await room.http.post("actions/stop")
-            assert answer.json()["accepted"] is True
-            assert len(room.pump.called("stop")) >= 2
             view = await room.until_phase("STOPPED", 5)
             assert "inbox_overflow" in alarm_ids(view)
             assert not room.pump.running
@@ -226,6 +255,65 @@ def test_a_flooded_inbox_trips_without_needing_room(tmp_path):
     run_stepped(main)
 
 
+@pytest.mark.requirement("C11", "C3")
+def test_a_button_that_stops_passes_a_full_inbox_and_is_history_before_it(tmp_path):
+    async def main():
+        async with Room(tmp_path) as room:
+            await room.to_infusing()
+            inbox, stops = room.daemon.inbox, len(room.pump.called("stop"))
+            while inbox.tell(room.session, events.SiteChecked, "ab", "technician", True):
+                pass
+            answer = await room.do("pain")
+            assert len(room.pump.called("stop")) == stops + 1
+            assert (answer["phase"], answer["durable"]) == ("STOPPED", True)
+            await room.until(lambda v: v["run"] is None, 5)
+        kinds = [body["type"] for body in journalled(room)]
+        assert kinds.count("SiteChecked") == 1000
+        # The request itself takes a few turns, in each of which one event is judged.
+        assert kinds[: kinds.index("PainPressed")].count("SiteChecked") < 20
+        stamps = [body["mono_ns"] for body in journalled(room)]
+        assert stamps == sorted(stamps)
+
+    run_stepped(main)
+
+
+@pytest.mark.requirement("C11")
+def test_more_stops_than_there_is_room_for_stop_all_the_same(tmp_path):
+    async def main():
+        async with Room(tmp_path) as room:
+            await room.to_infusing()
+            answers = [asyncio.create_task(room.daemon.stop("", "", "panel")) for _ in range(1200)]
+            done = await asyncio.gather(*answers)
+            assert [verdict.refusal for verdict in done] == [None] * 1200
+            assert not room.pump.running
+            await room.until_phase("STOPPED", 5)
+
+    run_stepped(main)
+
+
+@pytest.mark.requirement("C13")
+def test_an_action_is_answered_once_it_is_on_the_disk_or_never_will_be(tmp_path):
+    async def main():
+        disk = HeldExecutor()
+        async with Room(tmp_path, executor=disk) as room:
+            await room.to_ordered()
+            disk.held = True
+            asked = asyncio.create_task(room.do("assay"))
+            await asyncio.sleep(1)
+            assert not asked.done()
+            disk.let_go()
+            answer = await asked
+            kept = list(read(tmp_path / room.session / JOURNAL))[answer["record"]]
+            assert (kept.body["type"], answer["durable"]) == ("AssayRequested", True)
+            await room.until_phase("ASSAYED")
+            disk.held = True
+            assert (await room.do("release"))["durable"] is False
+            disk.let_go()
+
+    run_stepped(main)
+
+
+@pytest.mark.requirement("T3.12", "P10")
 def test_a_mistake_of_the_judgement_stops_the_pump_and_folds_back_the_same(tmp_path, monkeypatch):
     real = step_module.step
 

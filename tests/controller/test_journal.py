@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller import journal as journal_module
-from controller.chain import GENESIS, canonical
+from controller.chain import GENESIS, canonical, checked, digest
 from controller.journal import (
     CanonicalError,
     Journal,
@@ -168,6 +168,7 @@ TAMPERS = {
 }
 
 
+@pytest.mark.requirement("R1")
 @pytest.mark.parametrize("name", TAMPERS)
 async def test_every_alteration_names_its_first_record(tmp_path, name):
     statement, seq, reason = TAMPERS[name]
@@ -183,6 +184,58 @@ async def test_every_alteration_names_its_first_record(tmp_path, name):
     with pytest.raises(JournalBroken, match=reason) as caught:
         await Journal.reopen(path, executor=InlineExecutor())
     assert caught.value.seq == seq
+
+
+ROW = (0, 5, 7, "header", "{}", GENESIS)
+
+
+def sealed(*row):
+    """A row with the hash that belongs to it."""
+    return (*row, digest(row[:5], row[5]))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (sealed(*ROW[:4], "[]", GENESIS), "not in its canonical form"),
+        (sealed(*ROW[:4], '{"a": 1}', GENESIS), "not in its canonical form"),
+        (sealed(*ROW[:4], '{"a":1,"a":1}', GENESIS), "not in its canonical form"),
+        (sealed(*ROW[:4], '{"a":1.5}', GENESIS), "1.5 is no whole number"),
+        (sealed(*ROW[:4], '{"a":NaN}', GENESIS), "NaN is no whole number"),
+        (sealed(*ROW[:4], "{", GENESIS), "holds no JSON"),
+        (sealed(*ROW[:4], '{"a":' * 2000, GENESIS), "holds no JSON: maximum recursion"),
+        ((*ROW[:3], "\ud800", *ROW[4:], GENESIS), "must be of kind"),
+        ((*ROW[:4], "\ud800", GENESIS, GENESIS), "holds no text"),
+        ((False, *ROW[1:], GENESIS), "fields are not a record's"),
+        ((0, 5.0, *ROW[2:], GENESIS), "fields are not a record's"),
+        ((0, 5, 2**63, *ROW[3:], GENESIS), "fields are not a record's"),
+        ((0, 5, 7, b"header", *ROW[4:], GENESIS), "fields are not a record's"),
+        ((*ROW, None), "fields are not a record's"),
+    ],
+)
+def test_a_row_that_is_no_record_is_broken_though_its_hash_holds(row, reason):
+    with pytest.raises(JournalBroken, match=reason) as caught:
+        checked(row, 0, GENESIS)
+    assert caught.value.seq == 0
+
+
+def test_a_record_is_written_as_it_stood():
+    row = sealed(*ROW[:4], '{"µ":[-1,"\\n"]}', GENESIS)
+    assert checked(row, 0, GENESIS).body == {"µ": [-1, "\n"]}
+
+
+async def test_one_bad_byte_in_the_table_s_own_words_is_a_broken_journal(tmp_path):
+    """SQLite then quotes bytes that are no text, which Python cannot even read."""
+    path = tmp_path / "s.journal"
+    await filled(path, 6)
+    editor = sqlite3.connect(path, isolation_level=None)
+    editor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    editor.execute("PRAGMA journal_mode = DELETE")
+    editor.close()
+    path.write_bytes(path.read_bytes().replace(b"STRICT", b"STRI\xefT"))
+    report = verify(path)
+    assert (report.ok, report.broken_seq) == (False, 0)
+    assert "cannot be read" in report.reason
 
 
 async def test_a_file_that_is_no_journal_is_broken_at_its_header(tmp_path):
@@ -220,6 +273,7 @@ async def test_only_the_owner_may_read_it(tmp_path):
     await journal.close(1)
 
 
+@pytest.mark.requirement("PCA-R6.6.0(4)(5)", "GIP-1.7.1")
 async def test_it_is_durable_by_default(tmp_path):
     opened = []
 
@@ -567,6 +621,7 @@ def test_a_process_exits_though_its_disk_hangs(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
 
 
+@pytest.mark.requirement("P9", "PCA-R6.6.0(4)(5)")
 @pytest.mark.realtime
 def test_sigkill_loses_no_acknowledged_record(tmp_path):
     chance, acknowledged = random.Random(1313), -1

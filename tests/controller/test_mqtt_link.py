@@ -1,11 +1,13 @@
 """The real link against both real brokers: will, retained news, loss, return and a stall."""
 
+import ast
 import asyncio
 import json
 import signal
 import socket
 import sys
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -119,6 +121,7 @@ async def test_messages_are_mqtt_5_with_content_type_and_schema(broker):
             assert message.properties.UserProperty == [("schema", "1")]
 
 
+@pytest.mark.requirement("N6")
 async def test_a_daemon_that_is_killed_leaves_its_will(broker):
     command = [sys.executable, "-m", "tests.controller.telemetry_sender", broker.url]
     async with listener(broker.port) as messages:
@@ -235,6 +238,19 @@ async def test_a_port_that_somebody_serves_is_not_taken_for_a_broker():
             await start_broker(port=server.sockets[0].getsockname()[1])
 
 
+@pytest.mark.requirement("T8.4")
+@pytest.mark.parametrize("package", ["controller", "drivers", "firmware_interfaces", "protocols"])
+def test_no_line_of_the_program_subscribes(package):
+    for path in (Path(__file__).parents[2] / package).rglob("*.py"):
+        called = [
+            node.attr
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Attribute)
+        ]
+        assert "subscribe" not in called, path
+
+
+@pytest.mark.requirement("T8.4", "N6", "PCA-R6.7.0(4)(6)")
 async def test_a_broker_that_sends_unasked_is_left():
     class Unasked:
         """What aiomqtt would give for a message nobody subscribed to."""

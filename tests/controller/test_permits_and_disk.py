@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from controller.journal_file import read
 from controller.store import JOURNAL
 from firmware_interfaces.units import NS_PER_S
@@ -51,6 +53,7 @@ def test_a_journal_a_permit_s_life_behind_still_lets_the_pump_run(tmp_path, monk
     run_stepped(main)
 
 
+@pytest.mark.requirement("T3.12")
 def test_a_journal_further_behind_withholds_permits_and_the_driver_stops(tmp_path, monkeypatch):
     async def main():
         async with Room(tmp_path) as room:
@@ -64,7 +67,7 @@ def test_a_journal_further_behind_withholds_permits_and_the_driver_stops(tmp_pat
                 await asyncio.sleep(0.05)
             rested_ns = room.daemon.clock.monotonic_ns()
             assert last_ns < rested_ns <= last_ns + 6 * NS_PER_S // 10
-            view = await room.until_phase("STOPPED", 1)
+            view = await room.until(lambda v: v["phase"] == "STOPPED" and v["run"] is None, 2)
             assert [(alarm["id"], alarm["evidence"]) for alarm in view["alarms"]] == [
                 ("permit_expired", "no permit was alive; the driver sent STOP")
             ]
@@ -111,5 +114,60 @@ def test_a_disk_that_hangs_ends_the_permits_by_itself(tmp_path, monkeypatch):
         await room.__aexit__()
         assert granted
         assert all(p.expires_ns <= hung_ns + 2 * PERMIT_NS + NS_PER_S for p in granted)
+
+    run_stepped(main)
+
+
+@pytest.mark.requirement("T5.3", "P9")
+def test_a_counter_is_cleared_only_once_what_it_counted_is_on_disk(tmp_path):
+    async def main():
+        async with Room(tmp_path) as room:
+            await room.to_infusing()
+            await room.do("hold", reason="a question")
+            await room.until(lambda view: view["run"] is None)
+            session = room.daemon.sessions[room.session]
+            disk, written = session.journal, asyncio.Event()
+
+            class Waiting(Lagging):
+                async def _wait(self, seq):
+                    await written.wait()
+                    await disk.committed(seq)
+
+            session.journal = Waiting(disk, 0)
+            session.journal.committed = session.journal._wait
+            prepared = len(room.pump.called("prepare"))
+            resuming = asyncio.create_task(room.do("resume"))
+            await asyncio.sleep(5)
+            assert len(room.pump.called("prepare")) == prepared
+            assert room.pump.counter_nl > 0
+            written.set()
+            await resuming
+            await room.until_phase("ARMED", 2)
+            assert len(room.pump.called("prepare")) == prepared + 1
+
+    run_stepped(main)
+
+
+def test_a_preparation_whose_journal_failed_leaves_the_counter_alone(tmp_path):
+    async def main():
+        async with Room(tmp_path) as room:
+            await room.to_infusing()
+            await room.do("hold", reason="a question")
+            await room.until(lambda view: view["run"] is None)
+            session = room.daemon.sessions[room.session]
+            prepared, counter_nl = len(room.pump.called("prepare")), room.pump.counter_nl
+
+            async def fail(_seq):
+                raise OSError(28, "No space left on device")
+
+            session.journal = Lagging(session.journal, 0)
+            session.journal.committed = fail
+            await room.do("resume")
+            view = await room.until(lambda view: view["alarms"])
+            assert [(a["id"], a["evidence"]) for a in view["alarms"]] == [
+                ("pump_unprepared", "[Errno 28] No space left on device")
+            ]
+            assert len(room.pump.called("prepare")) == prepared
+            assert room.pump.counter_nl == counter_nl
 
     run_stepped(main)

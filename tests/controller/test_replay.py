@@ -6,7 +6,8 @@ import pytest
 
 from controller.core.limits import limits_as_dict, limits_from
 from controller.core.step import step
-from controller.replay import records_of, replay
+from controller.records import NoRecord, record_of_journal
+from controller.replay import NotReplayable, records_of, replay
 from controller.sessions import fold_state, judged, limits_of
 from tests.controller.golden_journals import KEPT, chained, newest, seq_of
 
@@ -32,6 +33,7 @@ def crashed():
 # --- what was kept ------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("C6")
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_every_golden_journal_is_decided_as_it_was(path):
     records = records_of(path)
@@ -113,6 +115,7 @@ def test_an_altered_event_is_reported_where_it_is_decided_otherwise(complete):
     assert found.replayed["commands"][0]["type"] == "Refuse"
 
 
+@pytest.mark.requirement("C6")
 def test_an_altered_counter_is_reported_at_its_poll(complete):
     begun = seq_of(complete, phase="INFUSING")
     polls = [n for n, fact in enumerate(complete) if fact[1].get("type") == "PumpRead"]
@@ -206,15 +209,60 @@ def test_a_step_that_fails_is_judged_as_the_daemon_judges_it(complete, monkeypat
     assert found.replayed["commands"][0]["type"] == "Stop"
 
 
+# --- what is no session -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"session": 7}, "must be the journal of a treatment"),
+        ({"versions": []}, "must be the journal of a treatment"),
+        ({"limits": []}, "header cannot be read: limits: expected an object"),
+        ({"limits": {"lag_ns": "1"}}, "header cannot be read: Limits.lag_ns: expected int"),
+        ({"epoch": "1"}, "header cannot be read: int: expected int"),
+    ],
+)
+def test_a_header_that_no_session_has_is_refused(complete, change, why):
+    kind, header, *stamps = complete[0]
+    complete[0] = (kind, {**header, **change}, *stamps)
+    with pytest.raises(NotReplayable, match=why):
+        replay(chained(complete))
+
+
+def test_an_event_without_a_name_is_a_difference(complete):
+    kind, body, *stamps = complete[1]
+    complete[1] = (kind, {**body, "type": ["AssayRequested"]}, *stamps)
+    assert "is no event of this version" in first_difference(complete).error
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"session": None}, "must be the journal of a treatment"),
+        ({"operators": {"ab": "Anna"}}, "must have a whole header: operators.ab = 'Anna'"),
+        ({"kinds": None}, "must have a whole header: kinds = None"),
+        ({"order": "{}"}, "must have an order and a regimen that can be read: schema"),
+        ({"regimen_text": "="}, "must have an order and a regimen that can be read: regimen"),
+    ],
+)
+def test_a_journal_without_a_whole_header_has_no_record(complete, change, why):
+    kind, header, *stamps = complete[0]
+    complete[0] = (kind, {**header, **change}, *stamps)
+    with pytest.raises(NoRecord, match=why):
+        record_of_journal(chained(complete), limits_from({}))
+
+
 # --- limits that came and went ------------------------------------------------------------------
 
 
 def test_limits_that_came_and_went_are_named(complete):
+    newer = replay(chained(complete)).limits_defaulted
     kind, header, *stamps = complete[0]
     limits = {**header["limits"], "moon_phase": 3}
     del limits["barrel_nl"]
     complete[0] = (kind, {**header, "limits": limits}, *stamps)
     found = replay(chained(complete))
-    assert (found.limits_defaulted, found.limits_unknown) == (("barrel_nl",), ("moon_phase",))
+    assert set(found.limits_defaulted) == {"barrel_nl", *newer}
+    assert found.limits_unknown == ("moon_phase",)
     assert header["limits"]["barrel_nl"] == limits_as_dict(limits_from({}))["barrel_nl"]
     assert found.differences == ()

@@ -48,6 +48,15 @@ def test_a_journal_and_its_export_give_the_same(capsys, tmp_path, complete):
     assert (code, journal["verdict"], journal) == (0, "equal", exported)
 
 
+@pytest.mark.parametrize("told", [7, None, "Stop", [7]])
+def test_commands_that_are_none_are_a_difference_too(capsys, tmp_path, complete, told):
+    decision = seq_of(complete, phase="INFUSING")
+    kind, body, *stamps = complete[decision]
+    complete[decision] = (kind, {**body, "commands": told}, *stamps)
+    code, found, _ = said(capsys, saved(tmp_path / "j", complete))
+    assert (code, found["journals"][0]["verdict"]) == (1, "different")
+
+
 def test_an_altered_command_is_reported_at_its_event(capsys, tmp_path, complete):
     decision = seq_of(complete, phase="INFUSING")
     kind, body, *stamps = complete[decision]

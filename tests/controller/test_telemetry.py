@@ -137,11 +137,14 @@ def test_a_broker_address_is_read(url, address):
         ("mqtt://h:0", "1 .. 65535"),
         ("mqtt://h:99999", "1 .. 65535"),
         ("mqtt://h:x", "1 .. 65535"),
+        ("mqtt://u:geheim@[h", "must be mqtt://host:port"),
+        ("mqtt://u:geheim@h\u2100", "must be mqtt://host:port"),
     ],
 )
-def test_a_wrong_broker_address_names_its_rule(url, rule):
-    with pytest.raises(ValueError, match=rule):
+def test_a_wrong_broker_address_names_its_rule_and_no_password(url, rule):
+    with pytest.raises(ValueError, match=rule) as caught:
         broker_address(url)
+    assert "geheim" not in str(caught.value)
 
 
 # --- conduct

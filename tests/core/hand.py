@@ -18,6 +18,7 @@ from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Motion, PumpStatus
 from tests.core.world import (
     CALIBRATOR,
+    COMMISSIONED,
     LIMITS,
     MONO0,
     PRESCRIBED,
@@ -39,7 +40,7 @@ class Hand:
     treatment: Treatment = field(default_factory=treatment)
     limits: Limits = LIMITS
     pump: Pump = field(default_factory=Pump)
-    state: State = field(default_factory=lambda: State(session="s1"))
+    state: State = field(default_factory=lambda: State(session="s1", commissioned=COMMISSIONED))
     now_ns: int = MONO0
     skew_ns: int = UTC0 - MONO0
     last: tuple[c.Command, ...] = ()

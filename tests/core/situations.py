@@ -226,6 +226,11 @@ def _built(name: str) -> Hand:
     return BUILDERS[name]()
 
 
+def forget() -> None:
+    """Build every situation anew when it is asked for."""
+    _built.cache_clear()
+
+
 def at(name: str) -> Hand:
     """A hand of one's own at this point of a treatment."""
     kept = _built(name)

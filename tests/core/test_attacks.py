@@ -32,6 +32,7 @@ def test_the_confirmation_of_an_older_stop_books_nothing_of_a_newer_run() -> Non
     assert hand.state.drug == given
 
 
+@pytest.mark.requirement("P16")
 def test_a_prepare_of_an_older_epoch_arms_nothing() -> None:
     hand = at("arming")
     old, plan = hand.state.epoch, hand.run.plan
@@ -92,6 +93,7 @@ def test_a_stray_reading_while_uncertain_leaves_the_recovery_alone() -> None:
     assert not _stop(hand)
 
 
+@pytest.mark.requirement("T8.1")
 def test_two_voices_cannot_replace_two_releases() -> None:
     """A new assay voids the releases; no boot, trip or resume brings them back."""
     hand = at("stopped")
@@ -102,6 +104,7 @@ def test_two_voices_cannot_replace_two_releases() -> None:
     assert (refusal.rule, refusal.detail) == ("two people must have released", "0 have")
 
 
+@pytest.mark.requirement("S3", "C10")
 @pytest.mark.parametrize("name", sorted(set(BUILDERS) - {"starting"}))
 def test_no_run_without_start(name: str) -> None:
     """Facts alone never bring drug into motion."""
@@ -168,9 +171,9 @@ def test_seat_confirmed_while_its_stop_is_under_way() -> None:
     hand.must_be(Phase.SEATED)
     assert not _stop(hand)
     assert hand.refused(e.ConnectionConfirmed, False).rule == "the clamps must be open"
-    hand.connected()
-    assert hand.refused(e.ArmRequested).rule == "one run at a time"
+    assert hand.refused(e.ConnectionConfirmed, True).rule == "the pump must rest"
     hand.stopped()
+    hand.connected()
     hand.do(e.ArmRequested)
     assert hand.run.stage is Stage.PREPARING
 

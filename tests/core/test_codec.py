@@ -58,6 +58,9 @@ def _spoilt(path: str, value: object) -> dict[str, object]:
     [
         ("epoch", "2", r"State\.epoch: expected int, got '2'"),
         ("epoch", True, r"State\.epoch: expected int, got True"),
+        ("assay.status", True, r"State\.assay\.status: True is not how 1 is written"),
+        ("assay.status", 1.0, r"State\.assay\.status: 1\.0 is not how 1 is written"),
+        ("assay.status", -1, r"State\.assay\.status: -1 is not how"),
         ("epoch", 2.0, r"State\.epoch: expected int, got 2\.0"),
         ("phase", "GONE", r"State\.phase: 'GONE' is not a valid Phase"),
         ("run", [], r"State\.run: expected an object for Run"),
@@ -91,6 +94,7 @@ def test_nothing_is_nothing_where_it_may_be() -> None:
 # --- limits ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("T8.8", "N2")
 @pytest.mark.parametrize("row", LIMIT_ROWS, ids=lambda row: row.key)
 def test_a_limit_may_move_inside_its_bounds_and_never_beyond(row) -> None:
     assert getattr(limits_from({row.key: row.low}), row.field) <= getattr(LIMITS, row.field)
@@ -107,15 +111,26 @@ def test_a_limit_may_move_inside_its_bounds_and_never_beyond(row) -> None:
         ({"poll_s": True}, "must be a number"),
         ({"poll_s": None}, "must be a number"),
         ({"poll_s": [1]}, "must be a number"),
-        ({"poll_s": float("nan")}, "must lie in"),
+        ({"poll_s": float("nan")}, "must lie in 0.2 .. 1 (treatment.md 3: poll 2 Hz)"),
         ({"stale_polls": "3.5"}, "is finer than the base unit"),
         ({"watchdog_s": 0}, "is no limit of this program"),
         ({"kvo_ml_h": 1}, "is no limit of this program"),
     ],
 )
 def test_what_is_no_limit_is_refused(given: dict[str, object], rule: str) -> None:
-    with pytest.raises(LimitError, match=rule):
+    with pytest.raises(LimitError) as caught:
         limits_from(given)
+    ((key, value),) = given.items()
+    assert (caught.value.key, caught.value.value) == (key, value)
+    assert str(caught.value) == f"limits.{key} = {value!r}: {rule}"
+
+
+def test_a_site_check_is_asked_for_again_before_it_is_medium_and_trips_last() -> None:
+    assert limits_from({"check_reminder_s": 120}).check_reminder_ns == 120 * S
+    with pytest.raises(LimitError, match=r"check_medium_s = 119: .* before check_reminder_s"):
+        limits_from({"check_reminder_s": 120, "check_medium_s": 120 - 1})
+    with pytest.raises(LimitError, match=r"check_trip_s = 130: .* before check_medium_s"):
+        limits_from({"check_medium_s": 131, "check_trip_s": 130})
 
 
 def test_the_defaults_are_those_of_the_treatment_page() -> None:

@@ -6,11 +6,12 @@ import pytest
 
 from controller.core import events as e
 from controller.core.interruption import WRONG_SYRINGE
-from controller.core.state import Phase
+from controller.core.state import Phase, Pumped, Purpose
+from firmware_interfaces.readings import Motion
 from firmware_interfaces.units import MicrolitrePerHour, Nanoseconds, volume_up
 from tests.core.hand import Hand
 from tests.core.situations import at
-from tests.core.world import recovery
+from tests.core.world import STEP, recovery
 
 
 def _stuck() -> Hand:
@@ -28,6 +29,7 @@ def _due_nl(hand: Hand, began_ns: int, rested_ns: int, rate_ul_h: int) -> int:
     return volume_up(MicrolitrePerHour(rate_ul_h), Nanoseconds(rested_ns - began_ns))
 
 
+@pytest.mark.requirement("T5.1")
 def test_a_stuck_counter_leaves_an_interval_up_to_what_time_gives() -> None:
     hand = _stuck()
     run = hand.run
@@ -118,3 +120,50 @@ def test_a_barrel_that_agrees_lifts_no_other_ban() -> None:
     hand.state = replace(hand.state, no_resume="bounded by none")
     hand.do(e.BarrelRead, hand.treatment.fill_nl - hand.run.counter_nl)
     assert hand.state.no_resume == "bounded by none"
+
+
+@pytest.mark.parametrize(("polls", "doubt"), [(4, "no_flow"), (3, "")])
+def test_a_stop_before_the_flow_window_is_full_finds_a_standing_counter(
+    polls: int, doubt: str
+) -> None:
+    hand = at("armed").energised()
+    hand.started()
+    stands = hand.run.counter_nl
+    for _ in range(polls):
+        hand.reads(stands)
+    assert not hand.raised & {"no_flow"}
+    hand.do(e.StopPressed, "panel")
+    assert hand.run.doubt == doubt
+    hand.stopped(infused_nl=stands)
+    assert hand.state.phase is (Phase.UNCERTAIN if doubt else Phase.STOPPED)
+    assert (hand.state.drug.high_nl > stands + STEP) is bool(doubt)
+
+
+def test_a_run_that_was_never_read_stands_for_nothing() -> None:
+    hand = at("starting")
+    hand.do(e.StopPressed, "panel")
+    assert hand.run.samples == ()
+    assert hand.run.doubt == ""
+
+
+def test_what_keys_had_the_armed_pump_give_is_booked_and_is_no_more_to_give() -> None:
+    hand = at("armed")
+    planned = hand.run.plan.volume_nl
+    hand.reads(0, motion=Motion.INFUSING)
+    assert "take_over" in hand.alarms
+    hand.stopped(infused_nl=30_000)
+    assert hand.state.drug == Pumped(30_000, 30_000 + STEP)
+    assert hand.state.first_start_ns == hand.state.now_ns
+    hand.do(e.Acknowledged, "")
+    hand.do(e.ResumeRequested, False)
+    hand.do(e.ResumeRequested, False, who="cd")
+    assert hand.run.plan.volume_nl == planned - 30_000 - STEP
+
+
+def test_an_armed_pump_that_was_started_and_rests_again_has_given_it_all_the_same() -> None:
+    hand = at("armed")
+    hand.reads(20_000, motion=Motion.STOPPED)
+    assert hand.state.pumped(Purpose.DRUG).high_nl == 20_000
+    hand.do(e.StopPressed, "panel")
+    hand.stopped(infused_nl=20_000)
+    assert hand.state.drug.high_nl == 20_000 + STEP

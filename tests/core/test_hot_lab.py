@@ -22,11 +22,13 @@ def _assayed(bq: int, **changes: Any) -> Hand:
     return Hand(treatment(half_life_ms=STABLE, **changes)).ordered().assayed(bq)
 
 
+@pytest.mark.requirement("A6", "P2", "T8.1")
 @pytest.mark.parametrize("bq", [PRESCRIBED - TEN, PRESCRIBED, PRESCRIBED + TEN])
 def test_inside_ten_per_cent_two_people_release(bq: int) -> None:
     assert _assayed(bq).released().state.phase is Phase.RELEASED
 
 
+@pytest.mark.requirement("A6", "P15", "GIP-6.1.3-4", "PCA-R6.5.0(9)(10)")
 @pytest.mark.parametrize(
     "bq", [PRESCRIBED - TEN - 1, PRESCRIBED + TEN + 1, PRESCRIBED - TWENTY, PRESCRIBED + TWENTY]
 )
@@ -47,6 +49,7 @@ def test_ten_to_twenty_per_cent_need_the_authorized_user(bq: int, first: bool) -
 LITTLE = (PRESCRIBED - TWENTY - 1, 1, 0, -5)
 
 
+@pytest.mark.requirement("A6", "P15", "GIP-6.1.3-4", "PCA-R6.5.0(9)(10)")
 @pytest.mark.parametrize(
     ("administer", "bq"),
     [
@@ -79,6 +82,7 @@ def test_the_band_is_judged_at_the_moment_of_the_signature() -> None:
     assert hand.refused(e.ReleaseSigned, who="cd").rule.startswith("10 to 20 %")
 
 
+@pytest.mark.requirement("A9")
 def test_an_assay_may_be_an_hour_old_and_no_older() -> None:
     hand = _assayed(PRESCRIBED)
     hand.wait(60 * MIN)
@@ -97,6 +101,7 @@ def test_an_assay_from_the_future_is_refused() -> None:
     assert hand.refused(e.ReleaseSigned).rule == "the assay must be fresh"
 
 
+@pytest.mark.requirement("I2", "P2", "T8.1")
 def test_two_signatures_of_one_person_release_nothing() -> None:
     hand = _assayed(PRESCRIBED)
     hand.do(e.ReleaseSigned, who="ab")
@@ -105,6 +110,7 @@ def test_two_signatures_of_one_person_release_nothing() -> None:
     assert hand.refused(e.ReleaseSigned, who="").rule == "a release is signed by name"
 
 
+@pytest.mark.requirement("T2.2")
 @pytest.mark.parametrize("name", ["assayed", "released", "patent"])
 def test_a_new_assay_voids_every_release_and_what_followed(name: str) -> None:
     hand = at(name)
@@ -122,6 +128,7 @@ def test_a_new_assay_voids_every_release_and_what_followed(name: str) -> None:
     hand.must_be(Phase.ASSAYED)
 
 
+@pytest.mark.requirement("T2.13")
 def test_one_reading_at_a_time() -> None:
     hand = at("ordered")
     assert hand.do(e.AssayRequested) == (c.ReadAssay("syringe", "I-131"),)
@@ -157,6 +164,7 @@ def test_a_reading_that_comes_after_a_trip_is_forgotten(answer: str) -> None:
     assert hand.state.assay == activity()
 
 
+@pytest.mark.requirement("A1", "T2.2", "C8")
 @pytest.mark.parametrize(
     ("reading", "evidence"),
     [
@@ -214,6 +222,7 @@ def test_an_item_measured_again_replaces_the_first() -> None:
     assert hand.refused(e.CloseRequested).rule == "one thing at a time"
 
 
+@pytest.mark.requirement("T2.10")
 @pytest.mark.parametrize("name", ["ordered", "assayed", "released", "patent"])
 def test_cancel_owes_the_residual_of_what_was_assayed(name: str) -> None:
     hand = at(name)
@@ -238,6 +247,7 @@ def test_cancel_waits_for_the_pump_to_rest(name: str) -> None:
     assert at(name).refused(e.CancelRequested, "x").rule == "the pump must rest"
 
 
+@pytest.mark.requirement("P7")
 def test_the_seat_s_drop_is_kept_back_from_the_plan() -> None:
     assert at("released").state.planned_nl == MINUTE.fill_nl - 50_000
 
@@ -260,6 +270,7 @@ def test_a_volume_too_small_for_a_rate_is_refused() -> None:
 # --- bedside gates --------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("P2", "C10")
 def test_the_start_is_two_steps_of_one_person_in_ten_seconds() -> None:
     hand = at("armed")
     two_steps = "the start is two steps inside the window"
@@ -287,6 +298,7 @@ def test_a_start_needs_a_pump_that_answers() -> None:
     assert hand.refused(e.StartRequested).rule == "the pump must answer"
 
 
+@pytest.mark.requirement("T2.13")
 def test_one_run_at_a_time() -> None:
     hand = at("patency_running")
     one = "one run at a time"
@@ -297,12 +309,14 @@ def test_one_run_at_a_time() -> None:
     assert at("flush_running").refused(e.FlushConfirmed, 1_000).rule == one
 
 
+@pytest.mark.requirement("T2.8")
 def test_the_line_is_open_and_connected_before_the_pump_is_armed() -> None:
     hand = at("patent").seated()
     assert hand.refused(e.ArmRequested).rule == "patency and connection must be confirmed"
     assert hand.refused(e.ConnectionConfirmed, False).rule == "the clamps must be open"
 
 
+@pytest.mark.requirement("T2.8")
 @pytest.mark.parametrize(
     ("field", "value", "evidence"),
     [

@@ -25,6 +25,7 @@ START_REFUSALS = {id_ for id_, row in ALARMS.items() if row.action is Action.STA
 HERE = ("ne1000", "crc55")
 
 
+@pytest.mark.requirement("T3.13")
 @pytest.mark.parametrize("id_", sorted(START_REFUSALS & set(HOST_CONDITIONS)))
 def test_a_start_refusal_keeps_drug_from_starting(id_: str) -> None:
     seated = at("seated")
@@ -53,6 +54,7 @@ def test_a_failed_prepare_keeps_drug_from_starting_until_it_is_acknowledged() ->
     assert ALARMS["pump_unprepared"].action is Action.START_REFUSAL
 
 
+@pytest.mark.requirement("GIP-alarms")
 def test_an_advisory_ends_with_its_condition() -> None:
     hand = at("infusing")
     hand.see(e.ConditionSeen, "broker_lost", True, "refused")
@@ -61,6 +63,7 @@ def test_an_advisory_ends_with_its_condition() -> None:
     assert "broker_lost" not in hand.alarms
 
 
+@pytest.mark.requirement("N3", "GIP-alarms")
 def test_a_trip_stays_when_its_condition_ends() -> None:
     hand = at("infusing")
     hand.see(e.ConditionSeen, "lag", True, "woken late")
@@ -139,6 +142,7 @@ def test_a_reading_from_the_future_trips_and_grants_nothing() -> None:
     assert hand.state.permit_expires_ns == expires
 
 
+@pytest.mark.requirement("P12", "T2.9")
 def test_flow_rows_watch_saline_too() -> None:
     hand = at("flush_running")
     run = hand.run
@@ -163,6 +167,7 @@ def test_an_interlock_computes_or_was_noticed_and_only_a_take_over_can_be_both()
     assert set(COMPUTED) & set(NOTICED) == {"take_over"}
 
 
+@pytest.mark.requirement("T3.21")
 def test_a_row_is_either_judged_or_named_as_not_observable_here() -> None:
     blind = {row.id for row in not_observable(HERE)}
     assert set(ALARMS) == set(INTERLOCKS) | blind
@@ -177,6 +182,7 @@ def test_a_room_without_a_pump_sees_none_of_its_rows() -> None:
     assert set(CHANNELS) == set(HERE)
 
 
+@pytest.mark.requirement("T3.23")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_a_row_tells_the_ward_what_to_do(row) -> None:
     clamp = "Clamp the line at the patient. "
@@ -191,10 +197,19 @@ def test_a_host_condition_names_a_row(id_: str) -> None:
     assert ALARMS[id_].channel == "host"
 
 
-def test_every_function_states_hazard_or_prompt() -> None:
-    undocumented = [
-        id_
-        for id_, rule in COMPUTED.items()
-        if not (rule.__doc__ or "").startswith(("Hazard", "Prompt"))
-    ]
-    assert undocumented == []
+EVIDENCE = {
+    "pump counter": "counter",
+    "pump status": "status",
+    "person": "person",
+    "host": "time",
+}
+CONSEQUENCE = {Action.TRIP: "Trips.", Action.ADVISORY: "Advises."}
+
+
+@pytest.mark.parametrize("id_", COMPUTED)
+def test_an_interlock_states_hazard_condition_evidence_and_consequence(id_: str) -> None:
+    stated, row = " ".join((COMPUTED[id_].__doc__ or "").split()), ALARMS[id_]
+    hazard, _, condition = stated.partition(". ")
+    assert hazard.startswith(("Hazard: ", "Prompt: "))
+    assert EVIDENCE[row.channel] in condition.lower()
+    assert condition.endswith(CONSEQUENCE[row.action])

@@ -58,6 +58,28 @@ def test_a_profile_that_cannot_be_pumped_is_refused(volume, given_shares, messag
         profile_of(volume, 30 * MIN, given_shares)
 
 
+def test_rates_and_times_of_a_profile_are_whole_and_rounded_down() -> None:
+    parts = ((333_333, 333_333), (666_667, 666_667))
+    profile = profile_of(1_000_001, 1_080_000_001, parts)
+    assert profile == ((3_333_333, 359_999_640), (3_333_333, 720_000_360))
+    assert all(type(value) is int for part in profile for value in part)
+    assert profile_of(1_000, 3600 * S, WHOLE) == ((1, 3600 * S),)
+    half = (500_000, 500_000)
+    assert [time for _, time in profile_of(ML, 2, (half, half))] == [1, 1]
+
+
+def test_what_remains_is_the_time_that_was_not_used() -> None:
+    profile = ((60_000, MIN), (120_000, MIN))
+    assert remaining(profile, 0) == profile
+    assert remaining(profile, -1) == profile
+    assert remaining(profile, ML) == ((120_000, MIN),)
+    assert remaining(profile, ML + ML // 2) == ((120_000, 45 * S),)
+    assert remaining(profile, 3 * ML) == ((120_000, 1),)
+    slow = remaining(((1_000, 60 * 60 * MIN),), 50_000_001)
+    assert slow == ((1_000, 60 * 60 * MIN - 180_000_003_600_000),)
+    assert type(slow[0][1]) is int
+
+
 @given(VOLUMES, TIMES, shares())
 def test_a_profile_never_asks_for_more_than_its_volume(volume, time, parts) -> None:
     profile = profile_of(volume, time, parts)

@@ -15,6 +15,7 @@ def test_a_site_that_is_not_well_is_pain() -> None:
     assert "pain" in hand.alarms
 
 
+@pytest.mark.requirement("T4.5")
 def test_site_checks_come_from_drug_arrival_at_one_and_five_minutes_and_every_five() -> None:
     hand = at("armed_thirty")
     hand.infusing()
@@ -50,6 +51,19 @@ def test_a_look_far_ahead_of_time_does_not_replace_the_check() -> None:
     assert hand.state.checks == 1
 
 
+@pytest.mark.requirement("T2.11")
+def test_the_barrel_is_read_at_two_five_and_fifteen_minutes() -> None:
+    hand = at("armed_thirty")
+    hand.infusing()
+    begun, asked = hand.now_ns, []
+    while hand.state.run is not None and not hand.stopping:
+        hand.poll(S)
+        if "barrel_due" in hand.alarms:
+            asked.append((hand.now_ns - begun) // S)
+        hand.prompted()
+    assert asked == [120, 300, 900]
+
+
 def test_a_barrel_volume_has_bounds() -> None:
     hand = at("infusing")
     assert hand.refused(e.BarrelRead, -1).rule.startswith("a barrel volume")
@@ -67,6 +81,7 @@ def test_a_barrel_that_does_not_fit_is_told_in_millilitres() -> None:
     assert hand.state.signatures[-1].meaning == "barrel read 4.000 mL"
 
 
+@pytest.mark.requirement("T2.11")
 @pytest.mark.parametrize("beyond_nl", [0, 1])
 def test_the_barrel_may_lack_the_drop_and_a_graduation(beyond_nl: int) -> None:
     hand = at("armed")

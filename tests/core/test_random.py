@@ -6,6 +6,7 @@ permits only where they may be. Here they are held over sequences that nobody th
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +79,7 @@ def _play(hand: Hand, steps: list[tuple[Any, str, int, int]]) -> None:
         hand.see(what, *_odd(hand, what, who, shift))
 
 
+@pytest.mark.requirement("S1", "P8")
 @settings(max_examples=300)
 @given(st.sampled_from(sorted(BUILDERS)), STEPS)
 def test_nothing_raises_and_no_bound_is_broken(name: str, steps) -> None:
@@ -109,6 +111,7 @@ def test_the_same_events_give_the_same_treatment(name: str, steps) -> None:
     assert first.told == second.told
 
 
+@pytest.mark.requirement("T8.5")
 @settings(max_examples=150)
 @given(st.sampled_from(sorted(set(BUILDERS) - {"closed"})), STEPS)
 def test_stop_acts_after_anything(name: str, steps) -> None:

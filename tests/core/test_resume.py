@@ -6,11 +6,11 @@ import pytest
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core.state import Outcome, Phase, Purpose
+from controller.core.state import Outcome, Phase, Pumped, Purpose
 from firmware_interfaces.readings import PumpAlarm
 from tests.core.hand import Hand
 from tests.core.situations import THREE, at
-from tests.core.world import ML, S, readback, recovery, status
+from tests.core.world import ML, STEP, S, readback, recovery, status
 
 
 def _quiet(hand: Hand) -> None:
@@ -46,6 +46,7 @@ def test_a_hold_goes_back_where_it_came_from(name: str, back: Phase) -> None:
     assert (hand.state.held_from, hand.state.held_ns, hand.state.hold_reason) == (None, None, "")
 
 
+@pytest.mark.requirement("T4.3")
 def test_a_held_infusion_goes_on_by_way_of_armed_with_what_remains() -> None:
     hand = at("held")
     given = hand.state.drug.high_nl
@@ -59,7 +60,7 @@ def test_a_held_infusion_goes_on_by_way_of_armed_with_what_remains() -> None:
     hand.infusing()
     hand.run_out()
     hand.must_be(Phase.FLUSHING)
-    assert hand.state.drug.low_nl == 2 * ML
+    assert hand.state.drug == Pumped(2 * ML - STEP, 2 * ML)
 
 
 def test_a_hold_in_the_second_part_goes_on_in_the_second_part() -> None:
@@ -75,6 +76,7 @@ def test_a_hold_in_the_second_part_goes_on_in_the_second_part() -> None:
     assert hand.run.plan.rate_ul_h == slow
 
 
+@pytest.mark.requirement("T4.1")
 def test_a_hold_needs_a_reason_and_something_to_hold() -> None:
     assert at("infusing").refused(e.HoldRequested, " ").rule == "a reason must be given"
     assert at("released").refused(e.HoldRequested, "x").rule == "there must be something to hold"
@@ -118,6 +120,7 @@ def test_a_trip_in_a_hold_stops_for_good(name: str) -> None:
     assert hand.refused(e.ResumeRequested, False).rule == "every trip must be gone and acknowledged"
 
 
+@pytest.mark.requirement("N3", "T4.2", "GIP-2.2.3")
 def test_going_on_takes_acknowledgement_rest_and_two_people() -> None:
     hand = at("tripping")
     assert hand.refused(e.ResumeRequested, False).detail == "stop_pressed"
@@ -148,6 +151,7 @@ def test_a_trip_after_the_first_voice_asks_for_both_again() -> None:
     assert hand.state.run is not None
 
 
+@pytest.mark.requirement("N3", "T4.2")
 def test_a_condition_that_lasts_cannot_be_acknowledged_away() -> None:
     hand = at("infusing")
     hand.see(e.ConditionSeen, "journal_failed", True, "disk full")
@@ -170,6 +174,7 @@ def test_an_alarm_is_acknowledged_by_its_name() -> None:
     assert by == {"pain": "ab", "spill": "cd"}
 
 
+@pytest.mark.requirement("T3.20", "P14")
 def test_the_third_time_in_ten_minutes_locks_for_good() -> None:
     hand = at("infusing")
     for count in range(3):
@@ -234,6 +239,7 @@ def test_a_trip_before_the_seat_passes_by_no_gate(name: str) -> None:
     hand.must_be(Phase.ARMED)
 
 
+@pytest.mark.requirement("T4.4")
 def test_flush_after_a_stop_through_the_pump_needs_a_clear_latch_and_by_hand_does_not() -> None:
     hand = at("stopped")
     refusal = hand.refused(e.FlushRequested, "saline", 14_430, "cd")
@@ -368,6 +374,7 @@ def test_a_patency_run_that_was_long_enough_may_be_held_and_confirmed() -> None:
     assert hand.state.patency_ok
 
 
+@pytest.mark.requirement("T2.6")
 def test_no_blood_return_is_no_patency() -> None:
     hand = at("patent")
     assert hand.refused(e.PatencyConfirmed, False, False).rule == "blood return must be seen"

@@ -9,7 +9,7 @@ from controller.core import events as e
 from controller.core.state import Phase, Pumped, Purpose
 from tests.core.hand import Hand
 from tests.core.situations import at
-from tests.core.world import LIMITS, MINUTE
+from tests.core.world import LIMITS, MINUTE, STEP
 
 CAP, DROP = LIMITS.seat_volume_nl, LIMITS.drop_nl
 
@@ -21,6 +21,7 @@ def _seat_run_out(hand: Hand) -> None:
     hand.run_out()
 
 
+@pytest.mark.requirement("T2.7", "T8.1")
 def test_the_seat_is_capped_and_confirmed_by_a_second_person_and_a_drop() -> None:
     hand = at("released")
     assert hand.refused(e.SeatRequested, "ab").rule == "a second, different person must confirm"
@@ -50,6 +51,7 @@ def test_a_seat_of_which_part_is_used_has_the_rest_of_its_cap() -> None:
     assert hand.run.plan.volume_nl == CAP - used
 
 
+@pytest.mark.requirement("T4.4")
 def test_a_new_site_needs_a_new_patency_run_a_new_seat_and_a_new_connection() -> None:
     hand = at("stopped")
     hand.do(e.Acknowledged, "")
@@ -73,18 +75,19 @@ def test_a_new_site_needs_a_new_patency_run_a_new_seat_and_a_new_connection() ->
     hand.connected().armed().infusing()
     assert hand.run.plan.volume_nl == MINUTE.fill_nl - 2 * DROP - given
     hand.run_out()
-    assert hand.state.drug.low_nl == MINUTE.fill_nl - 2 * DROP
+    planned = MINUTE.fill_nl - 2 * DROP
+    assert hand.state.drug == Pumped(planned - STEP, planned)
 
 
 def test_a_syringe_that_is_mounted_again_has_a_cap_of_its_own_and_may_use_all_of_it() -> None:
     hand = at("released_again")
-    before = hand.state.seat.high_nl
-    assert before > 0
-    assert hand.state.seat_before_nl == before
+    before = hand.state.seat
+    assert before.high_nl == before.low_nl + STEP > DROP
+    assert hand.state.seat_before_nl == before.high_nl
     _seat_run_out(hand)
     assert [x.plan.volume_nl for x in hand.told if isinstance(x, c.Prepare)] == [CAP]
     hand.must_be(Phase.RELEASED)
-    assert hand.state.seat == Pumped(before + CAP, before + CAP)
+    assert hand.state.seat == Pumped(before.low_nl + CAP, before.high_nl + CAP)
     refusal = hand.refused(e.SeatRequested, "cd")
     assert (refusal.rule, refusal.detail) == (
         "the seat volume is capped",
@@ -92,6 +95,7 @@ def test_a_syringe_that_is_mounted_again_has_a_cap_of_its_own_and_may_use_all_of
     )
 
 
+@pytest.mark.requirement("T2.7", "T3.7")
 def test_the_projection_of_a_second_seat_still_meets_its_cap() -> None:
     hand = at("released_again")
     hand.do(e.SeatRequested, "cd")
@@ -104,6 +108,7 @@ def test_the_projection_of_a_second_seat_still_meets_its_cap() -> None:
     assert "projection" in hand.alarms
 
 
+@pytest.mark.requirement("T2.7")
 def test_every_drop_counts_and_is_taken_from_what_is_left() -> None:
     hand = at("released_again").seated()
     assert hand.state.seat_prime_nl == 2 * DROP

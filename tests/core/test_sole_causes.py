@@ -262,6 +262,7 @@ CASES: Final[dict[str, Case]] = {
     "near_end": Case("infusing_three", seconds_left(13_333_333), seconds_left(13_333_445), None),
     "hold_forgotten": Case("held", lambda h: h.tick(120 * S), lambda h: h.tick(119 * S), None),
     "site_check_due": Case("infusing_thirty", checks(0), checks(-1), None),
+    "site_check_reminder": Case("infusing_thirty", checks(60 * S), checks(60 * S - 1), None),
     "site_check_late": Case("infusing_thirty", checks(120 * S), checks(120 * S - 1), None),
     "site_check_missed": Case("infusing_thirty", checks(300 * S), checks(300 * S - 1)),
     "barrel_due": Case("infusing_thirty", barrel(120 * S), barrel(120 * S - 1), None),
@@ -274,7 +275,7 @@ CASES: Final[dict[str, Case]] = {
     },
     **{
         id_: Case("infusing", host(id_, True), host(id_, False), None)
-        for id_ in ("clock_step", "journal_slow", "disk_low", "broker_lost")
+        for id_ in ("clock_step", "journal_slow", "disk_low", "broker_lost", "self_test")
     },
     "stop_unconfirmed": Case(
         "holding",
@@ -321,7 +322,10 @@ CASES: Final[dict[str, Case]] = {
 TRIPS: Final = {id_ for id_, row in ALARMS.items() if row.action is Action.TRIP}
 
 
-@pytest.mark.parametrize("id_", CASES)
+@pytest.mark.requirement("P8", "T8.3", "T3.23", "L2", "GIP-alarms")
+@pytest.mark.parametrize(
+    "id_", [pytest.param(id_, marks=pytest.mark.sole_cause(id_)) for id_ in CASES]
+)
 def test_sole_cause(id_: str) -> None:
     case = CASES[id_]
     hand = at(case.start)

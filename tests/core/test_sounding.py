@@ -1,5 +1,7 @@
 """What is heard: urgency before age, a pause that ends by itself and before a new alarm."""
 
+import pytest
+
 from controller.core import events as e
 from controller.core.sounding import audio_paused_ns, ordered, sounding
 from tests.core.situations import at
@@ -8,6 +10,7 @@ from tests.core.world import LIMITS, S
 MINUTE_NS = 60 * S
 
 
+@pytest.mark.requirement("N4", "PCA-R6.4.4(1)")
 def test_the_most_urgent_alarm_is_heard_and_age_decides_among_equals() -> None:
     hand = at("infusing")
     hand.see(e.ConditionSeen, "broker_lost", True, "gone")
@@ -29,6 +32,7 @@ def test_what_was_acknowledged_is_silent() -> None:
     assert heard is None or heard.id != "pain"
 
 
+@pytest.mark.requirement("N2", "GIP-3.2.1-2", "PCA-R6.4.3(5)")
 def test_a_pause_ends_by_itself_after_its_limit() -> None:
     hand = at("infusing")
     hand.see(e.ConditionSeen, "broker_lost", True, "gone")
@@ -42,6 +46,7 @@ def test_a_pause_ends_by_itself_after_its_limit() -> None:
     assert sounding(hand.state) is not None
 
 
+@pytest.mark.requirement("N2", "N4")
 def test_a_new_alarm_ends_the_pause() -> None:
     hand = at("infusing")
     hand.see(e.ConditionSeen, "broker_lost", True, "gone")

@@ -49,6 +49,7 @@ def test_a_pair_has_one_handler() -> None:
     assert len(pairs) == len(set(pairs)) == len(HANDLERS)
 
 
+@pytest.mark.requirement("T2.12")
 @pytest.mark.parametrize(("name", "event"), PAIRS, ids=lambda x: getattr(x, "__name__", x))
 def test_every_pair_is_decided(name: str, event: type[e.Event]) -> None:
     hand = at(name)
@@ -73,6 +74,7 @@ def test_every_pair_is_decided(name: str, event: type[e.Event]) -> None:
     assert round_trip(after) == after
 
 
+@pytest.mark.requirement("T8.5")
 @pytest.mark.parametrize("name", BUILDERS)
 def test_stop_acts_in_every_phase_at_once(name: str) -> None:
     hand = at(name)
@@ -83,6 +85,7 @@ def test_stop_acts_in_every_phase_at_once(name: str) -> None:
     assert hand.state.phase is not Phase.INFUSING
 
 
+@pytest.mark.requirement("T2.12", "GIP-2.1.2")
 def test_the_table_has_the_edges_of_the_shapes_and_no_others() -> None:
     assert _drawn() == EDGES
 

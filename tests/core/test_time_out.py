@@ -37,12 +37,14 @@ def _off_by_fifteen(first: str, second: str, **changes: Any) -> Hand:
     return hand
 
 
+@pytest.mark.requirement("T2.4")
 def test_a_release_is_good_for_a_quarter_of_an_hour() -> None:
     hand = _late()
     refusal = hand.refused(e.StartConfirmed)
     assert (refusal.rule, refusal.detail) == ("the time-out must be fresh", "released 15 min ago")
 
 
+@pytest.mark.requirement("T2.4")
 def test_a_start_that_came_too_late_goes_on_after_a_new_time_out() -> None:
     hand = _late()
     hand.refused(e.StartRequested)
@@ -72,6 +74,7 @@ def test_a_new_time_out_replaces_the_second_signature_and_nothing_else(name: str
     assert hand.last == ()
 
 
+@pytest.mark.requirement("T2.4", "T8.1")
 @pytest.mark.parametrize("name", ["released", "seated", "armed"])
 @pytest.mark.parametrize(
     ("who", "rule", "detail"),

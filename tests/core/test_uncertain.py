@@ -4,11 +4,11 @@ import pytest
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core.state import Phase, Stage
+from controller.core.state import Phase, Pumped, Stage
 from firmware_interfaces.readings import Motion, PumpAlarm
 from tests.core.hand import Hand
 from tests.core.situations import BUILDERS, at
-from tests.core.world import ML, S, recovery, status
+from tests.core.world import ML, STEP, S, recovery, status
 
 RATE_NL_S = 120_000_000 / 3600
 """120 mL/h in nL a second."""
@@ -33,6 +33,7 @@ def _told(commands: tuple[c.Command, ...]) -> list[str]:
     return [type(x).__name__ for x in commands if isinstance(x, kinds)]
 
 
+@pytest.mark.requirement("T8.6")
 @pytest.mark.parametrize("name", BUILDERS)
 def test_a_boot_never_goes_back_into_a_run(name: str) -> None:
     hand = at(name)
@@ -63,11 +64,13 @@ def test_a_boot_is_over_when_the_pump_still_knows_its_counter(name: str) -> None
     assert hand.state.run is None
     assert not hand.state.unbounded
     if run is not None and run.purpose.value == "drug":
-        assert hand.state.drug.low_nl == hand.state.drug.high_nl == booked.low_nl + counted
+        most = max(counted, min(counted + run.step_nl, run.plan.volume_nl))
+        assert hand.state.drug == Pumped(booked.low_nl + counted, booked.high_nl + most)
     else:
         assert hand.state.drug == booked
 
 
+@pytest.mark.requirement("T5.1")
 def test_a_lost_reply_to_a_rate_leaves_an_interval_of_three_permits_and_the_lease() -> None:
     """[last read, last read + rate x (last read to last permit + lease)] (treatment.md 5).
 
@@ -141,12 +144,12 @@ def test_a_power_cycle_makes_the_counter_worthless() -> None:
     assert hand.state.unbounded
 
 
-def test_a_recovered_counter_is_exact_even_above_the_last_read() -> None:
+def test_a_recovered_counter_is_believed_to_one_step_even_above_the_last_read() -> None:
     hand = at("uncertain")
     read = hand.run.counter_nl
     hand.see(e.PumpRecovered, recovery(read + 33_000))
     hand.must_be(Phase.STOPPED)
-    assert hand.state.drug.low_nl == hand.state.drug.high_nl == read + 33_000
+    assert hand.state.drug == Pumped(read + 33_000, read + 33_000 + STEP)
     assert "uncertain" in hand.alarms
     assert hand.refused(e.ResumeRequested, False).rule == "every trip must be gone and acknowledged"
 
@@ -155,6 +158,7 @@ def _bounded(hand: Hand, low: int, high: int) -> None:
     hand.do(e.DeliveryBounded, "cd", "barrel", low, high)
 
 
+@pytest.mark.requirement("T5.2", "T4.3")
 def test_two_people_bound_it_inside_what_is_certain_and_the_upper_bound_limits_the_rest() -> None:
     hand = at("uncertain")
     hand.see(e.PumpRecovered, recovery(None))
@@ -187,6 +191,7 @@ def test_it_can_be_bounded_before_the_pump_could_be_asked() -> None:
     assert hand.state.drug.high_nl == low
 
 
+@pytest.mark.requirement("T5.2")
 def test_given_up_keeps_the_interval_and_forbids_a_resume() -> None:
     hand = at("uncertain")
     hand.do(e.GivenUp)
@@ -262,6 +267,7 @@ def test_a_flush_of_which_nobody_knows_leaves_the_drug_certain() -> None:
     assert hand.state.flush.low_nl < hand.state.flush.high_nl
 
 
+@pytest.mark.requirement("P9", "T5.1")
 def test_bounds_never_loosen_while_a_treatment_goes_on() -> None:
     hand = at("infusing")
     seen = []

@@ -4,14 +4,14 @@ import pytest
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core.state import Outcome, Phase, Purpose, Stage
+from controller.core.state import Outcome, Phase, Pumped, Purpose, Stage
 from controller.core.step import step
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Permit, PumpPlan, Trigger
 from firmware_interfaces.units import MicrolitrePerHour, Micrometre, Nanolitre, Nanoseconds
 from tests.core.hand import Hand
 from tests.core.situations import at
-from tests.core.world import LIMITS, MIN, MINUTE, ML, PRESCRIBED, S, treatment
+from tests.core.world import LIMITS, MIN, MINUTE, ML, PRESCRIBED, STEP, S, treatment
 
 PLAN = PumpPlan(
     Micrometre(26_590),
@@ -40,6 +40,7 @@ def _given(order: Treatment, bq: int = PRESCRIBED) -> Hand:
     return hand
 
 
+@pytest.mark.requirement("P3")
 def test_thirty_minutes_whole_syringe() -> None:
     hand = _given(treatment())
     state = hand.state
@@ -62,6 +63,7 @@ def test_thirty_minutes_whole_syringe() -> None:
     assert [x for x in hand.told if isinstance(x, c.DisarmPump)] == [c.DisarmPump(hand.state.epoch)]
 
 
+@pytest.mark.requirement("R3")
 def test_a_minute_and_who_signed_what() -> None:
     hand = _given(MINUTE).flushed().accounted()
     assert hand.state.outcome is Outcome.COMPLETE
@@ -144,6 +146,20 @@ def test_the_next_part_begins_where_the_volume_of_the_first_is_in(profile) -> No
     assert hand.state.drug.low_nl == 20 * ML
 
 
+@pytest.mark.requirement("T2.9")
+@pytest.mark.parametrize("profile", [LOW_FIRST, HIGH_FIRST])
+def test_the_flush_is_as_slow_as_the_slowest_part_of_the_drug(profile) -> None:
+    hand = Hand(treatment(profile=profile, duration_ns=4 * MIN)).bedside().infusing()
+    drug = [rate for rate, _ in hand.run.profile]
+    while not hand.stopping:
+        hand.poll()
+        hand.prompted()
+    hand.stopped()
+    hand.do(e.FlushRequested, "saline 10 mL", 14_430, "cd")
+    assert hand.run.plan.rate_ul_h == min(drug) < max(drug)
+
+
+@pytest.mark.requirement("P3", "T2.9", "T2.6")
 def test_the_plan_is_the_order_s() -> None:
     hand = at("arming")
     assert hand.run.plan == PLAN
@@ -152,6 +168,7 @@ def test_the_plan_is_the_order_s() -> None:
     assert [x.plan.rate_ul_h for x in prepares] == [120_000, 60_000, 120_000]
 
 
+@pytest.mark.requirement("C1")
 def test_a_run_gets_its_first_permit_with_the_run_and_one_with_each_fresh_reading() -> None:
     hand = at("armed")
     hand.energised()
@@ -167,6 +184,7 @@ def test_a_run_gets_its_first_permit_with_the_run_and_one_with_each_fresh_readin
     assert not any(isinstance(x, c.GrantPermit) for x in hand.last)
 
 
+@pytest.mark.requirement("P8", "T8.3")
 def test_nothing_is_permitted_after_a_stop() -> None:
     hand = at("infusing")
     hand.do(e.StopPressed, "panel")
@@ -222,6 +240,7 @@ def test_a_cancelled_dose_was_not_given_and_its_residual_is_owed() -> None:
     assert hand.refused(e.CloseRequested).rule == "residual before close"
 
 
+@pytest.mark.requirement("T2.10")
 def test_residual_and_survey_come_before_the_close() -> None:
     hand = at("residual")
     assert hand.refused(e.ResidualRequested, "pad").rule == "the empty well comes first"
@@ -243,7 +262,7 @@ def test_the_seat_run_that_is_stopped_by_the_drop_is_booked_as_prime() -> None:
     hand.must_be(Phase.SEATED)
     assert hand.state.seat_prime_nl == 50_000
     hand.stopped()
-    assert hand.state.seat.low_nl == hand.state.pumped(Purpose.SEAT).high_nl == 50_000
+    assert hand.state.seat == hand.state.pumped(Purpose.SEAT) == Pumped(50_000, 50_000 + STEP)
 
 
 def test_two_runs_of_the_same_events_end_in_the_same_state() -> None:

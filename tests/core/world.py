@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from controller.core.codec import plain, revive
+from controller.core.commissioning import Commissioned, Commissioning, SyringeProof
 from controller.core.limits import limits_from
 from controller.core.state import State
 from controller.core.treatment import Treatment
@@ -38,6 +39,20 @@ NL_DIVISOR = 3_600_000_000
 
 PUMP = Identity("ne1000", "NE1000", "3.928", 0, None)
 OTHER_PUMP = Identity("ne1000", "NE1000", "3.900", 0, None)
+STEP = 1_000
+"""Of the counter below 10 mL, nL."""
+COMMISSIONED = Commissioned(
+    proof=Commissioning(
+        pump=PUMP,
+        at_utc_ns=UTC0 - 30 * 86_400 * S,
+        simulated=False,
+        watchdog_ns=5 * S,
+        rest_ns=4_980_000_000,
+        watchdog_passed=True,
+        syringes=(SyringeProof("BD 60 mL", 26_590, 30 * MIN, 8_000, 1_500, True),),
+    ),
+    seen="",
+)
 CALIBRATOR = Identity("crc55", "CRC-55tR", "1.0", None, "C55-0001")
 
 
@@ -94,7 +109,7 @@ def status(
     motion: Motion | None = Motion.INFUSING,
     *,
     withdrawn_nl: int | None = 0,
-    step_nl: int = 1_000,
+    step_nl: int = STEP,
     alarm: PumpAlarm | None = None,
 ) -> PumpStatus:
     """One poll; a counter of None is an answer without a counter."""

@@ -51,6 +51,7 @@ def test_words_in_italics_are_the_programs_own(said):
     assert said.casefold() in " ".join(source.split()).casefold()
 
 
+@pytest.mark.requirement("T3.23")
 def test_the_table_of_alarms_is_made_from_the_programs_own():
     tool = runpy.run_path(str(ROOT / "tools" / "alarm_table.py"))
 
@@ -64,6 +65,7 @@ def test_a_guide_without_markers_is_refused():
         tool["with_table"]("no markers", "a table")
 
 
+@pytest.mark.requirement("T3.21")
 def test_the_table_names_what_no_device_here_can_see():
     hidden = runpy.run_path(str(ROOT / "tools" / "alarm_table.py"))["table"]().partition(
         "**Not observable here**"

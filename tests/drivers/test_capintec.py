@@ -65,6 +65,7 @@ async def test_connect_names_the_chamber(made):
     assert await made("1572").driver.connect() == Identity("crc55", "CRC-55", "", 1, None)
 
 
+@pytest.mark.requirement("C5")
 @pytest.mark.parametrize(
     "said", [b"", b"RESULT 5 mCi\n", encode(b"DR2I131      15725"), GOLDEN[:-1]]
 )
@@ -90,6 +91,7 @@ async def test_printed_text_before_a_reply_is_passed_over(made):
     assert reading.activity_bq == 1_572_000_000
 
 
+@pytest.mark.requirement("C8")
 @pytest.mark.parametrize("unit", ["9", "A", " "])
 async def test_an_unknown_unit_is_refused_by_its_code(made, unit):
     with pytest.raises(UnitRefused, match="unknown: refused") as caught:
@@ -109,6 +111,7 @@ async def test_a_number_that_cannot_be_read_is_refused(made):
     assert (caught.value.field, caught.value.seen) == ("activity", "-15.72")
 
 
+@pytest.mark.requirement("A7", "C8")
 @pytest.mark.parametrize(
     ("unit", "activity_bq"), [("4", 1_572_000), ("5", 1_572_000_000), ("6", 1_572_000_000_000)]
 )
@@ -116,6 +119,7 @@ async def test_each_unit_is_worth_what_the_table_says(made, unit, activity_bq):
     assert (await made("1572", unit=unit).driver.read()).activity_bq == activity_bq
 
 
+@pytest.mark.requirement("C8")
 async def test_over_range_has_no_value_and_ends_an_assay_at_once(made):
     chamber = made("1572", unit="0")
     reading = await chamber.driver.assay("I-131")
@@ -123,6 +127,7 @@ async def test_over_range_has_no_value_and_ends_an_assay_at_once(made):
     assert chamber.asked == 1
 
 
+@pytest.mark.requirement("A4", "T2.2")
 async def test_an_assay_is_the_mean_of_at_least_ten_steady_seconds(made):
     chamber = made(*["1570", "1574"] * 40)
     reading = await chamber.driver.assay("I-131")
@@ -143,6 +148,7 @@ async def test_a_reading_that_still_climbs_is_waited_for(made):
     assert chamber.asked == len(climbing) + 41
 
 
+@pytest.mark.requirement("A4")
 async def test_one_percent_settles_and_more_does_not(made):
     settled = await made(*["1000", "1010"] * 200).driver.assay("I-131")
     assert settled.final
@@ -166,6 +172,7 @@ async def test_one_printed_digit_of_unrest_settles_at_low_activity(made):
     assert (await made("0").driver.assay("I-131")).activity_bq == 0
 
 
+@pytest.mark.requirement("A1")
 async def test_the_nuclide_is_proven_in_every_reply(made):
     chamber = made("1572", nuclide="Tc99m")
     reading = await chamber.driver.assay("I-131")

@@ -99,6 +99,7 @@ async def test_an_answer_carries_when_it_was_asked_and_read(bench):
     assert answer == Answer(b"ok 1", asked_ns, asked_ns + 10 * MS)
 
 
+@pytest.mark.requirement("C2")
 async def test_a_read_is_asked_once_more_after_the_quarantine(bench):
     with pytest.raises(NoReply, match="no answer in time: silence"):
         await bench.exchange.ask(question("a"))
@@ -113,6 +114,7 @@ async def test_a_periodic_question_is_not_asked_again(bench):
     assert bench.wire.frames == [b"poll"]
 
 
+@pytest.mark.requirement("C2")
 async def test_a_write_is_never_asked_again_and_says_what_was_heard(bench):
     answering(bench.wire, {"w": b"??\n"})
     with pytest.raises(WriteLost, match=r"heard 3f 3f 0a b'\?\?\\n'"):
@@ -120,6 +122,7 @@ async def test_a_write_is_never_asked_again_and_says_what_was_heard(bench):
     assert bench.wire.frames == [b"w"]
 
 
+@pytest.mark.requirement("C4")
 async def test_a_late_reply_never_answers_the_next_question(bench):
     bench.wire.peer = lambda data: bench.wire.say(
         b"ok late\n" if data == b"a" else b"ok b\n", WITHIN_S + 0.1 if data == b"a" else 0.01
@@ -147,6 +150,7 @@ async def test_half_a_late_reply_does_not_swallow_the_next_one(bench):
     assert (await bench.exchange.ask(question("b"))).frame == b"ok b"
 
 
+@pytest.mark.requirement("C4")
 async def test_a_duplicated_reply_quarantines_the_line(bench):
     answering(bench.wire, {"a": b"ok 1\nok 1\n", "b": b"ok 2\n"})
     first = await bench.exchange.ask(question("a"))
@@ -192,6 +196,7 @@ async def test_an_unasked_alarm_in_silence_is_passed_on_at_once(bench):
     assert bench.unasked == [(b"!x", round((bench.wire.sent[0][0] + 0.01 + 3.0) * 1e9))]
 
 
+@pytest.mark.requirement("C3", "GIP-1.6.1-2", "PCA-R7.2.0(1)(6)(7)")
 async def test_stop_leaves_before_a_queued_write(bench):
     answering(bench.wire, {"a": b"ok\n", "run": b"ok\n", "stop": b"ok\n"})
     await bench.exchange.ask(question("a"))
@@ -233,6 +238,31 @@ async def test_stop_lets_an_answer_that_comes_in_time_arrive(bench):
     assert [(await reading).frame, (await stop).frame] == [b"ok a", b"ok stop"]
 
 
+async def test_stop_gets_past_a_line_that_babbles_without_a_pause(bench):
+    answering(bench.wire, {"a": b"ok\n"})
+    await bench.exchange.ask(question("a"))
+    read = bench.wire.read
+    babbled = 0
+
+    async def babble():
+        nonlocal babbled
+        if babbled >= 1000:
+            return await read()
+        babbled += 1
+        return b"\x00" * 256
+
+    bench.wire.read = babble
+    bench.wire.say(b"\x00")
+    await asyncio.sleep(0)
+    stop = bench.task("stop", Kind.STOP)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert b"stop" in bench.wire.frames
+    assert babbled < 20
+    with pytest.raises(NoReply):
+        await stop
+
+
 async def test_stop_gets_past_a_write_that_the_line_does_not_take(bench):
     answering(bench.wire, {"stop": b"ok\n"})
     bench.wire.jammed = True
@@ -247,6 +277,7 @@ async def test_stop_gets_past_a_write_that_the_line_does_not_take(bench):
     assert bench.wire.dropped == 1
 
 
+@pytest.mark.requirement("P16")
 async def test_a_new_epoch_drops_queued_and_later_writes_of_older_ones(bench):
     answering(bench.wire, {"new": b"ok\n"})
     queued = bench.task("old", Kind.WRITE, epoch=1)

@@ -56,6 +56,15 @@ async def test_it_runs_out_once_at_the_end_of_the_last_permit(lease, expired):
     assert expired == [began_ns + 3 * S]
 
 
+async def test_a_permit_that_ends_sooner_than_the_last_runs_out_at_its_own_end(lease, expired):
+    began_ns = now_ns()
+    lease.grant(Permit(1, began_ns + 3 * S))
+    lease.energise()
+    lease.grant(Permit(2, began_ns + S))
+    await asyncio.sleep(10)
+    assert expired == [began_ns + S]
+
+
 async def test_it_does_not_run_out_once_released(lease, expired):
     lease.grant(Permit(1, now_ns() + S))
     lease.energise()

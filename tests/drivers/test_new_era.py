@@ -38,6 +38,7 @@ async def test_connect_to_silence_names_it(room):
         await room.driver.connect()
 
 
+@pytest.mark.requirement("C5")
 async def test_connect_to_a_pump_at_another_address_names_what_it_said():
     room = Room(ScriptedPump(address=5))
     with pytest.raises(WrongDevice, match="05S"):
@@ -45,6 +46,7 @@ async def test_connect_to_a_pump_at_another_address_names_what_it_said():
     await room.driver.close()
 
 
+@pytest.mark.requirement("C5")
 async def test_connect_to_another_device_names_its_version(room):
     room.pump.held["VER"] = "HARVARD 33"
     with pytest.raises(WrongDevice, match="HARVARD 33"):
@@ -64,6 +66,7 @@ async def test_an_alarm_at_connect_is_reported_and_is_the_first_finding_of_recov
     assert (recovery.found.alarm, recovery.power_cycled) == (PumpAlarm.RESET, True)
 
 
+@pytest.mark.requirement("T5.3")
 async def test_recover_stops_and_reads_what_the_pump_still_knows(room):
     room.pump.prompt, room.pump.infused = "I", "3.142"
     room.pump.held.update(VOL="10.00ML", RAT="20.00MH")
@@ -88,6 +91,7 @@ async def test_recover_says_none_where_the_pump_would_not_say(room):
     assert (recovery.infused_nl, recovery.volume_nl, recovery.rate_ul_h) == (None, None, None)
 
 
+@pytest.mark.requirement("T5.3")
 async def test_recover_reports_an_alarm_before_anything_else_is_asked(room):
     room.pump.alarm = "T"
     heard_at_event = []
@@ -113,6 +117,7 @@ async def test_run_is_sent_once_and_confirmed_by_prompt_and_counter(room):
     assert room.driver.energised
 
 
+@pytest.mark.requirement("C2", "P9")
 async def test_a_lost_reply_to_run_leaves_delivery_uncertain_and_is_not_sent_again(room):
     await room.driver.prepare(PLAN, 1)
     room.permit(2)
@@ -237,6 +242,7 @@ async def test_a_new_rate_needs_a_running_pump(room):
         await room.driver.set_rate(millilitre_per_hour(15), 1)
 
 
+@pytest.mark.requirement("GIP-1.1.7")
 async def test_prepare_and_disarm_are_refused_while_energised(room):
     await room.run()
     with pytest.raises(NotPermitted):

@@ -30,6 +30,7 @@ READBACKS = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("T2.8", "T7.1", "GIP-1.3.x", "T8.2", "T3.2")
 async def test_prepare_programmes_rounded_down_and_reads_everything_back(room):
     readback = await room.driver.prepare(PLAN, 1)
     assert room.pump.texts == ["", "SAF0", "VER", "", *SETTINGS, *READBACKS]
@@ -53,6 +54,7 @@ async def test_prepare_stops_a_paused_program_first_so_that_run_begins_it(room):
     assert room.pump.texts[:8] == ["", "SAF0", "VER", "", "STP", "STP", "", "PF0"]
 
 
+@pytest.mark.requirement("T2.8", "T3.2", "T3.9", "T8.2")
 @pytest.mark.parametrize(
     ("query", "answer", "field"),
     [
@@ -94,6 +96,7 @@ async def test_a_value_in_another_unit_but_of_equal_worth_is_the_same(room):
     assert readback.rate_ul_h == 2_000
 
 
+@pytest.mark.requirement("T3.2")
 async def test_prepare_refuses_a_pump_that_stays_in_basic_mode(room):
     room.pump.instead["SAF5"] = b"\x0200S\x03"
     with pytest.raises(ReadbackMismatch, match="framing: wanted safe, the pump says basic"):
@@ -138,6 +141,7 @@ async def test_a_setting_whose_reply_is_lost_is_not_sent_again(room):
     assert room.pump.texts.count("VOL10.01") == 1
 
 
+@pytest.mark.requirement("GIP-1.1.2-4")
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -19,6 +19,7 @@ from tests.drivers.scripted_pump import ScriptedPump
 from tests.drivers.virtual_loop import now_ns
 
 
+@pytest.mark.requirement("C1", "P8")
 async def test_without_a_permit_nothing_but_stop_and_its_status_is_on_the_wire(room):
     await room.run(for_s=2.0)
     expires_at = now_s() - 0.04 + 2.0
@@ -60,6 +61,7 @@ async def test_a_new_epoch_voids_the_permit_at_once(room):
     assert room.pump.texts == []
 
 
+@pytest.mark.requirement("C3")
 async def test_stop_is_confirmed_by_a_status_asked_after_it(room):
     await room.run()
     status = await room.driver.stop(2)
@@ -90,6 +92,7 @@ async def test_stop_while_a_run_is_queued_drops_the_run(room):
     await asyncio.gather(poll, return_exceptions=True)
 
 
+@pytest.mark.requirement("C3")
 async def test_stop_while_the_line_is_quarantined_leaves_at_once(room):
     await room.run()
     room.pump.lose.add("DIS")
@@ -218,6 +221,7 @@ async def test_a_stop_is_confirmed_even_if_the_counter_will_not_be_told(room):
     assert not room.driver.energised
 
 
+@pytest.mark.requirement("C3")
 async def test_a_pump_that_does_not_obey_is_left_to_its_watchdog(room):
     await room.run()
     room.pump.silent = True

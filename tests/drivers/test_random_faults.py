@@ -60,6 +60,7 @@ class UnreliablePump(ScriptedPump):
 FAULTS = ["lost", "late", "twice", "cut", "bit", "split"]
 
 
+@pytest.mark.requirement("C4")
 @pytest.mark.parametrize("seed", range(25))
 async def test_every_answer_is_that_of_its_own_question(seed):
     pump = UnreliablePump(seed)
@@ -78,6 +79,7 @@ async def test_every_answer_is_that_of_its_own_question(seed):
     await driver.close()
 
 
+@pytest.mark.requirement("C2", "C3")
 @pytest.mark.parametrize("seed", range(25))
 async def test_run_leaves_once_and_a_stop_is_always_confirmed_truly(seed):
     pump = ScriptedPumpWithFaultsAfterPrepare(seed)

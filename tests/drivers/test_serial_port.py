@@ -105,6 +105,13 @@ async def test_an_absent_port_is_named():
     assert caught.value.port == "/dev/isodrip-no-such-port"
 
 
+@pytest.mark.parametrize("url", ["socket://[", "socket://h", "socket://h:x", "tcp://h:1"])
+async def test_an_address_that_is_none_is_unusable(url):
+    with pytest.raises(PortError, match="expected a device path or socket") as caught:
+        await open_port(url, 19200)
+    assert caught.value.fault is PortFault.UNUSABLE
+
+
 async def test_a_port_that_we_hold_is_taken_and_the_holder_is_named(terminal):
     _, path = terminal
     stream = await open_port(path, 19200)

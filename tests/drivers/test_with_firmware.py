@@ -97,6 +97,7 @@ async def test_a_new_pump_is_recovered_prepared_run_polled_and_stopped(ward):
     assert ward.device.firmware.mode is Mode.BASIC
 
 
+@pytest.mark.requirement("T3.2", "P11", "GIP-3.5.1-4")
 async def test_a_pump_that_hears_nothing_stops_by_its_watchdog_and_says_so(ward):
     await ward.driver.connect()
     await ward.driver.recover()

@@ -43,6 +43,7 @@ def test_over_range_and_voltages_have_no_activity(digit):
     assert parse_activity("******", digit) == (None, 0, Unit(int(digit)))
 
 
+@pytest.mark.requirement("C8")
 @pytest.mark.parametrize("digit", ["9", "", "55", "M", " ", "-1", "\u0665"])
 def test_unknown_unit_codes_are_refused(digit):
     with pytest.raises(ValueError, match="is unknown: refused"):

@@ -105,6 +105,7 @@ def test_parse_number_refuses_naming_the_rule(text, rule):
         parse_number(text)
 
 
+@pytest.mark.requirement("T7.1")
 @pytest.mark.parametrize(
     ("text", "rate_ul_h"),
     [
@@ -191,6 +192,7 @@ def test_counter_step_is_ten_microlitres_from_ten_millilitres_up():
     assert counter_step_nl("9999", "UL") == 1_000
 
 
+@pytest.mark.requirement("GIP-1.1.2-4")
 @pytest.mark.parametrize(
     ("diameter_um", "highest_ml_h", "lowest_ul_h"),
     [
@@ -244,7 +246,10 @@ def test_parse_version(text, identity):
     assert parse_version(text) == identity
 
 
-@pytest.mark.parametrize("text", ["", "NE1000", "AL1000V3.9", "NE1000V3", "NE1000V3.928 "])
+@pytest.mark.parametrize(
+    "text",
+    ["", "NE1000", "AL1000V3.9", "NE1000V3", "NE1000V3.928 ", "NE9000V3.928", "NE10000V3.928"],
+)
 def test_parse_version_refuses_another_device(text):
     with pytest.raises(ValueError, match="another device"):
         parse_version(text)

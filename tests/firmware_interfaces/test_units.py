@@ -73,6 +73,7 @@ def test_volumes_bracket_the_exact_one_by_less_than_a_nanolitre(rate, duration):
     assert high - low in (0, 1)
 
 
+@pytest.mark.requirement("T7.1")
 @given(st.integers(0, 10**9), st.integers(1, 10**13))
 def test_a_rate_rounded_down_never_pumps_more_than_asked(volume, duration):
     assert units.volume_up(units.rate_down(volume, duration), duration) <= volume

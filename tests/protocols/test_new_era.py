@@ -165,6 +165,7 @@ def test_a_deframer_never_holds_more_than_one_packet(make, filler):
     assert deframer.discard_partial() == b""
 
 
+@pytest.mark.requirement("C4")
 @pytest.mark.parametrize("at", range(1, len(GOOD_REPLY)))
 def test_a_flipped_bit_in_a_safe_reply_is_never_a_reply(at):
     for bit in range(8):

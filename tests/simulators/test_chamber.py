@@ -133,3 +133,12 @@ def test_geometry_is_a_factor() -> None:
 def test_the_same_seed_shows_the_same_digits() -> None:
     assert settled(Chamber(random.Random(5)), DOSE) == settled(Chamber(random.Random(5)), DOSE)
     assert settled(Chamber(random.Random(5)), DOSE) != settled(Chamber(random.Random(6)), DOSE)
+
+
+def test_seldom_asked_it_shows_what_it_shows_when_asked_at_every_tick() -> None:
+    often, seldom = quiet(), quiet()
+    for chamber in (often, seldom):
+        settled(chamber, DOSE)
+    shown = settled(often, begin=100, seconds=60)
+    seldom.process(160 * S, [])
+    assert seldom.display().activity_bq == pytest.approx(shown, rel=1e-4)

@@ -306,3 +306,28 @@ def test_without_power_time_still_passes() -> None:
     pump.power_off(0)
     pump.process(5 * S)
     assert pump.room.now_ns == 5 * S
+
+
+def test_it_is_quiet_until_its_watchdog_fires() -> None:
+    terminal = Terminal()
+    terminal.go_safe(5)
+    assert terminal.pump.quiet(5 * S - 1)
+    assert not terminal.pump.quiet(5 * S)
+
+
+def test_it_is_quiet_while_it_turns_steadily_and_not_before_a_phase_ends() -> None:
+    terminal = Terminal()
+    terminal.ask_all("VOL1.000", "RAT60.00MH", "RUN1")
+    assert not terminal.pump.quiet(terminal.now_ns + S // 4)
+    terminal.wait(30.0)
+    assert terminal.pump.quiet(terminal.now_ns + S // 4)
+    assert not terminal.pump.quiet(61 * S)
+    terminal.wait(31.0)
+    assert terminal.pump.quiet(terminal.now_ns + S)
+
+
+def test_without_power_it_is_quiet() -> None:
+    terminal = Terminal()
+    terminal.go_safe(5)
+    terminal.pump.power_off(terminal.now_ns)
+    assert terminal.pump.quiet(10 * S)

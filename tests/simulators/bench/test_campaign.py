@@ -9,8 +9,9 @@ from dataclasses import asdict
 import pytest
 
 from controller.life import StartupFailure
-from simulators.bench import campaign, trial
-from simulators.bench.faults import KINDS, Place
+from simulators.bench import campaign, draws, trial
+from simulators.bench.draws import NOT_DRAWN, drawn
+from simulators.bench.faults import KINDS, InPhase
 from simulators.bench.stage import Case
 from simulators.bench.tally import Gauge, Tally
 from simulators.bench.trial import Trial, attempt, run_all
@@ -36,29 +37,23 @@ def parsed(*arguments):
     return parser.parse_args(["campaign", *arguments])
 
 
+@pytest.mark.requirement("S1", "S2", "S3", "S4", "S5", "L2")
 @pytest.mark.parametrize("begin", range(1, 51, 5))
 def test_fifty_seeds_break_no_promise(begin):
     for seed in range(begin, begin + 5):
         minutes = 3.0 if seed % 10 == 0 else 1.0
-        tried = attempt(str(seed), campaign.drawn(seed, minutes))
+        tried = attempt(str(seed), drawn(seed, minutes))
         assert tried.violations == (), campaign.command(str(seed), minutes)
 
 
 def test_the_same_seed_is_the_same_session_and_another_is_not():
-    assert campaign.drawn(5) == campaign.drawn(5)
-    assert len({repr(campaign.drawn(seed).faults) for seed in range(100)}) > 90
+    assert drawn(5) == drawn(5)
+    assert len({repr(drawn(seed).faults) for seed in range(100)}) > 90
 
 
 def test_every_kind_of_fault_is_drawn_and_every_drawn_fault_is_lawful():
-    drawn = {(f.place, f.kind) for seed in range(3000) for f in campaign.drawn(seed).faults}
-    assert drawn == set(KINDS)
-
-
-def test_what_hangs_comes_to_its_end():
-    faults = [f for seed in range(2000) for f in campaign.drawn(seed).faults]
-    hung = [f for f in faults if f.place is Place.PROCESS and f.kind in campaign.ENDING]
-    assert hung
-    assert all(fault.duration_s is not None for fault in hung)
+    kinds = {(f.place, f.kind) for seed in range(3000) for f in drawn(seed).faults}
+    assert kinds == set(KINDS) - set(NOT_DRAWN)
 
 
 def test_the_command_prints_its_figures(capsys):
@@ -83,6 +78,32 @@ def test_a_broken_promise_is_told_with_its_command_and_exits_4(capsys, monkeypat
     assert "isodrip-bench campaign --sessions 1 --seed 7\n" in shown
     assert "S1 at 3.000 s: too much" in shown
     assert campaign.command("7", 3.0) == "isodrip-bench campaign --sessions 1 --seed 7 --minutes 3"
+
+
+def test_a_campaign_may_end_at_its_first_violation(monkeypatch):
+    def broken(jobs, workers, heard):
+        for name, _case in jobs:
+            heard(BROKEN if name == "3" else FINE)
+
+    monkeypatch.setattr(campaign, "run_all", broken)
+    assert campaign.campaign(9, 1).sessions == 9
+    assert campaign.campaign(9, 1, until_broken=True).sessions == 3
+
+
+def test_many_go_on_after_a_stop_and_many_doses_are_by_volume():
+    cases = [drawn(seed) for seed in range(400)]
+    resume = sum(case.people == "resume" for case in cases)
+    by_volume = sum(case.administer == "volume_for_dose" for case in cases)
+    together = sum(len(case.faults) > 1 and _within_seconds(case.faults) for case in cases)
+    assert 140 < resume < 220
+    assert 120 < by_volume < 200
+    assert together > 100
+
+
+def _within_seconds(faults):
+    """True if all come in one phase, seconds apart."""
+    times = [fault.when.after_s for fault in faults if isinstance(fault.when, InPhase)]
+    return len(times) == len(faults) and max(times) - min(times) <= draws.TOGETHER_S
 
 
 def test_no_sessions_are_wrong_use():
@@ -116,7 +137,7 @@ def test_a_gauge_draws_only_for_somebody_who_watches():
 
 
 def test_workers_of_their_own_find_the_same():
-    jobs = [("1", campaign.drawn(1, 1.0)), ("2", campaign.drawn(2, 1.0))]
+    jobs = [("1", drawn(1, 1.0)), ("2", drawn(2, 1.0))]
     alone: list[Trial] = []
     together: list[Trial] = []
     run_all(iter(jobs), 1, alone.append)

@@ -38,6 +38,7 @@ def parsed(*arguments):
     return parser.parse_args(["rehearse", *arguments])
 
 
+@pytest.mark.requirement("L1", "P3")
 def test_a_treatment_without_a_fault_is_completed_on_time_and_truth_agrees(told):
     assert told.broken_off == ""
     assert told.failures == ()

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from simulators.bench import sweep
-from simulators.bench.faults import AtFrame
+from simulators.bench.faults import AtFrame, fault
 from simulators.bench.streams import To
 from simulators.bench.trial import Trial, code_hash
 
@@ -23,9 +23,10 @@ def result(name, violations=()):
     return Trial(name, "complete", "none", tuple(violations), (), 0.0, 1, 1.0, 0.1)
 
 
-def test_every_operation_fails_in_every_way_and_an_adapter_is_pulled_once():
+def test_every_operation_fails_in_every_way_and_stop_is_pressed_at_each():
     names = list(sweep.names(COUNTS))
-    assert len(names) == len(set(names)) == 2 * 8 + 1 * 7
+    assert len(names) == len(set(names)) == 2 * 8 + 2 + 1 * 7
+    assert sweep.case_of("pump:device:2:stop").faults == (fault("person", "stop", AtFrame(2)),)
     assert "pump:device:2:unplugged" in names
     assert "pump:host:1:unplugged" not in names
 
@@ -63,6 +64,7 @@ def test_a_treatment_has_hundreds_of_operations(counts):
     assert counts["pump", To.DEVICE] == counts["pump", To.HOST] > 300
 
 
+@pytest.mark.requirement("S1", "S2", "S3", "S4", "S5", "L2")
 @pytest.mark.parametrize("begin", range(5))
 def test_a_sample_of_the_sweep_breaks_nothing(counts, begin):
     chosen = list(sweep.names(counts))[begin * 397 :: 1997]
@@ -87,7 +89,7 @@ def test_what_was_tried_is_not_tried_again(tmp_path, monkeypatch, capsys):
     assert sweep.sweep_main(parsed("--results", str(results), "--json")) == 4
     assert tried == list(sweep.names(COUNTS))[1::2]
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (found["sessions"], found["violations"]) == (23, 3)
+    assert (found["sessions"], found["violations"]) == (25, 3)
     assert found["broken"][0]["command"] == "isodrip-bench sweep --only pump:device:1:lost"
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import serial
 
-from simulators.bench import launch
+from simulators.bench import channel, launch
 from simulators.bench.channel import Channel, Refused
 from simulators.bench.setting import Setting
 from tests.simulators.bench.bench_room import SETTING, UTC_NS, Bench
@@ -45,6 +45,11 @@ def test_the_channel_refuses_what_is_no_request():
     for request in ({}, {"hand": 3}, {"hand": "unmount", "with": []}):
         with pytest.raises(Refused, match="a request is"):
             world.answer(request)
+
+
+def test_a_line_that_nests_too_deep_is_no_json():
+    answer = channel.answer(b"[" * 100_000, Bench().world.answer)
+    assert (answer["ok"], answer["reason"][:9]) == (False, "not JSON:")
 
 
 @pytest.mark.realtime
