@@ -7,6 +7,7 @@ from firmware_interfaces.interface import CodeTable, Command, Figure, Interface,
 from firmware_interfaces.units import NS_PER_MS
 
 _HOST: Final = "lulzzz/iRadiate, CapintecDoseCalibrator.cs"
+_FIELDS: Final = ("TAG", "NUCLIDE", "ACTIVITY", "UNIT")
 
 INTERFACE: Final = Interface(
     kind="crc55",
@@ -51,13 +52,11 @@ INTERFACE: Final = Interface(
             words_of(capintec.Unit),
             _HOST,
         ),
-        CodeTable(
-            "ERROR", "errors in the source's order", words_of(capintec.ErrorCode), _HOST
-        ),
+        CodeTable("ERROR", "errors in the source's order", words_of(capintec.ErrorCode), _HOST),
     ),
     limits=tuple(
-        Figure(f"FIELD_{name}_{what}", value, "characters", f"{what.lower()} of: {field.name}", _HOST)
-        for name, field in zip(("TAG", "NUCLIDE", "ACTIVITY", "UNIT"), capintec.REPLY_FIELDS)
+        Figure(f"{name}_{what}", value, "", f"{what.lower()}, characters: {field.name}", _HOST)
+        for name, field in zip(_FIELDS, capintec.REPLY_FIELDS, strict=True)
         for what, value in (("START", field.start), ("WIDTH", field.width))
     ),
     timing=(
@@ -72,8 +71,7 @@ INTERFACE: Final = Interface(
     observable=capintec.OBSERVABLE,
     not_observable=capintec.NOT_OBSERVABLE,
     unconfirmed=(
-        "for the CRC-35R another host reads the unit digits 3, 4, 5 as kBq, MBq, GBq: a known "
-        "source must prove the unit before a device is used",
+        "unit digits: another host reads 3, 4, 5 of a CRC-35R as kBq, MBq, GBq; a source proves it",
         "alignment of the activity within its six characters",
         "how an error reply is framed",
     ),

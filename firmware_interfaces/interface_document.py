@@ -6,19 +6,32 @@ Pure text from an `Interface`; nothing is said here of any one device.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from enum import Enum
+from textwrap import wrap
 from typing import Any, Final
 
-from firmware_interfaces.interface import CodeTable, Figure, Interface
+from firmware_interfaces.interface import CodeTable, Command, Figure, Interface
 from firmware_interfaces.register import Register
 
-NO_DEVICE: Final = "Written by `isodrip interface`; every fact is the public source's that it names."
+ORIGIN: Final = "Written by `isodrip interface`; every fact is the public source's that it names."
+WIDTH: Final = 96
+COMMAND_HEAD: Final = (
+    "text", "name", "meaning", "parameters", "when", "reply", "writes", "moves", "source",
+)  # fmt: skip
+REGISTER_HEAD: Final = (
+    "address", "bank", "type", "access", "name", "unit", "limits", "meaning", "source",
+)  # fmt: skip
+
+
+def as_object(interface: Interface) -> dict[str, Any]:
+    """What JSON can hold of a document, keys in the order of `Interface`."""
+    return {name: _plain(part) for name, part in asdict(interface).items()}
 
 
 def as_json(interface: Interface) -> str:
-    """One JSON object, keys in the order of `Interface`."""
-    return json.dumps(_plain(interface), ensure_ascii=False, indent=2) + "\n"
+    """The same as text."""
+    return json.dumps(as_object(interface), ensure_ascii=False, indent=2) + "\n"
 
 
 def as_markdown(interface: Interface) -> str:
@@ -36,19 +49,17 @@ def as_header(interface: Interface) -> str:
 
 def _markdown(of: Interface) -> Iterator[str]:
     yield f"# Interface control document: {of.title} (`{of.kind}`)"
-    yield f"\n{NO_DEVICE}\n\n{of.purpose}"
+    yield f"\n{ORIGIN}\n\n{of.purpose}"
     if of.warning:
         yield f"\n**{of.warning}**"
     yield "\n## Line\n"
     yield from (f"- **{name}:** {text}" for name, text in _line(of))
     if of.commands:
         yield "\n## Commands\n"
-        head = ("text", "name", "meaning", "parameters", "when", "reply", "writes", "moves")
-        yield from _table((*head, "source"), ((*_command_cells(one),) for one in of.commands))
+        yield from _table(COMMAND_HEAD, map(_command_cells, of.commands))
     if of.registers:
         yield "\n## Registers\n"
-        head = ("address", "bank", "type", "access", "name", "unit", "limits", "meaning", "source")
-        yield from _table(head, (_register_cells(one) for one in of.registers))
+        yield from _table(REGISTER_HEAD, map(_register_cells, of.registers))
         yield from _register_codes(of.registers)
     for codes in of.codes:
         yield f"\n## Codes: {codes.name} ({codes.meaning})\n"
@@ -76,7 +87,7 @@ def _line(of: Interface) -> tuple[tuple[str, str], ...]:
     return ("Line", of.link), ("Framing", of.framing), ("Watchdog", of.watchdog)
 
 
-def _command_cells(command: Any) -> tuple[object, ...]:
+def _command_cells(command: Command) -> tuple[object, ...]:
     return (
         f"`{command.text}`" if command.text else "(nothing)",
         command.name,
@@ -128,14 +139,14 @@ def _row(cells: Iterable[object]) -> str:
 
 def _header(of: Interface) -> Iterator[str]:
     own = f"ISODRIP_{_symbol(of.kind)}"
-    yield f"/* {of.title} ({of.kind}). {NO_DEVICE.replace('`', '')}"
-    yield from (f" * {name}: {text}" for name, text in _line(of))
-    if of.warning:
-        yield f" * {of.warning}"
+    said = [f"{of.title} ({of.kind}).", ORIGIN.replace("`", ""), of.warning]
+    said += [f"{name}: {text}" for name, text in _line(of)]
+    lines = [line for text in said for line in wrap(_comment(text), WIDTH)]
+    yield "/* " + "\n * ".join(lines)
     yield f" */\n#ifndef {own}_H\n#define {own}_H"
     for figure in (*of.limits, *of.timing):
         unit = f"_{_symbol(figure.unit)}" if figure.unit else ""
-        yield f"\n/* {_comment(figure.meaning)} ({_comment(figure.source)}) */"
+        yield _said(f"{figure.meaning} ({figure.source})")
         yield f"#define {own}_{_symbol(figure.name)}{unit} {_number(figure.value)}"
     for codes in of.codes:
         yield from _codes(own, codes)
@@ -154,7 +165,7 @@ def _header(of: Interface) -> Iterator[str]:
 
 
 def _codes(own: str, codes: CodeTable) -> Iterator[str]:
-    yield f"\n/* {_comment(codes.name)}: {_comment(codes.meaning)} ({_comment(codes.source)}) */"
+    yield _said(f"{codes.name}: {codes.meaning} ({codes.source})")
     for word in codes.words:
         value = _number(word.code) if isinstance(word.code, int) else _string(word.code)
         yield f"#define {own}_{_symbol(codes.name)}_{_symbol(word.name)} {value}"
@@ -162,7 +173,7 @@ def _codes(own: str, codes: CodeTable) -> Iterator[str]:
 
 def _register_macros(own: str, registers: tuple[Register, ...]) -> Iterator[str]:
     for one in registers:
-        yield f"\n/* {_comment(one.meaning)}{f', {one.unit}' if one.unit else ''} */"
+        yield _said(f"{one.meaning}, {one.unit}" if one.unit else one.meaning)
         name = f"{own}_{_symbol(one.name)}"
         yield f"#define {name} {_number(one.address)}"
         for kind, codes in (("IS", one.codes), ("BIT", one.bits)):
@@ -206,6 +217,11 @@ def _string(text: str) -> str:
     return json.dumps(text)
 
 
+def _said(text: str) -> str:
+    """A comment before what it is about."""
+    return "\n/* " + "\n * ".join(wrap(_comment(text), WIDTH)) + " */"
+
+
 def _comment(text: str) -> str:
     return text.replace("*/", "* /")
 
@@ -214,12 +230,8 @@ def _comment(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(part) for name, part in asdict(value).items()}
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, tuple):
         return [_plain(part) for part in value]
-    if isinstance(value, Enum):
-        return value.value
-    return value
+    return value.value if isinstance(value, Enum) else value

@@ -13,7 +13,7 @@ INTERFACE: Final = Interface(
     kind="ne1000",
     title="New Era NE-1000 syringe pump",
     purpose="Pushes the drug syringe, and the saline syringe mounted after it.",
-    link="RS-232 or RS-232 network, 19200 baud from the factory, 8 data bits, no parity, 1 stop bit",
+    link="RS-232, up to 100 pumps in a row, 19200 baud from the factory, 8 data bits, no parity",
     framing=(
         "Basic: ASCII command and CR; reply STX, address, status, data, ETX. Safe: STX, LEN, the "
         "same, CRC-16 (polynomial 0x1021, initial 0), ETX; LEN counts itself to ETX."
