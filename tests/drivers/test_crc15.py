@@ -105,7 +105,7 @@ async def test_connect_to_something_else_names_what_was_heard(made, reply, seen)
 @pytest.mark.requirement("C8")
 @pytest.mark.parametrize("code", [1, 2, 3, 4])
 async def test_an_ambiguous_unit_is_refused_by_its_code(made, code):
-    with pytest.raises(UnitRefused, match="ambiguous .*refused until a known source") as caught:
+    with pytest.raises(UnitRefused, match=r"ambiguous .*refused until a known source") as caught:
         await made(said(42.5, code)).driver.read()
     assert caught.value.code == str(code)
 
@@ -211,7 +211,7 @@ async def test_another_nuclide_ends_an_assay_at_once(made):
 @pytest.mark.requirement("A4")
 async def test_a_number_that_stands_still_to_the_last_bit_is_refused(made):
     instrument = made(said(1.5725))
-    with pytest.raises(ReadingRefused, match="ae 47 c9 3f.*last bit for 8 s.*stands still"):
+    with pytest.raises(ReadingRefused, match=r"ae 47 c9 3f.*last bit for 8 s.*stands still"):
         await instrument.driver.assay("I-131")
     assert instrument.asked == 33
 

@@ -21,7 +21,10 @@ from simulators.devices.simulate import lone_calibrator
 S = 1_000_000_000
 
 
-def exact(units: DisplayUnits = DisplayUnits()) -> Crc15Firmware:
+CURIES = DisplayUnits()
+
+
+def exact(units: DisplayUnits = CURIES) -> Crc15Firmware:
     room = lone_calibrator(1).room
     meter = room.chamber.electrometer
     meter.noisy, meter.range_error, meter.background_bq = False, 0.0, 0.0
