@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from controller.clinic.documents import Text, utc_datetime
 from controller.clinic.unit_proof import (
+    CERTIFIED_MBQ_MAX,
     HALF_LIVES,
     READINGS,
     SPREAD_PERCENT_MAX,
@@ -37,7 +38,7 @@ PERIOD_NS: Final = NS_PER_S
 """Readings of a row are so far apart; a display is renewed several times meanwhile."""
 GIVE_UP: Final = 90
 """After so many readings that will not agree, the row has failed."""
-CERTIFIED_MBQ: Final = (0.01, 100_000.0)
+CERTIFIED_MBQ: Final = (0.01, CERTIFIED_MBQ_MAX)
 _TEXT: Final[TypeAdapter[str]] = TypeAdapter(Text)
 
 

@@ -13,13 +13,14 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from controller.clinic.commissioning import Moment, Person, PositiveFloat
+from controller.clinic.commissioning import Moment, Person
 from controller.clinic.documents import (
     Document,
     DocumentError,
     Problem,
     Text,
     json_problem,
+    shown,
     utc_ns,
     validation_problems,
 )
@@ -30,13 +31,19 @@ from firmware_interfaces.units import scaled_near
 SCHEMA: Final = 1
 MS_PER_DAY: Final = 86_400_000
 BQ_PER_MBQ: Final = 1_000_000
+CERTIFIED_MBQ_MAX: Final = 100_000.0
 READINGS: Final = 10
 """Successive readings that make one row: the ten of a constancy test (calibrators.md 3.4)."""
 SPREAD_PERCENT_MAX: Final = 2.0
 """(max - min) / mean of the readings, field practice (shiny-plopper, calibrators.md 2.2)."""
+FLOAT32_MAX: Final = 3.5e38
+"""No instrument sends more."""
 DEVIATION_PERCENT_MAX: Final = 10.0
 """Between reading and certificate: where a calibrator is stopped (calibrators.md 3.4). Units lie
 27 times apart or more, so no number fits two of them."""
+
+
+Number = Annotated[float, Field(ge=-FLOAT32_MAX, le=FLOAT32_MAX)]
 
 
 class HalfLife(NamedTuple):
@@ -62,15 +69,15 @@ class KnownSource(Document):
 
     id: Text
     nuclide: Literal["Cs-137", "Ba-133", "Co-57", "Co-60", "I-131"]
-    certified_mbq: PositiveFloat
+    certified_mbq: Annotated[float, Field(gt=0, le=CERTIFIED_MBQ_MAX)]
     certified_at: Moment
     certificate: Text
 
     def activity_bq(self, at: datetime) -> int:
-        """What is left of it, in Bq."""
+        """What is left of it, in Bq; before its certificate, what that says."""
         certified_bq = scaled_near(self.certified_mbq, BQ_PER_MBQ)
         half_life_ms = scaled_near(HALF_LIVES[self.nuclide].days, MS_PER_DAY)
-        elapsed_ns = utc_ns(at) - utc_ns(self.certified_at)
+        elapsed_ns = max(utc_ns(at) - utc_ns(self.certified_at), 0)
         return decayed_bq(certified_bq, elapsed_ns, half_life_ms, Rounding.NEAREST)
 
 
@@ -81,7 +88,7 @@ class Measured(Document):
     at: Moment
     nuclide_shown: str
     code: Annotated[int, Field(ge=0, le=255)]
-    numbers: Annotated[tuple[float, ...], Field(strict=False, min_length=READINGS)]
+    numbers: Annotated[tuple[Number, ...], Field(strict=False, min_length=READINGS)]
     frame_hex: Annotated[str, Field(pattern=r"^[0-9a-f]*$", max_length=100)]
 
     @property
@@ -193,7 +200,7 @@ def parse_unit_proof(text: str) -> UnitProofFile:
     except ValidationError as error:
         raise DocumentError(validation_problems(error)) from error
     problems = [
-        Problem(f"rows.{at}", str(row.unit), f"its numbers prove {judged(row.measured).unit}")
+        Problem(f"rows.{at}", shown(row.unit), f"its numbers prove {judged(row.measured).unit}")
         for at, row in enumerate(file.rows)
         if judged(row.measured) != row
     ]
@@ -212,7 +219,10 @@ def parse_reference_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} must say its time zone, like 2026-03-01T12:00Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is no time of UTC") from error
 
 
 def dated(moment: datetime) -> str:
