@@ -22,9 +22,9 @@ from controller.clock import SystemClock
 from controller.commission import FULL_MINUTES, Commissioning, Outcome, Wish, size_ml
 from controller.config import SiteConfig, Syringe
 from controller.console import DONE, FAILED, WRONG, Out, fault, number_argument, site_of
+from controller.devices import UNHEARD, pump_of
 from controller.service import versions
 from controller.terminal import Terminal
-from drivers.new_era import NewEraPump
 from drivers.pump_errors import (
     NotPermitted,
     PermitExpired,
@@ -111,14 +111,7 @@ def commission_pump(args: argparse.Namespace, out: Out) -> int:
 async def _whole(site: SiteConfig, wish: Wish) -> CommissioningFile:
     clock, terminal = SystemClock(), Terminal()
     people = await desk.two_people(site, terminal, PUMP.name)
-    section = site.pump
-    pump = NewEraPump(
-        opener(section.port, section.baud),
-        section.address,
-        clock.monotonic_ns,
-        baud=section.baud,
-        watchdog_ns=Nanoseconds(wish.watchdog_ns),
-    )
+    pump = pump_of(site.pump, opener, lambda: Nanoseconds(clock.monotonic_ns()), UNHEARD)
     try:
         outcome = await Commissioning(pump, clock, terminal, wish).whole()
     finally:

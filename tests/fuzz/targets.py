@@ -129,7 +129,7 @@ TARGETS: Final = (
         (
             "controller.telemetry:broker_address",
             "controller.config:listen_address",
-            "controller.config:_serial_address",
+            "controller.device_sections:_address",
             "drivers.serial_port:_host_and_port",
             "simulators.devices.simulate:parse_address",
         ),
