@@ -38,11 +38,15 @@ _MISSING: Final = (PortError, ExchangeError, WrongDevice)
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What is commissioned: its word, how it refuses, and what became of it when it is ended."""
+    """What is commissioned: its word, how it refuses, and what became of it when it is ended.
+
+    ``doing`` is what is told to whoever asks for the daemon meanwhile.
+    """
 
     name: str
     refusals: tuple[type[Exception], ...]
     left: str
+    doing: str = "is being commissioned"
 
 
 def conducted(site: SiteConfig, device: Device, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -168,10 +172,10 @@ async def _until_ended(
 
     async def stop() -> dict[str, Any]:
         task.cancel()
-        return {"accepted": True, "session": "", "phase": "commissioning"}
+        return {"accepted": True, "session": "", "phase": device.doing}
 
     async def status() -> dict[str, Any]:
-        return {"error": f"the {device.name} is being commissioned"}
+        return {"error": f"the {device.name} {device.doing}"}
 
     handlers = {"stop": stop, "status": status}
     answering = asyncio.ensure_future(control_socket.serve(held, handlers))
