@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -11,6 +12,7 @@ from controller import cli_probe, control_socket
 from controller.cli import main
 from controller.cli_probe import serial_ports
 from controller.config import read_site
+from controller.devices import NowNs
 from controller.journal import Journal
 from controller.probe import Addresses, Finding, probe
 from drivers.serial_port import opener
@@ -62,6 +64,11 @@ def tapped(written: list[bytes]):
     return open_
 
 
+def now() -> NowNs:
+    """The loop's clock."""
+    return cast(NowNs, loop_clock())
+
+
 def room_of(kind: str) -> Room:
     return syringe_room(1) if kind in PUMPS else source_room(1)
 
@@ -77,7 +84,7 @@ async def test_each_kind_is_found_and_nothing_is_written(kind: str, tmp_path: Pa
     written: list[bytes] = []
     served = await served_kind(kind, tmp_path / "port")
     try:
-        found = await probe(str(tmp_path / "port"), AT, tapped(written), loop_clock())
+        found = await probe(str(tmp_path / "port"), AT, tapped(written), now())
     finally:
         await served.close()
 
@@ -95,7 +102,7 @@ async def test_a_port_where_nobody_known_answers_tells_what_was_tried(tmp_path: 
     silent.powered = False
     served = await serve_pty(silent, tmp_path / "port")
     try:
-        found = await probe(str(tmp_path / "port"), AT, tapped(written), loop_clock())
+        found = await probe(str(tmp_path / "port"), AT, tapped(written), now())
     finally:
         await served.close()
 
@@ -127,7 +134,7 @@ def assert_only_questions(written: list[bytes]) -> None:
 
 
 async def test_a_port_that_is_not_there_is_a_fault() -> None:
-    found = await probe("/dev/not-there", AT, opener, loop_clock())
+    found = await probe("/dev/not-there", AT, opener, now())
 
     assert (found.identity, found.tried) == (None, ())
     assert "there is no such port" in found.fault
