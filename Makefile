@@ -13,6 +13,7 @@
 #   mutants  change the judgement and the grammar in one place at a time; what do the tests see?
 #   trace    prove that hazards, controls, requirements and tests belong together; write docs/safety
 #   seeded-bugs  put each kept bug into a copy and see how soon a campaign finds it
+#   interfaces  write the interface control documents anew from the tables
 #   diagram  write the state diagram in README.md anew from the transition table
 #   lock     resolve requirements/*.txt anew
 #   clean    remove what these targets made
@@ -44,7 +45,7 @@ ROOMS := tests/acceptance tests/simulators tests/peers
 CODE := controller drivers protocols simulators firmware_interfaces
 
 .PHONY: demo test check bench sweep crash campaign seeded-bugs perturb explore fuzz mutants trace \
-	diagram lock clean prerequisites debian-tools
+	interfaces diagram lock clean prerequisites debian-tools
 
 demo: $(VENV)/.stamp-bench
 	$(BIN)/isodrip-bench run $(DEMO_ARGS)
@@ -101,6 +102,9 @@ trace: $(VENV)/.stamp-dev
 seeded-bugs: $(VENV)/.stamp-bench
 	$(BIN)/python tools/seeded_bugs.py $(SEEDED_ARGS)
 
+interfaces: $(VENV)/.stamp-bench
+	$(BIN)/python tools/interfaces.py
+
 diagram: $(VENV)/.stamp-bench
 	$(BIN)/python tools/state_diagram.py
 
@@ -108,7 +112,7 @@ prerequisites:
 	@PYTHON="$(PYTHON)" tools/prerequisites
 
 debian-tools:
-	@tools/debian_tools mosquitto
+	@tools/debian_tools mosquitto cc=build-essential
 
 # Stamps stand inside the environment that they describe, so that deleting it is enough.
 $(VENV)/.stamp-venv: | prerequisites

@@ -16,7 +16,9 @@ from typing import Any, Final, NoReturn
 from controller import control_socket
 from controller.chain import JournalBroken
 from controller.cli_commission import commission_arguments, commission_pump
+from controller.cli_interface import interface, interface_arguments
 from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
+from controller.cli_probe import probe_arguments, probe_ports
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
 from controller.clinic.order import order_hash, parse_order
@@ -247,6 +249,10 @@ def arguments() -> argparse.ArgumentParser:
         asking = _command(top, name, work, text)
         asking.add_argument("--config", type=Path, metavar="FILE")
         asking.add_argument("--socket", metavar="PATH")
+    text = "the interface control document of a kind of device"
+    interface_arguments(_command(top, "interface", interface, text))
+    text = "find out what is on each port; never a write, never during a treatment"
+    probe_arguments(_command(top, "probe", probe_ports, text))
     _document_arguments(top)
     return parser
 

@@ -80,6 +80,20 @@ ACTIVITY: Final = Field("activity, alignment undocumented", 11, 6)
 UNIT: Final = Field("unit digit", 17, 1)
 REPLY_FIELDS: Final = (TAG, NUCLIDE, ACTIVITY, UNIT)
 
+OBSERVABLE: Final[Mapping[str, str]] = {
+    "activity": "activity and unit digit of a reading",
+    "nuclide": "nuclide or calibration number of a reading",
+    "over_range": "unit digit 0",
+    "settled": "by our own rule over a row of readings: the device does not say",
+}
+NOT_OBSERVABLE: Final[Mapping[str, str]] = {
+    "item": "which item is in the well, and where in it",
+    "background": "what the instrument took off, and when it was measured",
+    "serial": "the instrument tells no serial number",
+    "high_voltage": "no fault of the chamber's voltage is told",
+    "age": "a reading carries no time: an old one cannot be told from a new one",
+}
+
 
 class Activity(NamedTuple):
     """Worth of a reply's number; without a value ``activity_bq`` is None, ``resolution_bq`` 0."""

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import fields
+from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,12 @@ from controller.clinic.commissioning import commissioning_text, parse_commission
 from controller.clinic.documents import DocumentError, Problem, utc_ns
 from controller.clinic.order import order_json, parse_order
 from controller.clinic.regimen import Regimen, RegimenError, parse_regimen
+from controller.clinic.unit_proof import (
+    parse_reference_time,
+    parse_unit_proof,
+    unit_proof_text,
+    units_proven,
+)
 from controller.commissioned import known_by
 from controller.config import ConfigError, SiteConfig, listen_address, load_site
 from controller.core.codec import plain, revive
@@ -21,8 +28,10 @@ from controller.core.commissioning import Commissioning
 from controller.core.limits import LIMIT_ROWS, limits_from
 from controller.orders import checked_order
 from controller.telemetry import broker_address, slug
+from firmware_interfaces.crc15 import units_named
 from simulators.bench import scenario
 from simulators.bench.faults import ScenarioError, fault_as_dict, fault_from
+from tests.clinic.test_unit_proof import TEXT as UNIT_PROOF
 from tests.controller.room import COMMISSIONING
 from tests.fuzz.given import Choices, json_form, text_of, toml_form
 
@@ -44,6 +53,7 @@ SCENARIO_TABLES: Final = _tables(scenario.FOLDER.glob("*.toml"))
 SCENARIO_FORMS: Final = [(str(one["name"]), toml_form(one)) for one in SCENARIO_TABLES]
 ORDER_FORM: Final = json_form(ORDER)
 COMMISSIONING_FORM: Final = json_form(json.loads(COMMISSIONING))
+UNIT_PROOF_FORM: Final = json_form(json.loads(UNIT_PROOF))
 SITE_TABLE: Final = tomllib.loads(SITE_TEXT)
 SITE_FORM: Final = toml_form(
     {
@@ -142,6 +152,24 @@ def commissioning(data: bytes) -> None:
     assert commissioning_text(parse_commissioning(written)) == written
     proof = proof_of(found)
     assert revive(Commissioning, plain(proof)) == proof
+
+
+def unit_proof(data: bytes) -> None:
+    """A calibrator's unit proof: what is accepted proves units that some public host names."""
+    choices = Choices(data)
+    raw = choices.number() % 2 == 0
+    text = text_of(choices.rest()) if raw else UNIT_PROOF_FORM.spoiled(choices)
+    with suppress(ValueError):
+        assert parse_reference_time(text).tzinfo is UTC
+    try:
+        found = parse_unit_proof(text)
+    except DocumentError as error:
+        named(error.problems)
+        return
+    written = unit_proof_text(found)
+    assert unit_proof_text(parse_unit_proof(written)) == written
+    if found.passed:
+        assert all(unit in units_named(code) for code, unit in units_proven(found).items())
 
 
 def scenario_file(data: bytes) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.fuzz import asked, kept, papers, wires
+from tests.fuzz import asked, kept, papers, wires, wires_crc15
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,18 @@ TARGETS: Final = (
         ),
     ),
     Target(
+        wires_crc15.crc15_replies,
+        ("protocols.crc15:Deframer.feed", "protocols.crc15:decode_polls"),
+    ),
+    Target(
+        wires_crc15.crc15_values,
+        (
+            "firmware_interfaces.crc15:parse_number",
+            "firmware_interfaces.crc15:parse_activity",
+        ),
+    ),
+    Target(wires_crc15.crc15_firmware, ("simulators.devices.crc15:Crc15Firmware.feed",)),
+    Target(
         papers.order,
         (
             "controller.clinic.documents:json_problem",
@@ -102,6 +114,13 @@ TARGETS: Final = (
         ),
     ),
     Target(
+        papers.unit_proof,
+        (
+            "controller.clinic.unit_proof:parse_unit_proof",
+            "controller.clinic.unit_proof:parse_reference_time",
+        ),
+    ),
+    Target(
         papers.scenario_file,
         ("simulators.bench.scenario:parse", "simulators.bench.faults:fault_from"),
     ),
@@ -110,7 +129,7 @@ TARGETS: Final = (
         (
             "controller.telemetry:broker_address",
             "controller.config:listen_address",
-            "controller.config:_serial_address",
+            "controller.device_sections:_address",
             "drivers.serial_port:_host_and_port",
             "simulators.devices.simulate:parse_address",
         ),
@@ -155,6 +174,7 @@ TARGETS: Final = (
 BY_NAME: Final = {target.name: target for target in TARGETS}
 
 OWN_WORDS: Final = {
+    "controller.commission_calibrator:UnitProving._source": "answers that were each just checked",
     "controller.clinic.record:build_record": "checks the record that it has just made",
     "drivers.exchange:Deframer.feed": "a port, without a body",
     "simulators.devices.serve:Firmware.feed": "a port, without a body",
