@@ -1,7 +1,7 @@
 """Run by the peers' Python: one of their Modbus clients asks a device, and prints what it was told.
 
 ``argv``: pymodbus or minimalmodbus; a pty's path or host:port; the unit; questions as JSON, each
-``[verb, address, ...]``: ``input N``, ``holding N``, ``float``, ``long``, ``write VALUES``. No client
+``[verb, address, ...]``: ``input N``, ``holding N``, ``float``, ``long``, ``write VALUES``. Nobody
 sets a parity: a pty has none, and refuses whoever asks for one twice.
 """
 
