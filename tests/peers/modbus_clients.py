@@ -23,7 +23,7 @@ def by_pymodbus(where: str, unit: int, questions: list[list[Any]]) -> list[Any]:
         else ModbusSerialClient(where, baudrate=19200, timeout=2)
     )
     client.connect()
-    told = []
+    told: list[Any] = []
     for verb, address, *more in questions:
         words = {"float": 2, "long": 2}.get(verb) or (more[0] if verb != "write" else 0)
         try:

@@ -16,9 +16,10 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 async def main(where: str, unit: int, inputs: list[int], holding: list[int]) -> None:
     """Serve."""
-    blocks = [[SimData(0, values=held, datatype=DataType.REGISTERS)] for held in (holding, inputs)]
+    held = [SimData(0, values=holding, datatype=DataType.REGISTERS)]
+    read = [SimData(0, values=inputs, datatype=DataType.REGISTERS)]
     bits = [SimData(0, values=[False] * 16, datatype=DataType.BITS)]
-    device = SimDevice(unit, (bits, bits, *blocks))
+    device = SimDevice(unit, (bits, bits, held, read))
     if where == "tcp":
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]

@@ -20,7 +20,7 @@ from drivers.request import WrongDevice
 from drivers.serial_port import opener
 from firmware_interfaces import activity_meter as nam
 from firmware_interfaces.readings import ReadingStatus
-from firmware_interfaces.register import WordOrder
+from firmware_interfaces.register import Bank, WordOrder
 from simulators.devices.activity_meter import ActivityMeterFirmware
 from simulators.devices.serve import Served, serve_pty, serve_tcp
 from simulators.devices.simulate import source_room
@@ -123,7 +123,7 @@ async def test_libmodbus_reads_our_meter(mbpoll: str, way: str, tmp_path: Path) 
         assert re.findall(r"0x[0-9A-F]{4}", magic) == ["0x414D", "0x0001"]
         set_one = await output(*ask, "-t", "4", "-r", "3", *where, "77")
         assert "Written 1 reference" in set_one
-        assert firmware.read_registers(nam.Bank.HOLDING, 3, 1) == [77]
+        assert firmware.read_registers(Bank.HOLDING, 3, 1) == [77]
 
 
 @asynccontextmanager
