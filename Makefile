@@ -112,7 +112,7 @@ prerequisites:
 	@PYTHON="$(PYTHON)" tools/prerequisites
 
 debian-tools:
-	@tools/debian_tools mosquitto cc=build-essential
+	@tools/debian_tools mosquitto mbpoll cc=build-essential
 
 # Stamps stand inside the environment that they describe, so that deleting it is enough.
 $(VENV)/.stamp-venv: | prerequisites

@@ -1,6 +1,7 @@
-"""An exchange with the pump over the floor of its wire: a blocking read and write on a twin line.
+"""An exchange with a device over the floor of its wire: a blocking read and write on a twin line.
 
-Both speak in turn, in one process, with one peer that is as slow as 19200 8N1 (`paced_peer`).
+Both speak in turn, in one process, with one peer that is as slow as the device's line
+(`paced_peer`).
 """
 
 import json
@@ -13,18 +14,23 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.paced_peer import ADDRESS, BAUD, answer
+from benchmarks.paced_peer import ADDRESS, BAUD, TONGUES, UNIT, answer, registers
 from benchmarks.samples import Comparison, compared
 from drivers.exchange import Exchange
+from drivers.modbus import ModbusBus
 from drivers.new_era import NewEraPump
 from drivers.new_era_line import NewEraLine
-from drivers.new_era_words import Heard, line_timing, reply_within_ns, verdict, wire_ns
+from drivers.new_era_words import Heard, line_timing, reply_within_ns, verdict
 from drivers.request import Kind, Request
 from drivers.serial_port import opener
+from firmware_interfaces.register import Bank
 from firmware_interfaces.units import NS_PER_MS, Nanoseconds
+from protocols.modbus import Frame, encode_rtu
+from protocols.modbus_messages import ReadRegisters
 from protocols.new_era import Command, CommandFrame, HostDeframer, Mode, encode_command
 
 WARM_UP: Final = 20
+REGISTERS: Final = 10
 TARGET: Final = (1.05, 1.5)
 Ask = Callable[[], Awaitable[object]]
 Asking = AbstractAsyncContextManager[Ask]
@@ -66,30 +72,53 @@ async def _poll(path: str) -> AsyncIterator[Ask]:
     await pump.close()
 
 
+@asynccontextmanager
+async def _registers(path: str) -> AsyncIterator[Ask]:
+    bus = ModbusBus(opener(path, BAUD, "E"), [UNIT], _now_ns, tcp=False)
+    yield lambda: bus.read(UNIT, Bank.INPUT, 0, REGISTERS)
+    await bus.close()
+
+
 @dataclass(frozen=True, slots=True)
 class _Case:
+    """``packets`` are question and answer as they stand on the wire of ``peer``."""
+
     name: str
-    command: Command
-    mode: Mode
+    peer: str
+    packets: tuple[bytes, bytes]
     asking: Callable[[str], Asking]
 
     @property
-    def packets(self) -> tuple[bytes, bytes]:
-        """Question and answer as they stand on the wire."""
-        asked = encode_command(self.command, self.mode)
-        return asked, answer(CommandFrame(self.command, self.mode, asked))
+    def wire_ms(self) -> float:
+        """What the line alone takes."""
+        tongue = TONGUES[self.peer]
+        characters = sum(map(len, self.packets))
+        return (tongue.taken_ns(characters) + tongue.silence_ns) / NS_PER_MS
+
+
+def _pump_case(name: str, text: str, mode: Mode, asking: Callable[[str], Asking]) -> _Case:
+    command = Command(text, ADDRESS)
+    asked = encode_command(command, mode)
+    return _Case(name, "new-era", (asked, answer(CommandFrame(command, mode, asked))), asking)
+
+
+def _unit_case(name: str, asking: Callable[[str], Asking]) -> _Case:
+    message = ReadRegisters(Bank.INPUT.value, 0, REGISTERS)
+    asked = encode_rtu(UNIT, message)
+    return _Case(name, "modbus", (asked, registers(Frame(UNIT, 0, message, asked))), asking)
 
 
 CASES: Final = (
-    _Case("status, Basic", Command("", ADDRESS), Mode.BASIC, _basic_status),
-    _Case("status, Safe", Command("", ADDRESS), Mode.SAFE, _safe_status),
-    _Case("poll (DIS), Safe", Command("DIS", ADDRESS), Mode.SAFE, _poll),
+    _pump_case("status, Basic", "", Mode.BASIC, _basic_status),
+    _pump_case("status, Safe", "", Mode.SAFE, _safe_status),
+    _pump_case("poll (DIS), Safe", "DIS", Mode.SAFE, _poll),
+    _unit_case(f"Modbus RTU, {REGISTERS} registers", _registers),
 )
 
 
 @contextmanager
-def _peer() -> Iterator[tuple[str, str]]:
-    command = [sys.executable, "-m", "benchmarks.paced_peer"]
+def _peer(name: str) -> Iterator[tuple[str, str]]:
+    command = [sys.executable, "-m", "benchmarks.paced_peer", name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         ours, floor = json.loads(process.stdout.readline())
@@ -129,24 +158,26 @@ async def _case(case: _Case, path: str, floor_fd: int, count: int) -> Comparison
             else:
                 ours_ns.append(await _timed(ask))
                 floor_ns.append(_blocking(floor_fd, asked, expected))
-    wire_ms = wire_ns(len(asked) + len(expected), BAUD) / NS_PER_MS
-    name = f"{case.name}: {len(asked) + len(expected)} bytes, {wire_ms:.2f} ms of wire"
+    name = f"{case.name}: {len(asked) + len(expected)} bytes, {case.wire_ms:.2f} ms of wire"
     return compared(name, ours_ns[WARM_UP:], floor_ns[WARM_UP:], TARGET)
 
 
 async def measure(count: int) -> list[Comparison]:
     """One comparison a kind of question, ``count`` exchanges each."""
-    with _peer() as (path, floor_path):
-        floor_fd = os.open(floor_path, os.O_RDWR | os.O_NOCTTY)
-        try:
-            return [await _case(case, path, floor_fd, count) for case in CASES]
-        finally:
-            os.close(floor_fd)
+    found = []
+    for case in CASES:
+        with _peer(case.peer) as (path, floor_path):
+            floor_fd = os.open(floor_path, os.O_RDWR | os.O_NOCTTY)
+            try:
+                found.append(await _case(case, path, floor_fd, count))
+            finally:
+                os.close(floor_fd)
+    return found
 
 
 async def polls(count: int) -> list[int]:
     """Times of ``count`` polls of the pump in ns, to measure other work by."""
-    with _peer() as (path, _):
+    with _peer("new-era") as (path, _):
         async with _poll(path) as ask:
             taken_ns = [await _timed(ask) for _ in range(WARM_UP + count)]
     return taken_ns[WARM_UP:]

@@ -9,8 +9,7 @@ from typing import Final
 from simulators.bench.perturbation import Dialect, Grammar, Piece
 from simulators.devices.serve import Firmware
 
-BITS_PER_CHARACTER: Final = 10
-"""8N1: start, eight data, stop."""
+DATA_BITS: Final = 8
 
 
 class Interpreter:
@@ -64,12 +63,14 @@ class Interpreter:
         return after
 
 
-def resampled(data: bytes, sent_baud: int, read_baud: int) -> bytes:
-    """What a UART at ``read_baud`` makes of 8N1 characters sent at ``sent_baud``.
+def resampled(data: bytes, sent_baud: int, read_baud: int, *, even: bool = False) -> bytes:
+    """What a UART at ``read_baud`` makes of 8N1 characters (``even``: 8E1) sent at ``sent_baud``.
 
-    A character whose stop bit is not there is dropped, as a serial driver does.
+    A character whose stop bit is not there is dropped, as a serial driver does; its parity is not
+    looked at.
     """
-    bits = [bit for byte in data for bit in (0, *((byte >> n) & 1 for n in range(8)), 1)]
+    bits = [bit for byte in data for bit in _character(byte, even=even)]
+    length = 10 + even
     ratio, at, read = sent_baud / read_baud, 0.0, bytearray()
 
     def line(time: float) -> int:
@@ -79,16 +80,22 @@ def resampled(data: bytes, sent_baud: int, read_baud: int) -> bytes:
         if line(at):
             at = float(int(at) + 1)
             continue
-        seen = [line(at + (n + 0.5) * ratio) for n in range(1, BITS_PER_CHARACTER)]
+        seen = [line(at + (n + 0.5) * ratio) for n in range(1, length)]
         if seen[-1]:
-            read.append(sum(bit << n for n, bit in enumerate(seen[:-1])))
-        at += (BITS_PER_CHARACTER - 0.5) * ratio
+            read.append(sum(bit << n for n, bit in enumerate(seen[:DATA_BITS])))
+        at += (length - 0.5) * ratio
     return bytes(read)
 
 
-def at_another_speed(host_baud: int, device_baud: int) -> Dialect:
+def _character(byte: int, *, even: bool) -> list[int]:
+    """Start, data from the lowest bit, parity where there is one, stop."""
+    data = [(byte >> n) & 1 for n in range(DATA_BITS)]
+    return [0, *data, *([sum(data) % 2] if even else []), 1]
+
+
+def at_another_speed(host_baud: int, device_baud: int, *, even: bool = False) -> Dialect:
     """A device that is set to another line speed than its host."""
     return Dialect(
-        hears=lambda data: resampled(data, host_baud, device_baud),
-        says=lambda data: resampled(data, device_baud, host_baud),
+        hears=lambda data: resampled(data, host_baud, device_baud, even=even),
+        says=lambda data: resampled(data, device_baud, host_baud, even=even),
     )

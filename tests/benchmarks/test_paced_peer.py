@@ -18,4 +18,12 @@ def test_the_peer_answers_in_the_framing_it_was_asked_in(case, asked, answered):
 
 
 def test_packets_are_as_long_as_those_of_the_published_wire_times():
-    assert [sum(map(len, case.packets)) for case in CASES] == [8, 15, 32]
+    assert [sum(map(len, case.packets)) for case in CASES] == [8, 15, 32, 33]
+
+
+def test_ten_registers_take_what_the_published_floor_says():
+    """18.91 ms of characters and one of its two silences (libraries.md)."""
+    assert CASES[3].wire_ms == pytest.approx(18.91 + 2.005, abs=0.005)
+    asked, answered = CASES[3].packets
+    assert asked == bytes.fromhex("01 04 0000 000A 70 0D")
+    assert answered[:3] == b"\x01\x04\x14"
