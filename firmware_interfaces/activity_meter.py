@@ -99,6 +99,21 @@ SETTINGS: Final = (
 )
 """Holding registers; the driver writes none of them: a nuclide is chosen at the instrument."""
 
+OBSERVABLE: Final[Mapping[str, str]] = {
+    "activity": "registers 10-13: two forms that must agree",
+    "nuclide": "registers 6-7",
+    "serial": "registers 26-27, of every reading",
+    "settled": "status word: SETTLING and RANGE_CHANGING; and by our own rule",
+    "over_range": "status word: OVER_RANGE",
+    "high_voltage": "status word: HV_FAULT",
+    "background": "registers 16-17, and BACKGROUND_EXPIRED",
+    "age": "register 24, and a counter that goes on",
+    "torn": "counter at head and tail, and a checksum over all",
+}
+NOT_OBSERVABLE: Final[Mapping[str, str]] = {
+    "item": "which item is in the well, and where in it",
+}
+
 
 class Inconsistent(Exception):
     """Registers that contradict each other or the profile: what was seen, what was expected."""

@@ -3,9 +3,18 @@
 from collections.abc import Mapping
 from typing import Final
 
-from firmware_interfaces import interface_capintec, interface_new_era
+from firmware_interfaces import (
+    interface_activity_meter,
+    interface_capintec,
+    interface_new_era,
+)
 from firmware_interfaces.interface import Interface
 
 INTERFACES: Final[Mapping[str, Interface]] = {
-    one.kind: one for one in (interface_new_era.INTERFACE, interface_capintec.INTERFACE)
+    one.kind: one
+    for one in (
+        interface_new_era.INTERFACE,
+        interface_capintec.INTERFACE,
+        interface_activity_meter.INTERFACE,
+    )
 }
