@@ -112,6 +112,7 @@ OBSERVABLE: Final[Mapping[str, str]] = {
 }
 NOT_OBSERVABLE: Final[Mapping[str, str]] = {
     "item": "which item is in the well, and where in it",
+    "factor": "both activities come from one current: a source of known activity finds a wrong one",
 }
 
 

@@ -67,7 +67,8 @@ class Interface:
 
     ``limits`` bound what may be asked, ``timing`` when. ``watchdog`` says what the device does when
     nobody speaks to it; ``observable`` and ``not_observable`` give each fact about the world and
-    how the device shows it, or why it cannot. ``unconfirmed`` are facts no public source settles.
+    how the device shows it, or why it cannot. ``unconfirmed`` are facts no public source settles,
+    ``rules`` what an answer must keep to be believed, ``site_toml`` how a site names the device.
     """
 
     kind: str
@@ -85,6 +86,8 @@ class Interface:
     observable: Mapping[str, str]
     not_observable: Mapping[str, str]
     unconfirmed: tuple[str, ...]
+    rules: tuple[str, ...] = ()
+    site_toml: str = ""
     warning: str = ""
 
 

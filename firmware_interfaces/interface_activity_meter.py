@@ -5,6 +5,15 @@ from typing import Final
 from firmware_interfaces import activity_meter as meter
 from firmware_interfaces.interface import Figure, Interface
 
+_OWN: Final = "this project's driver"
+_SITE: Final = """\
+[calibrator]
+kind = "activity-meter"
+port = "/dev/serial/by-id/..."   # or socket://host:4001 (a device server), tcp://host:502 (Modbus TCP)
+unit = 1
+serial = "70001"                 # the number in registers 26-27 that it must give; empty: any
+"""
+
 INTERFACE: Final = Interface(
     kind="activity-meter",
     title="NAM-M1 activity meter over Modbus",
@@ -34,8 +43,24 @@ INTERFACE: Final = Interface(
         Figure("UNIT_IS_BQ", meter.UNIT_BQ, "", "what register 9 must hold", meter.SOURCE),
         Figure("READING_WORDS", meter.WORDS, "", "of one reading", meter.SOURCE),
     ),
-    timing=(),
+    timing=(
+        Figure("ANSWER_WITHIN", 500, "ms", "a whole answer, from its question", _OWN),
+        Figure("AGE_MAX", 1000, "ms", "of a reading in register 24", _OWN),
+        Figure("COUNTER_STILL_MAX", 2000, "ms", "then the meter stands still", _OWN),
+    ),
     observable=meter.OBSERVABLE,
     not_observable=meter.NOT_OBSERVABLE,
-    unconfirmed=(),
+    unconfirmed=("that the meter's own clock is right: registers 22-23 are not used",),
+    rules=(
+        "it is one answer of the unit asked, to that function and number of registers, and over "
+        "TCP to that transaction",
+        "the checksum in register 29 is that of registers 0-28; magic, version, sentinel and unit "
+        "are as below; both counters are equal",
+        "the net activity is a finite number of at least 0 that agrees with the whole kBq within "
+        "half a kBq and one millionth (not asked over range, where there is no number)",
+        f"the nuclide is one of {', '.join(meter.SYMBOLS.values())}",
+        "it is at most 1 s old, the counter went on within 2 s, and the serial number is that of "
+        "the first reading",
+    ),
+    site_toml=_SITE,
 )

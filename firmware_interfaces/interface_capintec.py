@@ -9,6 +9,13 @@ from firmware_interfaces.units import NS_PER_MS
 _HOST: Final = "lulzzz/iRadiate, CapintecDoseCalibrator.cs"
 _FIELDS: Final = ("TAG", "NUCLIDE", "ACTIVITY", "UNIT")
 
+_SITE: Final = """\
+[calibrator]
+kind = "crc55"
+port = "/dev/serial/by-id/..."   # or socket://host:4002 (a device server)
+chamber = 1
+"""
+
 INTERFACE: Final = Interface(
     kind="crc55",
     title="Capintec CRC-55R and CRC-55tR dose calibrator",
@@ -75,4 +82,5 @@ INTERFACE: Final = Interface(
         "alignment of the activity within its six characters",
         "how an error reply is framed",
     ),
+    site_toml=_SITE,
 )

@@ -52,6 +52,8 @@ def _markdown(of: Interface) -> Iterator[str]:
     yield f"\n{ORIGIN}\n\n{of.purpose}"
     if of.warning:
         yield f"\n**{of.warning}**"
+    if of.site_toml:
+        yield f"\n```toml\n{of.site_toml}```"
     yield "\n## Line\n"
     yield from (f"- **{name}:** {text}" for name, text in _line(of))
     if of.commands:
@@ -72,6 +74,9 @@ def _markdown(of: Interface) -> Iterator[str]:
         if figures:
             yield f"\n## {title}\n"
             yield from _table(("name", "value", "meaning", "source"), map(_figure_cells, figures))
+    if of.rules:
+        yield "\n## What is believed\n\nAn answer is refused by name unless\n"
+        yield from (f"- {rule}" for rule in of.rules)
     yield "\n## What it shows\n"
     yield from _table(("fact", "how"), of.observable.items())
     yield "\n## Not observable here\n"

@@ -9,6 +9,16 @@ from firmware_interfaces.units import NS_PER_MS
 _MANUAL: Final = "1200-01"
 _CODES: Final = "1200-02 p. 29"
 
+_SITE: Final = """\
+[pump]
+kind = "ne1000"
+port = "/dev/serial/by-id/..."   # or socket://host:4001 (a device server)
+address = 0
+watchdog_s = 5
+trigger = "stop_only"
+commissioning = "commissioning/2026-11-20.json"
+"""
+
 INTERFACE: Final = Interface(
     kind="ne1000",
     title="New Era NE-1000 syringe pump",
@@ -92,4 +102,5 @@ INTERFACE: Final = Interface(
         "whether RAT by value is taken while pumping towards a target volume",
     ),
     warning=f"New Era prints on this pump: {new_era.NOT_FOR_HUMANS}.",
+    site_toml=_SITE,
 )

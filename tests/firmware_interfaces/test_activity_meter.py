@@ -10,8 +10,9 @@ from pymodbus.framer.rtu import FramerRTU
 
 from firmware_interfaces import activity_meter as nam
 from firmware_interfaces.readings import ReadingStatus
-from firmware_interfaces.register import Access, Bank, Register, encode
+from firmware_interfaces.register import Access, Bank, Register, WordOrder, encode
 from firmware_interfaces.register import decode as decode_register
+from firmware_interfaces.units import Becquerel
 
 CHECKED = range(nam.CHECK.address)
 
@@ -36,8 +37,8 @@ def block(check=True, order=nam.ORDER, **altered):
 
 def test_a_block_that_holds_says_what_it_says():
     assert nam.consistent(block()) == nam.MeterReading(
-        activity_bq=1_572_499_968,
-        step_bq=128,
+        activity_bq=Becquerel(1_572_499_968),
+        step_bq=Becquerel(128),
         nuclide="I-131",
         status=ReadingStatus.VALID,
         counter=7,
@@ -70,7 +71,7 @@ REFUSED = [
     (block(ACTIVITY_KBQ=(0xFE94, 0x0017)), "net activity: saw 1572499968 Bq, expected 427"),
     (block()[:-1], "block: saw 29 registers, expected 30"),
     ([*block(), 0], "block: saw 31 registers, expected 30"),
-    (block(order=nam.WordOrder.LOW_FIRST), "word-order sentinel: saw 1.08658e-19"),
+    (block(order=WordOrder.LOW_FIRST), "word-order sentinel: saw 1.08658e-19"),
 ]
 
 

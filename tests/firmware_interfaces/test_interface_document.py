@@ -49,6 +49,8 @@ FULL = Interface(
     observable={},
     not_observable={},
     unconfirmed=("its age",),
+    rules=("it is red",),
+    site_toml='kind = "toy-1"\n',
     warning="Not for children.",
 )  # fmt: skip
 
@@ -70,6 +72,8 @@ def test_registers_are_shown_with_their_words_limits_codes_and_bits():
     text = as_markdown(FULL)
 
     assert "**Not for children.**" in text
+    assert "refused by name unless\n\n- it is red\n" in text
+    assert '```toml\nkind = "toy-1"\n```\n' in text
     assert "| 7 | holding | u16 | rw | mode |  |  | what it does */ now | box |" in text
     assert "| 9-10 | input | f32 | r | speed | m/s | 0..2.5 | how fast | box |" in text
     assert (
@@ -115,7 +119,7 @@ def test_json_holds_all_of_it():
     assert list(found) == [
         "kind", "title", "purpose", "link", "framing", "watchdog", "sources", "commands",
         "registers", "codes", "limits", "timing", "observable", "not_observable", "unconfirmed",
-        "warning",
+        "rules", "site_toml", "warning",
     ]  # fmt: skip
     assert found["registers"][1] == {
         "name": "speed", "address": 9, "type": "f32", "source": "box", "meaning": "how fast",

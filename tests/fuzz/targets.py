@@ -209,6 +209,7 @@ OWN_WORDS: Final = {
     "simulators.bench.perturbed_line:Interpreter.feed": "packets between the bench's own pump",
     "simulators.bench.perturbed_new_era:words": "the table of commands",
     "simulators.bench.perturbed_new_era_line:_counter": "packets between the bench's own pump",
+    "simulators.bench.perturbed_registers:scaled": "words of the bench's own meter",
     "simulators.bench.perturbed_outcome:_rule": "a refusal of the daemon, in the same process",
     "simulators.bench.rehearsal:Rehearsal.head": "an export that was proven when it was made",
     "simulators.bench.run:_tell": "the record of a closed session",

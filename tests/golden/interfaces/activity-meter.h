@@ -24,6 +24,15 @@
 /* of one reading (NAM-M1 profile of this project, version 1) */
 #define ISODRIP_ACTIVITY_METER_READING_WORDS 30UL
 
+/* a whole answer, from its question (this project's driver) */
+#define ISODRIP_ACTIVITY_METER_ANSWER_WITHIN_MS 500UL
+
+/* of a reading in register 24 (this project's driver) */
+#define ISODRIP_ACTIVITY_METER_AGE_MAX_MS 1000UL
+
+/* then the meter stands still (this project's driver) */
+#define ISODRIP_ACTIVITY_METER_COUNTER_STILL_MAX_MS 2000UL
+
 /* always 0x414D, 'AM' */
 #define ISODRIP_ACTIVITY_METER_MAGIC 0UL
 
