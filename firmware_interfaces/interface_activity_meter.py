@@ -14,25 +14,17 @@ unit = 1
 serial = "70001"                 # the number in registers 26-27 that it must give; empty: any
 """
 
-_RULES: Final = (
-    (
-        "it is one answer of the unit asked, to that function and number of registers, and over TCP "
-        "to that transaction"
-    ),
-    (
-        "the checksum in register 29 is that of registers 0-28; magic, version, sentinel and unit are "
-        "as below; both counters are equal"
-    ),
-    (
-        "the net activity is a finite number of at least 0 that agrees with the whole kBq within half "
-        "a kBq and one millionth (not asked over range, where there is no number)"
-    ),
-    f"the nuclide is one of {', '.join(meter.SYMBOLS.values())}",
-    (
-        "it is at most 1 s old, the counter went on within 2 s, and the serial number is that of the "
-        "first reading"
-    ),
-)
+_RULES: Final = f"""\
+it is one answer of the unit asked, to that function and number of registers, over TCP to that \
+transaction
+the checksum in register 29 is that of registers 0-28; magic, version, sentinel and unit are as \
+below; both counters are equal
+the net activity is a finite number of at least 0 that agrees with the whole kBq within half a \
+kBq and one millionth (not asked over range, where there is no number)
+the nuclide is one of {", ".join(meter.SYMBOLS.values())}
+it is at most 1 s old, the counter went on within 2 s, and the serial number is that of the first \
+reading
+"""
 
 INTERFACE: Final = Interface(
     kind="activity-meter",
@@ -71,6 +63,6 @@ INTERFACE: Final = Interface(
     observable=meter.OBSERVABLE,
     not_observable=meter.NOT_OBSERVABLE,
     unconfirmed=("that the meter's own clock is right: registers 22-23 are not used",),
-    rules=_RULES,
+    rules=tuple(_RULES.splitlines()),
     site_toml=_SITE,
 )
