@@ -101,7 +101,7 @@ def test_the_example_shows_every_limit_with_its_default():
 def test_what_is_left_out_has_the_documented_default():
     site = load_site(MINIMAL)
     assert (site.calibrator.chamber, site.calibrator.baud, site.calibrator.serial) == (1, 9600, "")
-    assert (site.calibrator.unit_proof, site.mqtt) == (None, None)
+    assert site.mqtt is None
     assert (site.pump.address, site.pump.baud, site.pump.watchdog_s) == (0, 19_200, 5)
     assert (site.pump.trigger, site.flush.method) == ("stop_only", "same_pump")
     assert site.flush.volume_dead_volumes == 3.0
