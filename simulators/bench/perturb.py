@@ -13,13 +13,16 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
 from controller.life import StartupFailure
+from simulators.bench.device_set import PUMP_KINDS, USUAL
 from simulators.bench.evidence import Witness
 from simulators.bench.perturbation import Row
+from simulators.bench.perturbed_crc15 import ADAPTER as CRC15
 from simulators.bench.perturbed_crc55 import ADAPTER as CRC55
 from simulators.bench.perturbed_line import Interpreter
 from simulators.bench.perturbed_new_era import ADAPTER as NE1000
@@ -33,7 +36,7 @@ from simulators.bench.trial import Trial, attempt, code_hash, never_endless, run
 from simulators.devices.serve import Firmware
 
 SEED: Final = 1
-ADAPTERS: Final = {"ne1000": NE1000, "crc55": CRC55}
+ADAPTERS: Final = {"ne1000": NE1000, "crc55": CRC55, "crc15": CRC15}
 """Every kind of device that has tables; a kind that is added brings its rows with it."""
 ROWS: Final = {row.name: row for adapter in ADAPTERS.values() for row in adapter.rows}
 RESULTS: Final = Path("var/perturb.jsonl")
@@ -42,7 +45,9 @@ DOCUMENT: Final = Path("docs/safety/perturbed-tables.md")
 
 def case_of(row: Row) -> Case:
     """The treatment in which an entry is altered."""
-    return Case(SEED, row.minutes, faults=row.faults)
+    known = row.device in PUMP_KINDS
+    devices = replace(USUAL, pump=row.device) if known else replace(USUAL, calibrator=row.device)
+    return Case(SEED, row.minutes, faults=row.faults, devices=devices)
 
 
 def attempted(name: str, case: Case) -> Trial:
