@@ -224,6 +224,7 @@ SAMPLE = {
     "crc15:unit:MILLICURIE:told:as code 4": REFUSED,
     "crc15:field:number:told:highest byte first": REFUSED,
     "crc15:letter:K:taken:next": REFUSED,
+    "crc15:letter:J:taken:next": HAZARD,
     "crc15:nuclide:Cs137:told:next": INSIDE,
     "ne1000:command:DIR:taken:without effect": REFUSED,
     "ne1000:number:RAT:told:/10": REFUSED,
