@@ -50,11 +50,7 @@ def test_every_command_of_the_bench_is_one(command):
 def test_the_table_of_unit_codes_is_that_of_the_vocabulary():
     rows = re.findall(r"^\| (\d) \| (\w+) \| (\w+) \| (\w+) \|$", PAGE, re.M)
     assert rows == [
-        (
-            str(code),
-            *(UNIT_WORDS[table.get(code)] for table in CODES_BY_HOST.values()),
-            _taken(code),
-        )
+        (str(code), *(UNIT_WORDS[host.get(code)] for host in CODES_BY_HOST.values()), _taken(code))
         for code in CODES
     ]
 

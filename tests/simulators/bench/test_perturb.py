@@ -248,10 +248,11 @@ def test_a_sample_of_rows_is_believed_by_nobody(name, outcome):
     assert found.cause or outcome in (INSIDE, NEVER_MET)
 
 
-def test_a_pump_whose_status_query_purges_never_passes_the_self_test():
+def test_a_pump_whose_status_query_purges_is_refused_by_what_it_says():
     (found,) = perturb.perturb(["ne1000:command:status:taken:as PUR"])
     assert found.violations == ()
-    assert found.cause.startswith("self_test at ")
+    assert found.cause.startswith("readback at ")
+    assert found.cause.endswith("the pump answered with motion Motion.PURGING")
 
 
 def test_another_pump_of_the_maker_is_refused():
