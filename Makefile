@@ -108,7 +108,7 @@ prerequisites:
 	@PYTHON="$(PYTHON)" tools/prerequisites
 
 debian-tools:
-	@tools/debian_tools mosquitto
+	@tools/debian_tools mosquitto mbpoll
 
 # Stamps stand inside the environment that they describe, so that deleting it is enough.
 $(VENV)/.stamp-venv: | prerequisites

@@ -3,16 +3,17 @@
 Knows units, function codes, transaction numbers and refusals; not what a register means. An answer
 is the unit's, to that function, with that many registers and, over TCP, that transaction number;
 anything else answers nothing. A serial line has no such numbers: there the exchange's quarantine
-keeps a late answer from the next question.
+keeps a late answer from the next question, and every frame stands alone between two silences.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from drivers.exchange import Exchange
 from drivers.request import Answer, Kind, LineTiming, Request, Verdict
-from drivers.stream import Opener
+from drivers.stream import ByteStream, Opener
 from firmware_interfaces.register import Bank
 from firmware_interfaces.units import NS_PER_MS, Nanoseconds, seconds
 from protocols.modbus import Deframer, Found, Frame, encode_rtu, encode_tcp
@@ -39,6 +40,11 @@ WITHIN_NS: Final = Nanoseconds(500 * NS_PER_MS)
 """For a whole answer: 125 registers take 150 ms at 19200 baud."""
 
 
+SILENCE_S: Final = 3.5 * 11 / 19200
+"""3.5 characters at 19200 8E1, 2 ms: what parts two frames on a line (Serial Line V1.02, 2.5.1.1).
+Faster lines keep to 1.75 ms, so this is enough for them; no device here is slower."""
+
+
 class DeviceRefused(Exception):
     """The unit answered that it does not do it. Certain, not lost."""
 
@@ -63,6 +69,37 @@ def is_framed_for_tcp(port: str) -> bool:
     return port.startswith("tcp://")
 
 
+class _Parted:
+    """A stream on which nothing is written within ``SILENCE_S`` of what was heard or written."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._loop = asyncio.get_running_loop()
+        self._silent_at = self._loop.time() + SILENCE_S
+
+    async def read(self) -> bytes:
+        data = await self._stream.read()
+        self._silent_at = max(self._silent_at, self._loop.time() + SILENCE_S)
+        return data
+
+    async def write(self, data: bytes) -> None:
+        await asyncio.sleep(max(0.0, self._silent_at - self._loop.time()))
+        await self._stream.write(data)
+
+    def drop_pending(self) -> None:
+        self._stream.drop_pending()
+
+    async def close(self) -> None:
+        await self._stream.close()
+
+
+def _parted(opener: Opener) -> Opener:
+    async def opened() -> ByteStream:
+        return _Parted(await opener())
+
+    return opened
+
+
 class ModbusBus:
     """One line. ``units`` are all that live on it; use within one running loop, then ``close``."""
 
@@ -79,7 +116,11 @@ class ModbusBus:
         self._number = 0
         deframer = Deframer(Side.HOST, tcp=tcp, units=units)
         self.exchange: Exchange[Found] = Exchange(
-            opener, deframer, timing, now_ns, lambda found, _at_ns: not isinstance(found, Frame)
+            opener if tcp else _parted(opener),
+            deframer,
+            timing,
+            now_ns,
+            lambda found, _at_ns: not isinstance(found, Frame),
         )
 
     async def ask(

@@ -154,12 +154,14 @@ def _open(path: str, baud: int, parity: Parity) -> serial.Serial:
     """Blocking: open, lock and configure.
 
     ``exclusive`` is flock, which stops the willing; TIOCEXCL stops everyone who comes later but
-    root; /proc shows who came before and asked neither.
+    root; /proc shows who came before and asked neither. A pty has no parity, and refuses whoever
+    asks for one when nothing else is to be changed.
     """
     _refuse_what_is_no_tty(path)
     _refuse_if_held(path)
+    line_parity = "N" if _is_pty(path) else parity
     try:
-        port = serial.Serial(path, baud, parity=parity, timeout=0, exclusive=True)
+        port = serial.Serial(path, baud, parity=line_parity, timeout=0, exclusive=True)
     except serial.SerialException as error:
         raise _port_error(path, error.errno, str(error)) from error
     except (ValueError, termios.error) as error:
@@ -187,12 +189,16 @@ def _port_error(path: str, number: int | None, seen: str) -> PortError:
     return PortError(path, fault, seen)
 
 
+def _is_pty(path: str) -> bool:
+    return os.major(Path(path).stat().st_rdev) in _PTY_MAJORS
+
+
 def _refuse_if_held(path: str) -> None:
     """Who opened the port before us knows nothing of our locks and would take some of our bytes.
 
     A pty is exempt: whoever made it usually keeps its other end's twin open.
     """
-    if os.major(Path(path).stat().st_rdev) in _PTY_MAJORS:
+    if _is_pty(path):
         return
     holders = list(_holders(path))
     if holders:

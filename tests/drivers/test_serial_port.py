@@ -91,10 +91,11 @@ async def test_a_cancelled_read_loses_nothing(terminal):
     stream.drop_pending()
 
 
-async def test_a_closed_port_opens_again(terminal):
+@pytest.mark.parametrize("parity", ["N", "E"])
+async def test_a_closed_port_opens_again(terminal, parity):
     _, path = terminal
     for _ in range(3):
-        stream = await opener(path, 19200)()
+        stream = await opener(path, 19200, parity)()
         await stream.close()
 
 

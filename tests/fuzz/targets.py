@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.fuzz import asked, kept, papers, wires, wires_crc15
+from tests.fuzz import asked, kept, modbus, papers, wires, wires_crc15
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,23 @@ TARGETS: Final = (
     ),
     Target(wires_crc15.crc15_firmware, ("simulators.devices.crc15:Crc15Firmware.feed",)),
     Target(
+        modbus.modbus_frames,
+        (
+            "protocols.modbus:Deframer.feed",
+            "protocols.modbus:Deframer._rtu",
+            "protocols.modbus:Deframer._tcp",
+            "protocols.modbus:Deframer._frame",
+        ),
+    ),
+    Target(modbus.meter_registers, ("firmware_interfaces.register:decode",)),
+    Target(
+        modbus.meter_firmware,
+        (
+            "simulators.devices.activity_meter:ActivityMeterFirmware.feed",
+            "simulators.devices.modbus_unit:ModbusUnit.feed",
+        ),
+    ),
+    Target(
         papers.order,
         (
             "controller.clinic.documents:json_problem",
@@ -177,6 +194,7 @@ OWN_WORDS: Final = {
     "controller.commission_calibrator:UnitProving._source": "answers that were each just checked",
     "controller.clinic.record:build_record": "checks the record that it has just made",
     "drivers.exchange:Deframer.feed": "a port, without a body",
+    "firmware_interfaces.register:_words": "bytes that encode has just made",
     "simulators.devices.serve:Firmware.feed": "a port, without a body",
     "simulators.bench.apparatus:PumpApparatus.feed": "hands bytes on to Ne1000Firmware.feed",
     "simulators.bench.asgi:AsgiApi._taken": "the daemon's answer, in the same process",

@@ -55,7 +55,7 @@ def test_a_set_is_found_again_by_its_options_and_its_suffix(devices):
 
 @pytest.mark.parametrize("suffix", ["ne1000", "ne1000+scale", "a+b+c+d", "ne1000+crc55+udp"])
 def test_a_set_that_there_is_not_is_refused(suffix):
-    with pytest.raises(ValueError, match="is not PUMP|is none of"):
+    with pytest.raises(ValueError, match=r"is not PUMP|is none of"):
         device_set_of(suffix)
 
 
