@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn
 from controller import control_socket
 from controller.chain import JournalBroken
 from controller.cli_commission import commission_arguments, commission_pump
+from controller.cli_commission_calibrator import commission_calibrator
 from controller.cli_interface import interface, interface_arguments
 from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
 from controller.cli_probe import probe_arguments, probe_ports
@@ -27,6 +28,7 @@ from controller.clinic.record import render_text
 from controller.clinic.regimen import parse_regimen
 from controller.clinic.text import activity_text
 from controller.clock import SystemClock
+from controller.commission_desk import desk_arguments
 from controller.commissioned import commissioned_of, commissioned_text
 from controller.console import (
     DONE,
@@ -46,8 +48,9 @@ from controller.journal import read
 from controller.life import StartupFailure
 from controller.orders import checked_order, regimen_of, regimen_text
 from controller.records import NoRecord, record_of_journal
-from controller.service import Ready, Service, surroundings_of
+from controller.service import Ready, Service
 from controller.store import JOURNAL
+from controller.units_known import NOT_ASKED, units_known_of, units_text
 from firmware_interfaces.units import as_mbq, as_mci
 
 REGIMEN: Final = "clr131"
@@ -96,7 +99,7 @@ def _run(args: argparse.Namespace, out: Out) -> int:
         out.end(ready=True, api=where.api, socket=where.socket, simulated=where.simulated)
 
     async def serve() -> int:
-        return await Service(site, surroundings_of(site, clock), ready).run()
+        return await Service(site, clock, ready).run()
 
     try:
         # The runner is never closed: that would join threads, which a hung disk holds for ever.
@@ -117,6 +120,9 @@ def _check(args: argparse.Namespace, out: Out) -> int:
     site = site_of(args.file)
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
     out.say(commissioned_text(commissioned_of(site)))
+    units = units_known_of(site)
+    if units is not NOT_ASKED:
+        out.say(units_text(units))
     out.end(ok=True, site=site.site.name, room=site.site.room, site_hash=site.site_hash)
     return DONE
 
@@ -269,6 +275,8 @@ def _document_arguments(top: Any) -> None:
     commission = _group(top, "commission", "prove a device before its first use")
     text = "prove a pump with water: watchdog, flow, occlusion, dead volume"
     commission_arguments(_command(commission, "pump", commission_pump, text))
+    text = "prove a calibrator's unit codes with known sources"
+    desk_arguments(_command(commission, "calibrator", commission_calibrator, text))
     journal = _group(top, "journal", "journals")
     for name, work, text in JOURNAL_COMMANDS:
         _command(journal, name, work, text).add_argument("file", type=Path, metavar="FILE")

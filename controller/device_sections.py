@@ -48,6 +48,20 @@ class Crc55Section(Section):
     chamber: Annotated[int, Field(ge=1, le=8)] = 1
     baud: Literal[9600] = 9600
     serial: Serial = ""
+
+
+class Crc15Section(Section):
+    """A Capintec CRC-15R: 4800 baud, and unit codes that are proven with known sources.
+
+    ``serial`` stands on its plate, it cannot tell it; ``unit_proof``, the file that ``isodrip
+    commission calibrator`` wrote, must be of the same one. Without it only the codes are taken that
+    all public hosts read alike.
+    """
+
+    kind: Literal["crc15"]
+    port: SerialAddress
+    baud: Literal[4800] = 4800
+    serial: Serial = ""
     unit_proof: Text | None = None
 
 
@@ -58,10 +72,11 @@ class ActivityMeterSection(Section):
     port: ModbusAddress
     unit: Annotated[int, Field(ge=1, le=247)] = 1
     serial: Serial = ""
-    unit_proof: Text | None = None
 
 
-CalibratorSection = Annotated[Crc55Section | ActivityMeterSection, Field(discriminator="kind")]
+CalibratorSection = Annotated[
+    Crc55Section | Crc15Section | ActivityMeterSection, Field(discriminator="kind")
+]
 
 
 class Ne1000Section(Section):
@@ -86,7 +101,7 @@ PumpSection = Ne1000Section
 
 KINDS: Final = frozenset(
     kind
-    for section in (Crc55Section, ActivityMeterSection, Ne1000Section)
+    for section in (Crc55Section, Crc15Section, ActivityMeterSection, Ne1000Section)
     for kind in get_args(section.model_fields["kind"].annotation)
 )
 """Every word for a kind; no key of site.toml is one."""

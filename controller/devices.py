@@ -10,13 +10,16 @@ from typing import Final
 from controller.device_sections import (
     ActivityMeterSection,
     CalibratorSection,
+    Crc15Section,
     Crc55Section,
     PumpSection,
 )
 from controller.ports import Calibrator, Pump
 from controller.surroundings import PumpListener
+from controller.units_known import UnitsKnown
 from drivers.activity_meter import ActivityMeter
 from drivers.capintec import Crc55
+from drivers.crc15 import Crc15
 from drivers.modbus import ModbusBus, is_framed_for_tcp
 from drivers.new_era import NewEraPump
 from drivers.serial_port import Parity
@@ -44,11 +47,15 @@ def pump_of(section: PumpSection, open_: Open, now_ns: NowNs, heard: PumpListene
     )
 
 
-def calibrator_of(section: CalibratorSection, open_: Open, now_ns: NowNs) -> Calibrator:
-    """The dose calibrator of a site."""
+def calibrator_of(
+    section: CalibratorSection, open_: Open, now_ns: NowNs, units: UnitsKnown
+) -> Calibrator:
+    """The dose calibrator of a site, and what is known of its unit codes."""
     match section:
         case Crc55Section():
             return Crc55(open_(section.port, section.baud, "N"), section.chamber, now_ns)
+        case Crc15Section():
+            return Crc15(open_(section.port, section.baud, "N"), now_ns, units.unit_of)
         case ActivityMeterSection():
             opener = open_(section.port, nam.BAUD_RATE, "E")
             tcp = is_framed_for_tcp(section.port)

@@ -39,6 +39,7 @@ from controller.store import DirectoryStore
 from controller.surroundings import PumpListener, Setting, Surroundings, Telemetry
 from controller.telemetry import Telemetry as MqttTelemetry
 from controller.telemetry import room_prefix
+from controller.units_known import NOT_ASKED, UnitsKnown, units_known_of
 from controller.view import state_view
 from drivers.serial_port import opener
 from firmware_interfaces.units import NS_PER_S, Nanoseconds
@@ -72,10 +73,12 @@ def versions() -> dict[str, str]:
     return {"isodrip": own, "python": platform.python_version()}
 
 
-def setting_of(site: SiteConfig, commissioning: str | None = None) -> Setting:
-    """What the daemon and every record 0 take from site.toml and the pump's commissioning.
+def setting_of(
+    site: SiteConfig, commissioning: str | None = None, units: UnitsKnown = NOT_ASKED
+) -> Setting:
+    """What the daemon and every record 0 take from site.toml and what was commissioned.
 
-    ``commissioning`` is the text of that file; None has the one read that site.toml names.
+    ``commissioning`` is the text of the pump's file; None has the one read that site.toml names.
     """
     known = commissioned_of(site) if commissioning is None else known_by(site, commissioning)
     running = versions()
@@ -90,6 +93,7 @@ def setting_of(site: SiteConfig, commissioning: str | None = None) -> Setting:
         "versions": running,
         "kinds": list(kinds),
         "operators": operators,
+        **({"unit_proof": units.seen} if units is not NOT_ASKED else {}),
     }
     return Setting(
         site=site.site.name,
@@ -115,8 +119,8 @@ def _pump(site: SiteConfig, clock: Clock, heard: PumpListener) -> Pump:
     return pump_of(site.pump, opener, _now(clock), heard)
 
 
-def _calibrator(site: SiteConfig, clock: Clock) -> Calibrator:
-    return calibrator_of(site.calibrator, opener, _now(clock))
+def _calibrator(site: SiteConfig, units: UnitsKnown, clock: Clock) -> Calibrator:
+    return calibrator_of(site.calibrator, opener, _now(clock), units)
 
 
 def _telemetry(site: SiteConfig, on_link: Callable[[bool, str], None]) -> Telemetry:
@@ -126,8 +130,8 @@ def _telemetry(site: SiteConfig, on_link: Callable[[bool, str], None]) -> Teleme
     return MqttTelemetry(prefix, mqtt_connect(site.mqtt.address), on_link=on_link)
 
 
-def surroundings_of(site: SiteConfig, clock: Clock) -> Surroundings:
-    """The real world of a site."""
+def surroundings_of(site: SiteConfig, clock: Clock, units: UnitsKnown) -> Surroundings:
+    """The real world of a site; ``units`` is what is known of its calibrator's unit codes."""
     directory = Path(site.journal.directory)
 
     def new_id() -> str:
@@ -138,7 +142,7 @@ def surroundings_of(site: SiteConfig, clock: Clock) -> Surroundings:
         clock=clock,
         store=DirectoryStore(directory),
         pump=partial(_pump, site),
-        calibrator=partial(_calibrator, site),
+        calibrator=partial(_calibrator, site, units),
         telemetry=partial(_telemetry, site),
         new_id=new_id,
         disk_free_mb=lambda: shutil.disk_usage(directory).free // BYTES_PER_MB,
@@ -174,10 +178,10 @@ class Ready:
 class Service:
     """One run of the daemon. ``run`` returns the process' exit code."""
 
-    def __init__(
-        self, site: SiteConfig, world: Surroundings, on_ready: Callable[[Ready], None]
-    ) -> None:
-        self._site, self._world, self._on_ready = site, world, on_ready
+    def __init__(self, site: SiteConfig, clock: Clock, on_ready: Callable[[Ready], None]) -> None:
+        self._site, self._on_ready = site, on_ready
+        self._units = units_known_of(site)
+        self._world = surroundings_of(site, clock, self._units)
         self._ending = asyncio.Event()
 
     async def run(self) -> int:
@@ -186,7 +190,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ending.set)
-        life = Life(setting_of(self._site), self._world)
+        life = Life(setting_of(self._site, units=self._units), self._world)
         try:
             daemon = await life.start()
         except StartupFailure:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from controller.core.interlocks import INTERLOCKS
-from firmware_interfaces import capintec, new_era
+from firmware_interfaces import capintec, crc15, new_era
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("controller", "drivers", "protocols", "simulators", "firmware_interfaces")
@@ -258,7 +258,13 @@ def test_every_capintec_command_has_a_golden_frame() -> None:
         assert any(payload.startswith(command) for payload in payloads), command
 
 
-@pytest.mark.parametrize("device", ["new_era", "capintec"])
+def test_every_letter_of_a_polled_reading_has_a_golden_frame() -> None:
+    (asked,) = [frame["letters"] for frame in _golden("crc15") if frame["role"] == "host"]
+    wanted = (crc15.NUCLIDE_LETTERS, crc15.UNIT_LETTER, crc15.ACTIVITY_LETTERS)
+    assert asked == crc15.BEGIN + "".join(wanted)
+
+
+@pytest.mark.parametrize("device", ["new_era", "capintec", "crc15"])
 def test_every_golden_frame_names_its_source(device: str) -> None:
     assert [frame["name"] for frame in _golden(device) if not frame.get("source")] == []
 

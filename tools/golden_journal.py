@@ -101,7 +101,7 @@ async def _boot(journal: Path, loop: VirtualLoop) -> None:
     stage = Stage(Case(seed=SEED, minutes=MINUTES), loop, journal.parents[1])
     stage.clock.utc_step_ns = LATER_NS
     stage.start()
-    life = Life(setting_of(stage.site, stage.commissioning), stage.surroundings())
+    life = Life(setting_of(stage.site, stage.commissioning, stage.units), stage.surroundings())
     daemon = await life.start()
     await asyncio.sleep(AWAKE_S)
     await daemon.request(journal.parent.name, StartRequested, "ab", "technician")

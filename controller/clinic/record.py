@@ -152,12 +152,16 @@ _UNKNOWN: Final[dict[str, Any]] = {
 
 def _activities(facts: RecordFacts, assay: Reading) -> dict[str, Any]:
     measured = _measured(facts, assay)
+    taken = RecordAssay(mbq=as_mbq(assay.activity_bq), at=utc_text(assay.at_utc_ns))
+    if measured.assayed_bq <= 0:
+        # An empty well was read, and nothing released: nothing can be a share of it.
+        return {**_UNKNOWN, "assay": taken}
     outcome = account(measured, facts.budget, facts.reported)
     residual, volume = outcome.by_residual, outcome.by_volume
     routes = tuple(route for route in (residual, volume) if route is not None)
     interval = (as_mbq(outcome.interval_low_bq), as_mbq(outcome.interval_high_bq))
     return {
-        "assay": RecordAssay(mbq=as_mbq(assay.activity_bq), at=utc_text(assay.at_utc_ns)),
+        "assay": taken,
         "assayed_mbq": as_mbq(measured.assayed_bq),
         "expected_mbq": as_mbq(_expected_bq(facts, measured)),
         "delivered_mbq": None if residual is None else as_mbq(residual.delivered_bq),

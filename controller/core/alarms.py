@@ -207,6 +207,7 @@ ALARMS: Final = {row.id: row for row in ROWS}
 CHANNELS: Final = {
     "ne1000": frozenset({COUNTER, STATUS}),
     "crc55": frozenset[str](),
+    "crc15": frozenset[str](),
     "activity-meter": frozenset[str](),
 }
 """Evidence channels that each device kind brings; host and person are always there."""

@@ -16,9 +16,12 @@ CALIBRATOR_KINDS: Final = tuple(CALIBRATORS)
 SITE_LINES: Final[Mapping[str, str]] = {
     "ne1000": 'address = 0\nwatchdog_s = 5\ntrigger = "stop_only"\n',
     "crc55": "",
+    "crc15": 'serial = "15R-BENCH"\n',
     "activity-meter": "unit = 1\n",
 }
 """What a section of site.toml says of each kind beside ``kind`` and ``port``."""
+UNIT_PROVEN: Final = frozenset({"crc15"})
+"""Calibrators whose unit codes are proven with known sources before anything is measured."""
 
 
 @dataclass(frozen=True, slots=True)

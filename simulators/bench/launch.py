@@ -20,10 +20,11 @@ from simulators.bench.api import Api
 from simulators.bench.broker import Broker, Kind, free_port, start_broker
 from simulators.bench.channel import Channel
 from simulators.bench.commissioning import bench_commissioning
-from simulators.bench.device_set import USUAL, DeviceSet
+from simulators.bench.device_set import UNIT_PROVEN, USUAL, DeviceSet
 from simulators.bench.directory import make_directory
 from simulators.bench.processes import Child, ChildFailed
 from simulators.bench.setting import Setting
+from simulators.bench.unit_proving import bench_unit_proof
 
 READY_S: Final = 20.0
 WARD: Final = ("-c", "import sys; from controller.cli import main; sys.exit(main())")
@@ -125,12 +126,14 @@ async def world_ports(world: Child) -> dict[str, str]:
 def write_site(
     directory: Path, order: Order, where: papers.Addresses, devices: DeviceSet = USUAL
 ) -> Path:
-    """Write site.toml and the commissioning of its pump; make the journal's directory."""
+    """Write site.toml and the commissioning of its devices; make the journal's directory."""
     (directory / "journal").mkdir(exist_ok=True)
     site, text = directory / "site.toml", papers.site_text(order, where, directory, devices)
     site.write_text(text)
     proven = bench_commissioning(text, order.container.syringe, datetime.now(UTC))
     (directory / papers.COMMISSIONING).write_text(proven)
+    if devices.calibrator in UNIT_PROVEN:
+        (directory / papers.UNIT_PROOF).write_text(bench_unit_proof(text, datetime.now(UTC)))
     return site
 
 

@@ -204,7 +204,7 @@ class Machine:
         self._within = self._context.copy()
         self._within.run(PROCESS.set, self.boots)
         self._down = loop.create_future()
-        life = Life(setting_of(stage.site, stage.commissioning), stage.surroundings())
+        life = Life(setting_of(stage.site, stage.commissioning, stage.units), stage.surroundings())
         try:
             daemon = await self._inside(life.start())
         except StartupFailure:

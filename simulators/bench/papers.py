@@ -14,7 +14,7 @@ from typing import Any, Final
 from controller.clinic.dosing import bsa_m2, prescribed_bq
 from controller.clinic.order import Order, parse_order
 from controller.clinic.regimen import Regimen, parse_regimen
-from simulators.bench.device_set import SITE_LINES, USUAL, DeviceSet
+from simulators.bench.device_set import SITE_LINES, UNIT_PROVEN, USUAL, DeviceSet
 from simulators.bench.setting import CATALOGUE
 
 STUDY_REGIMEN: Final = "clr131"
@@ -22,6 +22,7 @@ BENCH_REGIMEN: Final = "clr131-bench"
 EXAMPLE_ORDER: Final = Path(__file__).parents[2] / "examples" / "order.json"
 
 COMMISSIONING: Final = "commissioning.json"
+UNIT_PROOF: Final = "unit_proof.json"
 
 OPERATORS: Final = (
     ("ab", "Anna Berger", "technician"),
@@ -97,7 +98,8 @@ def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSe
         name=_toml(order.site),
         pump=_section(devices.pump, where.pump),
         commissioning=_toml(str(directory / COMMISSIONING)),
-        calibrator=_section(devices.calibrator, where.calibrator),
+        calibrator=_section(devices.calibrator, where.calibrator)
+        + _unit_proof(devices.calibrator, directory),
         journal=_toml(str(directory / "journal")),
         broker=_toml(where.broker),
         api=_toml(where.api),
@@ -141,6 +143,10 @@ listen = {api}
 
 def _section(kind: str, port: str) -> str:
     return f"kind = {_toml(kind)}\nport = {_toml(port)}\n{SITE_LINES[kind]}"
+
+
+def _unit_proof(kind: str, directory: Path) -> str:
+    return f"unit_proof = {_toml(str(directory / UNIT_PROOF))}\n" if kind in UNIT_PROVEN else ""
 
 
 def _time(moment: datetime) -> str:

@@ -13,15 +13,17 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
 from controller.life import StartupFailure
-from simulators.bench.device_set import DeviceSet
+from simulators.bench.device_set import PUMP_KINDS, USUAL
 from simulators.bench.evidence import Witness
 from simulators.bench.perturbation import Row
 from simulators.bench.perturbed_activity_meter import ADAPTER as ACTIVITY_METER
+from simulators.bench.perturbed_crc15 import ADAPTER as CRC15
 from simulators.bench.perturbed_crc55 import ADAPTER as CRC55
 from simulators.bench.perturbed_line import Interpreter
 from simulators.bench.perturbed_new_era import ADAPTER as NE1000
@@ -35,7 +37,12 @@ from simulators.bench.trial import Trial, attempt, code_hash, never_endless, run
 from simulators.devices.serve import Firmware
 
 SEED: Final = 1
-ADAPTERS: Final = {"ne1000": NE1000, "crc55": CRC55, "activity-meter": ACTIVITY_METER}
+ADAPTERS: Final = {
+    "ne1000": NE1000,
+    "crc55": CRC55,
+    "activity-meter": ACTIVITY_METER,
+    "crc15": CRC15,
+}
 """Every kind of device that has tables; a kind that is added brings its rows with it."""
 ROWS: Final = {row.name: row for adapter in ADAPTERS.values() for row in adapter.rows}
 RESULTS: Final = Path("var/perturb.jsonl")
@@ -44,8 +51,8 @@ DOCUMENT: Final = Path("docs/safety/perturbed-tables.md")
 
 def case_of(row: Row) -> Case:
     """The treatment in which an entry is altered."""
-    pump = ADAPTERS[row.device].wire == "pump"
-    devices = DeviceSet(pump=row.device) if pump else DeviceSet(calibrator=row.device)
+    known = row.device in PUMP_KINDS
+    devices = replace(USUAL, pump=row.device) if known else replace(USUAL, calibrator=row.device)
     return Case(SEED, row.minutes, faults=row.faults, devices=devices)
 
 

@@ -45,15 +45,16 @@ def outcome_of(row: Row, evidence: Evidence, *, met: bool) -> Outcome:
     broken = [str(one) for one in found if one not in admitted]
     record, truth = evidence.rehearsal.record, evidence.rehearsal.truth
     wrong = list(figures(record, truth))
-    if hazard is None or not hazard.blind:
+    excused = hazard is not None and "A" in hazard.breaks
+    if not excused and (hazard is None or not hazard.blind):
         broken += wrong
-    elif wrong and not _noticed(record):
+    elif not excused and not _noticed(record):
         broken += [f"{text}, and nothing in the record says so" for text in wrong]
     broken += [f"F: {failure}" for failure in evidence.rehearsal.failures]
     if not met:
         kind = NEVER_MET
-    elif admitted:
-        kind, words = HAZARD, "; ".join(str(one) for one in admitted)
+    elif admitted or (wrong and excused):
+        kind, words = HAZARD, "; ".join([*map(str, admitted), *wrong])
     elif wrong:
         kind = RESIDUAL if kind == INSIDE else HAZARD
         words = "; ".join((words, *wrong)) if words else "; ".join(wrong)
@@ -87,7 +88,12 @@ def _kind(evidence: Evidence) -> tuple[str, str]:
     if ran and tripped:
         return TRIPPED, tripped[0]
     if not (ran and started):
-        refused = [words for action, words in raised if action is not Action.ADVISORY]
+        # Until its self-test is over every daemon refuses a start: that says nothing of the row.
+        refused = [
+            words
+            for action, words in raised
+            if action is not Action.ADVISORY and not words.endswith(": under way")
+        ]
         return REFUSED, refused[0] if refused else _rule(evidence.rehearsal.broken_off)
     return INSIDE, ""
 

@@ -42,6 +42,14 @@ HAZARDS: Final[tuple[Hazard, ...]] = (
         blind=True,
     ),
     Hazard(
+        rows=("crc15:letter:J:taken:next",),
+        breaks=frozenset({"A"}),
+        why="a reading that is wrong by less than the bands, always in the same way, looks like a "
+        "true one; so does that of a drifting chamber",
+        remedy="constancy and accuracy with known sources each day of use; the proof of the unit "
+        "codes with sources of two different activities finds it at commissioning",
+    ),
+    Hazard(
         rows=("ne1000:word:TRG *:meant:*",),
         breaks=frozenset({"E"}),
         why="the pump never tells what its trigger input would do",

@@ -36,6 +36,7 @@ from simulators.bench.faults import Fault, ScenarioError
 from simulators.bench.machine import Machine
 from simulators.bench.setting import Setting
 from simulators.bench.streams import Seen, Wire
+from simulators.bench.unit_proving import units_known
 from simulators.bench.virtual_time import VirtualClock, VirtualLoop
 from simulators.bench.world import World
 
@@ -146,6 +147,7 @@ class Stage:
         self.site = load_site(site_text)
         syringe, proven_at = order.container.syringe, BEGIN - timedelta(days=1)
         self.commissioning = bench_commissioning(site_text, syringe, proven_at)
+        self.units = units_known(site_text, self.site, proven_at)
         self.clock = VirtualClock(loop, begin_ns)
         self.world: World = World(self.setting, loop.now_ns, lambda: begin_ns + loop.now_ns())
         self.broker: BrokerStandIn = BrokerStandIn()
@@ -211,7 +213,7 @@ class Stage:
         return pump_of(self.site.pump, self._opener, _now(clock), heard)
 
     def _calibrator(self, clock: Clock) -> Calibrator:
-        return calibrator_of(self.site.calibrator, self._opener, _now(clock))
+        return calibrator_of(self.site.calibrator, self._opener, _now(clock), self.units)
 
     def _opener(self, port: str, _baud: int, _parity: Parity) -> Opener:
         """The wire with that address, as `drivers.serial_port.opener` finds a ward's."""

@@ -14,6 +14,8 @@ from protocols.crc15 import NUCLIDE_SIZE, Poll, Reply, decode_polls, encode_repl
 from simulators.devices.room import Room
 
 BAUD: Final = 4800
+BITS_PER_CHARACTER: Final = 10
+"""8N1: start, eight data, stop."""
 KEYS: Final = ("Tc99m", "Cs137", "Co60", "I131", "Co57", "Ba133")
 """Nuclides with a key of their own on this instrument."""
 CURIE: Final = ((2, 37_000), (3, 37_000_000), (4, 37_000_000_000))
@@ -48,6 +50,7 @@ class Crc15Firmware:
     units: DisplayUnits = DisplayUnits()
     powered: bool = True
     baud: int = BAUD
+    bits_per_character: int = BITS_PER_CHARACTER
     ticket_every_ns: int = 0
     _begun: bool = False
     _printed_ns: int = 0

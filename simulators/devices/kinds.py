@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from simulators.devices.activity_meter import ActivityMeterFirmware
+from simulators.devices.crc15 import Crc15Firmware
 from simulators.devices.crc55 import Crc55Firmware
 from simulators.devices.new_era import Ne1000Firmware
 from simulators.devices.room import Room
 from simulators.devices.serve import Firmware
+
+TICKET_EVERY_NS: Final = 17_000_000_000
+"""So that a ticket comes into most assays, and never at the same place of one."""
 
 Made_co = TypeVar("Made_co", bound=Firmware, covariant=True)
 
@@ -42,6 +46,11 @@ def _crc55(room: Room, _tcp: bool) -> CalibratorFirmware:
     return Crc55Firmware(room)
 
 
+def _crc15(room: Room, _tcp: bool) -> CalibratorFirmware:
+    """One in curies, whose codes are ambiguous, where somebody keeps pressing PRINT."""
+    return Crc15Firmware(room, ticket_every_ns=TICKET_EVERY_NS)
+
+
 def _activity_meter(room: Room, tcp: bool) -> CalibratorFirmware:
     return ActivityMeterFirmware(room, tcp=tcp)
 
@@ -51,5 +60,6 @@ PUMPS: Final[Mapping[str, DeviceKind[Ne1000Firmware]]] = {
 }
 CALIBRATORS: Final[Mapping[str, DeviceKind[CalibratorFirmware]]] = {
     "crc55": DeviceKind(_crc55),
+    "crc15": DeviceKind(_crc15),
     "activity-meter": DeviceKind(_activity_meter, "tcp"),
 }

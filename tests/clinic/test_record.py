@@ -219,6 +219,27 @@ def test_nothing_assayed(facts: RecordFacts, make_order: MakeOrder) -> None:
     assert "1600.0 MBq (43.24 mCi) to 1800.0 MBq (48.65 mCi)" in text
 
 
+@pytest.mark.parametrize("activity_bq", [0, -5])
+def test_an_empty_well_was_read_and_the_treatment_given_up(
+    facts: RecordFacts, activity_bq: int
+) -> None:
+    assayed = facts.assay
+    assert assayed is not None
+    record = build_record(
+        replace(
+            facts,
+            outcome="not_given",
+            assay=Reading(Becquerel(activity_bq), assayed.at_utc_ns),
+            started_at_utc_ns=None,
+            residual=None,
+        )
+    )
+    assert record.assay is not None
+    assert record.assay.mbq == activity_bq / 1e6
+    assert (record.assayed_mbq, record.delivered_mbq, record.candidates) == (None, None, ())
+    assert "Outcome                       not given" in render_text(record)
+
+
 def test_ground_truth_is_printed_a_value_a_line(facts: RecordFacts) -> None:
     truth = {"routes": {"by_volume": {"agrees": True}}, "violations": []}
     lines = render_text(build_record(replace(facts, ground_truth=truth))).splitlines()

@@ -101,7 +101,7 @@ def test_the_example_shows_every_limit_with_its_default():
 def test_what_is_left_out_has_the_documented_default():
     site = load_site(MINIMAL)
     assert (site.calibrator.chamber, site.calibrator.baud, site.calibrator.serial) == (1, 9600, "")
-    assert (site.calibrator.unit_proof, site.mqtt) == (None, None)
+    assert site.mqtt is None
     assert (site.pump.address, site.pump.baud, site.pump.watchdog_s) == (0, 19_200, 5)
     assert (site.pump.trigger, site.flush.method) == ("stop_only", "same_pump")
     assert site.flush.volume_dead_volumes == 3.0
@@ -142,7 +142,7 @@ REFUSALS = [
     ("baud = 19200", "baud = 4800", "pump.baud", "4800", "300, 1200, 2400, 9600 or 19200"),
     ('"stop_only"', '"start"', "pump.trigger", "'start'", "'off' or 'stop_only'"),
     ('"ne1000"', '"ne500"', "pump.kind", "'ne500'", "'ne1000'"),
-    ('"crc55"', '"crc25"', "calibrator.kind", "'crc25'", "'crc55', 'activity-meter'"),
+    ('"crc55"', '"crc25"', "calibrator.kind", "'crc25'", "'crc55', 'crc15', 'activity-meter'"),
     ('kind = "crc55"', "", "calibrator.kind", "(absent)", "is required"),
     ('"same_pump"', '"second_pump"', "flush.method", "'second_pump'", "'same_pump' or 'manual'"),
     ("volumes = 3", "volumes = 1.9", "flush.volume_dead_volumes", "1.9", "equal to 2"),

@@ -138,6 +138,7 @@ async def test_two_devices_share_one_room_and_one_clock(tmp_path: Path) -> None:
 FIRST_WORDS = {
     ("ne1000", "serial"): (b"0\r", b"\x0200A"),
     ("crc55", "serial"): (b"$CR1H#", b"$SDR"),
+    ("crc15", "serial"): (b"@ABCDEF", b"I 131 "),
     # Read input registers 0 and 1 of unit 1: magic and version (the CRCs are pymodbus').
     ("activity-meter", "serial"): (
         bytes.fromhex("01 04 0000 0002 71cb"),
@@ -178,7 +179,7 @@ def test_simulate_announces_itself_serves_and_leaves_at_sigterm(
 @pytest.mark.parametrize(
     ("kind", "tcp", "code", "reason"),
     [
-        ("ne9000", None, 2, "kind 'ne9000' is none of ne1000, crc55, activity-meter"),
+        ("ne9000", None, 2, "kind 'ne9000' is none of ne1000, crc55, crc15, activity-meter"),
         ("ne1000", "4001", 2, "address '4001' is not HOST:PORT"),
         ("ne1000", "localhost:70000", 2, "address 'localhost:70000' is not HOST:PORT"),
         ("crc55", "192.0.2.1:4001", 3, "cannot serve on 192.0.2.1:4001"),

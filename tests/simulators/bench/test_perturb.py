@@ -10,7 +10,7 @@ from fractions import Fraction
 import pytest
 
 from drivers import new_era_program
-from firmware_interfaces import capintec, new_era
+from firmware_interfaces import capintec, crc15, new_era
 from simulators.bench import perturb, perturbed_new_era, perturbed_outcome
 from simulators.bench.perturbation import FACTORS, Dialect, neighbours, remembered, scaled
 from simulators.bench.perturbed_line import Interpreter, at_another_speed, resampled
@@ -49,7 +49,9 @@ def test_every_entry_of_every_table_has_a_row(device):
     assert entries(device) >= wanted
 
 
-@pytest.mark.parametrize(("vocabulary", "device"), [(new_era, "ne1000"), (capintec, "crc55")])
+@pytest.mark.parametrize(
+    ("vocabulary", "device"), [(new_era, "ne1000"), (capintec, "crc55"), (crc15, "crc15")]
+)
 def test_every_enumeration_of_a_vocabulary_is_perturbed_or_stands_on_no_wire(vocabulary, device):
     tables = [set(named) for named in perturb.ADAPTERS[device].tables.values()]
     for name, kind in vars(vocabulary).items():
@@ -83,6 +85,15 @@ def test_every_field_of_a_reading_is_altered():
     assert {entry for table, entry in entries("crc55") if table == "field"} == {
         "tag", "nuclide", "activity", "unit",
     }  # fmt: skip
+
+
+def test_every_field_and_letter_of_a_polled_reading_is_altered():
+    assert {entry for table, entry in entries("crc15") if table == "field"} == {
+        "nuclide", "unit code", "number",
+    }  # fmt: skip
+    assert "".join(sorted(entry for table, entry in entries("crc15") if table == "letter")) == (
+        "ABCDEFGHIJKbegin"
+    )
 
 
 def test_no_two_rows_have_one_name():
@@ -209,6 +220,12 @@ SAMPLE = {
     "crc55:unit:MEGABECQUEREL:told:next": REFUSED,
     "crc55:factor:Cs137:told:used": REFUSED,
     "crc55:framing:checksum:told:+33": REFUSED,
+    "crc15:unit:MILLICURIE:told:as code 2": REFUSED,
+    "crc15:unit:MILLICURIE:told:as code 4": REFUSED,
+    "crc15:field:number:told:highest byte first": REFUSED,
+    "crc15:letter:K:taken:next": REFUSED,
+    "crc15:letter:J:taken:next": HAZARD,
+    "crc15:nuclide:Cs137:told:next": INSIDE,
     "ne1000:command:DIR:taken:without effect": REFUSED,
     "ne1000:number:RAT:told:/10": REFUSED,
     "ne1000:number:RAT:meant:x2": TRIPPED,
@@ -231,10 +248,11 @@ def test_a_sample_of_rows_is_believed_by_nobody(name, outcome):
     assert found.cause or outcome in (INSIDE, NEVER_MET)
 
 
-def test_a_pump_whose_status_query_purges_never_passes_the_self_test():
+def test_a_pump_whose_status_query_purges_is_refused_by_what_it_says():
     (found,) = perturb.perturb(["ne1000:command:status:taken:as PUR"])
     assert found.violations == ()
-    assert found.cause.startswith("self_test at ")
+    assert found.cause.startswith("readback at ")
+    assert found.cause.endswith("the pump answered with motion Motion.PURGING")
 
 
 def test_another_pump_of_the_maker_is_refused():

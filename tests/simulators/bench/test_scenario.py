@@ -125,7 +125,7 @@ def test_the_catalogue_has_what_was_asked_for():
         ("minutes = 1.0", 'people = "cats"', "people = 'cats': must be one of end"),
         ("minutes = 1.0", "incidents = [99]", "incidents = 99: must be an incident class"),
         ("minutes = 1.0", 'devices = ["abacus"]', "devices = .* must be a pump and a calibrator"),
-        ("minutes = 1.0", 'devices = ["ne1000", "scale"]', "'scale' is none of crc55, activity-m"),
+        ("minutes = 1.0", 'devices = ["ne1000", "scale"]', "'scale' is none of crc55, crc15, "),
         ('outcome = "partial"', "", "outcome = None: must be there, a str"),
         ("[expected]", "[expected]\nnot_observable = true", "nothing trips, and found_by"),
         ("[expected]", '[expected]\nfound_by = ["luck"]', "found_by = 'luck': must be one of"),
