@@ -21,7 +21,6 @@ from drivers.serial_port import opener
 from firmware_interfaces.units import Nanoseconds
 
 BY_ID: Final = Path("/dev/serial/by-id")
-PORTS: Final = desk.Device("ports", (), "nothing was changed", "are being probed")
 
 
 def probe_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +46,8 @@ def probe_ports(args: argparse.Namespace, out: Out) -> int:
     else:
         site = site_of(args.config)
         desk.no_treatment_open(site)
-        findings = desk.conducted(site, PORTS, work)
+        with desk.alone(site):
+            findings = asyncio.run(work())
     for finding in findings:
         _say(out, finding)
     out.end(ports=[asdict(finding) for finding in findings])

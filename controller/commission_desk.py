@@ -9,7 +9,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,15 +39,11 @@ _MISSING: Final = (PortError, ExchangeError, WrongDevice)
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What is commissioned: its word, how it refuses, and what became of it when it is ended.
-
-    ``doing`` is what is told to whoever asks for the daemon meanwhile.
-    """
+    """What is commissioned: its word, how it refuses, and what became of it when it is ended."""
 
     name: str
     refusals: tuple[type[Exception], ...]
     left: str
-    doing: str = "is being commissioned"
 
 
 def conducted(site: SiteConfig, device: Device, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -54,9 +51,16 @@ def conducted(site: SiteConfig, device: Device, work: Callable[[], Coroutine[Any
 
     SIGTERM, SIGINT and ``isodrip stop`` end it, and with it the program.
     """
+    with alone(site) as held:
+        return _led(site, device, work, held)
+
+
+@contextmanager
+def alone(site: SiteConfig) -> Iterator[socket.socket]:
+    """Hold the daemon's socket: no daemon of this site starts. Raises Fault where one runs."""
     held = _held_socket(site)
     try:
-        return _led(site, device, work, held)
+        yield held
     finally:
         held.close()
         site.socket_path.unlink(missing_ok=True)
@@ -172,10 +176,10 @@ async def _until_ended(
 
     async def stop() -> dict[str, Any]:
         task.cancel()
-        return {"accepted": True, "session": "", "phase": device.doing}
+        return {"accepted": True, "session": "", "phase": "commissioning"}
 
     async def status() -> dict[str, Any]:
-        return {"error": f"the {device.name} {device.doing}"}
+        return {"error": f"the {device.name} is being commissioned"}
 
     handlers = {"stop": stop, "status": status}
     answering = asyncio.ensure_future(control_socket.serve(held, handlers))

@@ -13,13 +13,16 @@ from typing import Final
 from controller.device_sections import (
     ActivityMeterSection,
     CalibratorSection,
+    Crc15Section,
     Crc55Section,
     Ne1000Section,
 )
 from controller.devices import NowNs, Open, calibrator_of, pump_of
 from controller.surroundings import PumpListener
-from drivers.modbus import is_framed_for_tcp
-from drivers.pump_errors import PumpRefused
+from controller.units_known import NOT_ASKED
+from drivers.calibrator_errors import ReadingRefused, UnitRefused
+from drivers.modbus import DeviceRefused, is_framed_for_tcp
+from drivers.pump_errors import PumpAlarmed, PumpRefused, ReadbackMismatch
 from drivers.request import ExchangeError, WrongDevice
 from drivers.stream import PortError
 from firmware_interfaces.activity_meter import BAUD_RATE
@@ -28,6 +31,12 @@ from firmware_interfaces.readings import Identity, PumpStatus
 
 WITHIN_S: Final = 15.0
 """For one kind at one line speed: its driver's own limits are shorter."""
+
+
+_OTHERWISE: Final = (
+    *(ExchangeError, DeviceRefused, ReadingRefused, UnitRefused),
+    *(PumpRefused, PumpAlarmed, ReadbackMismatch),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +87,23 @@ class _Candidate:
 
 
 def _candidates(port: str, at: Addresses) -> tuple[_Candidate, ...]:
-    """Everything that could be on a port; on a serial line what could move is asked for last."""
+    """Everything that could be on a port, in the order in which it is asked for."""
     framed = is_framed_for_tcp(port)
     line = "Modbus TCP" if framed else f"{BAUD_RATE} 8E1"
     meter = ActivityMeterSection(kind="activity-meter", port=port, unit=at.modbus)
     modbus = (_calibrator(meter, f"{line}, unit {at.modbus}"),)
     if framed:
         return modbus
-    chamber = Crc55Section(kind="crc55", port=port)
+    chamber, polled = Crc55Section(kind="crc55", port=port), Crc15Section(kind="crc15", port=port)
     pumps = (_new_era(port, baud, at.new_era) for baud in BAUD_RATES)
-    return (_calibrator(chamber, f"{chamber.baud} 8N1"), *modbus, *pumps)
+    # A CRC-15R proves nothing that it says: whoever can prove itself is asked before.
+    last = _calibrator(polled, f"{polled.baud} 8N1")
+    return (_calibrator(chamber, f"{chamber.baud} 8N1"), *modbus, *pumps, last)
 
 
 def _calibrator(section: CalibratorSection, line: str) -> _Candidate:
     async def ask(open_: Open, now_ns: NowNs, _heard: PumpListener) -> tuple[Identity, str]:
-        device = calibrator_of(section, open_, now_ns)
+        device = calibrator_of(section, open_, now_ns, NOT_ASKED)
         try:
             return await device.connect(), ""
         finally:
@@ -132,7 +143,7 @@ async def probe(port: str, at: Addresses, open_: Open, now_ns: NowNs) -> Finding
             tried.append(Tried(candidate.kind, candidate.line, error.seen))
         except TimeoutError:
             tried.append(Tried(candidate.kind, candidate.line, f"no end in {WITHIN_S:g} s"))
-        except (ExchangeError, PumpRefused) as error:
+        except _OTHERWISE as error:
             tried.append(Tried(candidate.kind, candidate.line, str(error)))
         else:
             return Finding(port, identity, candidate.line, motion, tuple(cleared), tuple(tried), "")

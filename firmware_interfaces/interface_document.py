@@ -214,8 +214,10 @@ def _symbol(text: str) -> str:
 
 
 def _number(value: int) -> str:
-    """A C constant: unsigned and at least 32 bits wide, or negative."""
-    return f"{value}UL" if value >= 0 else f"({value}L)"
+    """A C constant: unsigned, with 64 bits only where it needs them, or negative."""
+    if value < 0:
+        return f"({value}L)"
+    return f"{value}UL" if value < 1 << 32 else f"{value}ULL"
 
 
 def _string(text: str) -> str:

@@ -44,7 +44,10 @@ FULL = Interface(
         ),
     ),
     codes=(CodeTable("SIGN", "first|letter", (Word("+", "PLUS"), Word(-1, "MINUS")), "box"),),
-    limits=(Figure("SPEED_MAX", 2500, "mm/s", "as fast as it goes", "box"),),
+    limits=(
+        Figure("SPEED_MAX", 2500, "mm/s", "as fast as it goes", "box"),
+        Figure("FAR", 1 << 32, "", "as far as it goes", "box"),
+    ),
     timing=(),
     observable={},
     not_observable={},
@@ -89,6 +92,7 @@ def test_registers_are_shown_with_their_words_limits_codes_and_bits():
     "line",
     [
         "#define ISODRIP_TOY_1_SPEED_MAX_MM_S 2500UL",
+        "#define ISODRIP_TOY_1_FAR 4294967296ULL",
         '#define ISODRIP_TOY_1_SIGN_PLUS "+"',
         "#define ISODRIP_TOY_1_SIGN_MINUS (-1L)",
         "/* what it does * / now */",
