@@ -53,7 +53,7 @@ def verdicts() -> Iterator[tuple[Path, str, str]]:
 
 def survivor(source: Path, name: str) -> Survivor:
     """What was changed, out of mutmut's own difference."""
-    from mutmut.mutation.diff_apply import get_diff_for_mutant  # noqa: PLC0415 - its own environment
+    from mutmut.mutation.diff_apply import get_diff_for_mutant  # noqa: PLC0415
 
     lines = get_diff_for_mutant(name, path=source).splitlines()[3:]
     was, became = (
