@@ -16,6 +16,7 @@ from simulators.bench.evidence import (
     Judge,
     Violation,
 )
+from simulators.bench.rehearsal import Rehearsal
 from simulators.bench.stops import judge_stops
 from simulators.bench.volumes import (
     OUT_TOLERANCE_NL,
@@ -37,6 +38,7 @@ ASKED: Final = "asked by a person"
 WRITES: Final = frozenset(("RAT", "VOL", "DIA", "SAF", "TRG", "FUN", "PHN", "DIR", "CLD"))
 WRITES_BARE: Final = frozenset(("RUN",))
 ON_TIME: Final = 0.01
+UNATTENDED: Final = "site_check_missed"
 TRIP: Final = "trip: "
 BROKEN: Final = ("STOPPED", "UNCERTAIN")
 TAIL_MAX_NL: Final = 1_400_000.0
@@ -164,8 +166,11 @@ def _out_until_next(evidence: Evidence, index: int) -> float:
 
 
 def judge_l1(evidence: Evidence) -> tuple[Violation, ...]:
-    """L1: without a fault the treatment is completed, in the profile's time to 1 %."""
-    if evidence.faulty:
+    """L1: without a fault the treatment is completed, in the profile's time to 1 %.
+
+    A patient whom nobody looks at is a fault of people; what must end that drug is its own row.
+    """
+    if evidence.faulty or _unattended(evidence.rehearsal):
         return ()
     if evidence.rehearsal.broken_off:
         text = f"without a fault: {evidence.rehearsal.broken_off}"
@@ -180,6 +185,11 @@ def judge_l1(evidence: Evidence) -> tuple[Violation, ...]:
         return ()
     text = f"the drug ran for {lasted_s:.1f} s of {evidence.duration_s:g} s"
     return (_found("L1", evidence.end_ns, text),)
+
+
+def _unattended(rehearsal: Rehearsal) -> bool:
+    """True if the drug was stopped because those who should look at the patient were away."""
+    return rehearsal.case.people == "away" and UNATTENDED in rehearsal.broken_off
 
 
 def judge_l2(evidence: Evidence) -> tuple[Violation, ...]:

@@ -156,6 +156,16 @@ def test_s4_the_daemon_is_gone_and_the_plunger_moves(nominal, kind, bound_s):
         assert found(replace(nominal, blows=(blow,)), "S4") == expected
 
 
+def test_s4_a_program_that_hangs_is_gone_once_it_was_killed(nominal):
+    moving = infusion(nominal)
+    hung = Blow(moving.at_ns - 20 * S, "consumer_hung")
+    for restarted_s, expected in ((-1, []), (1, ["S4"])):
+        dead = Blow(moving.at_ns - 15 * S, "killed", moving.at_ns + restarted_s * S)
+        before = tuple(move for move in nominal.moves if move.at_ns >= moving.at_ns)
+        blown = replace(nominal, moves=before, blows=(hung, dead))
+        assert sorted(set(found(blown, "S4"))) == expected
+
+
 def test_s5_a_run_that_nobody_asked_for(nominal):
     assert found(with_journal(nominal, without_act("FlushRequested")), "S5") == ["S5"]
 
@@ -204,6 +214,17 @@ def test_l1_broken_off_or_not_on_time(nominal):
     assert found(with_rehearsal(nominal, broken_off="BrokenOff: infuse"), "L1") == ["L1"]
     assert found(replace(nominal, duration_s=61.0), "L1") == ["L1"]
     assert found(replace(nominal, duration_s=61.0, faulty=True), "L1") == []
+
+
+def test_l1_asks_nothing_where_nobody_looked_at_the_patient(nominal):
+    away = replace(nominal.rehearsal.case, people="away")
+    for people, row, expected in (
+        (away, "site_check_missed", []),
+        (away, "rate_high", ["L1"]),
+        (nominal.rehearsal.case, "site_check_missed", ["L1"]),
+    ):
+        stopped = with_rehearsal(nominal, case=people, broken_off=f"infuse: STOPPED, {row}")
+        assert found(stopped, "L1") == expected
 
 
 @pytest.mark.parametrize(
