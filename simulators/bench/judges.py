@@ -50,7 +50,11 @@ def _found(rule: str, at_ns: float, text: str) -> Violation:
 
 
 def judge_s2(evidence: Evidence) -> tuple[Violation, ...]:
-    """S2: into a joined line, the plunger's mean of any 60 s stays at the profile's maximum."""
+    """S2: into a joined line, the plunger's mean of any 60 s stays at the profile's maximum.
+
+    What keys pressed at the pump moved until nobody could have stopped it sooner is no rate of the
+    program's: a purge of that time alone is 0.6 mL in a 60 mL syringe.
+    """
     if evidence.blind:
         return ()
     swept = Travel(evidence, lambda move: move.to == "patient")
@@ -59,7 +63,8 @@ def judge_s2(evidence: Evidence) -> tuple[Violation, ...]:
         evidence.released_nl / evidence.duration_s * evidence.steepest * 60.0 * RATE_TOLERANCE
     )
     for end_ns in sorted(ends):
-        moved_nl = swept.between(end_ns - MEAN_NS, end_ns)
+        begin_ns = end_ns - MEAN_NS
+        moved_nl = swept.between(begin_ns, end_ns) - by_hand_nl(evidence, swept, end_ns, begin_ns)
         if moved_nl > bound_nl + OUT_TOLERANCE_NL:
             text = f"{ml(moved_nl)} in 60 s, the profile's maximum gives {ml(bound_nl)}"
             return (_found("S2", end_ns, text),)

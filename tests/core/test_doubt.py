@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from controller.core import commands as c
 from controller.core import events as e
 from controller.core.interruption import WRONG_SYRINGE
 from controller.core.state import Phase, Pumped, Purpose
+from controller.core.step import polls
 from firmware_interfaces.readings import Motion
 from firmware_interfaces.units import MicrolitrePerHour, Nanoseconds, volume_up
 from tests.core.hand import Hand
 from tests.core.situations import at
-from tests.core.world import STEP, recovery
+from tests.core.world import STEP, S, recovery
 
 
 def _stuck() -> Hand:
@@ -167,3 +169,126 @@ def test_an_armed_pump_that_was_started_and_rests_again_has_given_it_all_the_sam
     hand.do(e.StopPressed, "panel")
     hand.stopped(infused_nl=20_000)
     assert hand.state.drug.high_nl == 20_000 + STEP
+
+
+def _told_to_stop(commands: tuple[c.Command, ...]) -> bool:
+    return any(isinstance(command, c.Stop) for command in commands)
+
+
+def _stopped_at(counted: int) -> Hand:
+    """An infusion that a person stopped, its STOP confirmed at this count."""
+    hand = at("infusing_thirty")
+    hand.do(e.StopPressed, "panel")
+    hand.stopped(infused_nl=counted)
+    assert hand.state.drug == Pumped(counted, counted + STEP)
+    return hand
+
+
+def test_what_keys_had_a_stopped_pump_give_widens_the_interval_of_what_ran_last() -> None:
+    counted = at("infusing_thirty").run.counter_nl
+    hand = _stopped_at(counted)
+    assert _told_to_stop(hand.reads(counted + 60_000))
+    assert hand.state.drug == Pumped(counted, counted + 60_000 + 2 * STEP)
+    hand.stopped(infused_nl=counted + 70_000)
+    assert hand.state.drug == Pumped(counted, counted + 70_000 + 3 * STEP)
+    hand.reads(counted + 70_000, motion=Motion.STOPPED)
+    assert hand.state.drug.high_nl == counted + 70_000 + 3 * STEP
+    assert not hand.state.unbounded
+
+
+def test_a_counter_that_was_cleared_at_rest_may_have_counted_all_it_says() -> None:
+    counted = at("infusing_thirty").run.counter_nl
+    hand = _stopped_at(counted)
+    hand.reads(0, motion=Motion.STOPPED)
+    assert hand.state.drug.high_nl == counted + STEP
+    hand.reads(20_000, motion=Motion.STOPPED)
+    assert hand.state.drug == Pumped(counted, counted + 20_000 + 2 * STEP)
+    hand.reads(5_000, motion=Motion.STOPPED)
+    assert hand.state.drug == Pumped(counted, counted + 25_000 + 3 * STEP)
+
+
+def test_a_rest_whose_counter_nobody_read_books_nothing_later() -> None:
+    hand = at("infusing_thirty")
+    hand.do(e.StopPressed, "panel")
+    hand.stopped(infused_nl=None)
+    hand.see(e.PumpRecovered, recovery(None))
+    known = hand.state.drug
+    hand.reads(9_000_000, motion=Motion.STOPPED)
+    assert hand.state.drug == known
+
+
+@pytest.mark.parametrize("power_cycled", [False, True])
+def test_what_keys_had_the_pump_give_while_the_controller_was_away_is_booked(
+    power_cycled: bool,
+) -> None:
+    counted = at("infusing_thirty").run.counter_nl
+    hand = _stopped_at(counted)
+    hand.see(e.Booted, "0.1.0")
+    now = 40_000 if power_cycled else counted + 40_000
+    hand.see(e.PumpRecovered, recovery(now, power_cycled=power_cycled))
+    hand.must_be(Phase.STOPPED)
+    assert hand.state.drug == Pumped(counted, counted + 40_000 + 2 * STEP)
+
+
+@pytest.mark.parametrize(("joined", "drug_nl"), [(True, 30_000 + STEP), (False, 0)])
+def test_the_seated_syringe_gives_drug_once_its_line_is_joined(joined: bool, drug_nl: int) -> None:
+    hand = at("seated")
+    hand.state = replace(hand.state, connected=joined)
+    assert hand.state.rest is not None
+    seat, counted = hand.state.seat, hand.state.rest.counter_nl
+    hand.reads(counted + 30_000, motion=Motion.STOPPED)
+    assert hand.state.drug == Pumped(0, drug_nl)
+    assert hand.state.seat.high_nl == seat.high_nl + 30_000 + STEP - drug_nl
+    assert (hand.state.first_start_ns is not None) is joined
+
+
+def test_a_pump_that_keys_start_while_an_interval_waits_for_people_is_stopped() -> None:
+    hand = _stuck()
+    counted = hand.run.counter_nl
+    assert not polls(hand.state)
+    hand.stopped(infused_nl=counted)
+    hand.must_be(Phase.UNCERTAIN)
+    assert polls(hand.state)
+    high = hand.state.drug.high_nl
+    assert _told_to_stop(hand.reads(counted + 40_000))
+    assert "take_over" in hand.alarms
+    assert hand.state.drug.high_nl == high + 40_000 + STEP
+
+
+def test_while_recover_is_under_way_nothing_else_is_asked_or_told() -> None:
+    hand = at("uncertain_at_rest")
+    assert not polls(hand.state)
+    assert not _told_to_stop(hand.reads(40_000))
+
+
+@pytest.mark.parametrize(("over_nl", "doubted"), [(0, False), (1, True)])
+def test_a_counter_that_leapt_while_nobody_asked_is_the_upper_bound_alone(
+    over_nl: int, doubted: bool
+) -> None:
+    """From the last reading at most three permits' lives and the lease, to two counter steps."""
+    hand = at("infusing_thirty")
+    run = hand.run
+    hand.see(e.Booted, "0.1.0")
+    lowest = min(sample.nl for sample in run.samples)
+    since_ns = hand.state.permit_expires_ns - run.samples[-1].at_ns
+    time_ns = since_ns + 2 * (5 * S // 3) + 5 * S
+    counted = run.counter_nl + _due_nl(hand, 0, time_ns, run.profile[0][0]) + 2 * STEP + over_nl
+    hand.see(e.PumpRecovered, recovery(counted))
+    assert hand.state.unbounded is doubted
+    expected = Pumped(lowest, counted) if doubted else Pumped(counted, counted + STEP)
+    assert hand.state.drug == expected
+    hand.must_be(Phase.UNCERTAIN if doubted else Phase.STOPPED)
+
+
+@pytest.mark.parametrize("purged", [True, False])
+def test_a_stop_that_finds_the_counter_leapt_doubts_it_unless_a_purge_was_seen(
+    purged: bool,
+) -> None:
+    hand = at("infusing_thirty")
+    before = hand.run.counter_nl
+    if purged:
+        hand.reads(before + 1_000, motion=Motion.PURGING)
+    hand.do(e.StopPressed, "panel")
+    hand.stopped(infused_nl=before + 5_000_000)
+    hand.must_be(Phase.STOPPED if purged else Phase.UNCERTAIN)
+    assert hand.state.drug.high_nl == before + 5_000_000 + (STEP if purged else 0)

@@ -99,6 +99,14 @@ def test_s2_a_minute_faster_than_the_profile(nominal):
     assert found(replace(fast, blind=True), "S2") == []
 
 
+@pytest.mark.parametrize(("factor", "by_keys"), [(1.11, []), (1.13, ["S2"])])
+def test_s2_what_keys_moved_is_no_rate_of_the_program_s_and_no_more(nominal, factor, by_keys):
+    fast = with_moves(nominal, lambda move: replace(move, flow_nl_s=move.flow_nl_s * factor))
+    assert found(fast, "S2") == ["S2"]
+    pressed_ns = infusion(nominal).at_ns + 5 * S
+    assert found(replace(fast, blows=(Blow(pressed_ns, "keypad_take_over"),)), "S2") == by_keys
+
+
 def test_s3_before_two_people_have_released(nominal):
     assert found(with_journal(nominal, without_act("ReleaseSigned")), "S3") == ["S3"]
 
