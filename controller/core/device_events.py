@@ -310,8 +310,25 @@ def pump_recovered(state: State, event: e.PumpRecovered, limits: Limits) -> Resu
         state = aftermath.settle_run(state)
         return done(state if state.unbounded else aftermath.leave_uncertain(state))
     state = _arrival(changed(state, run=changed(run, counter_nl=counted)))
+    if _unwatched(state, run, counted, limits):
+        high = max(counted, motion.leased_nl(state, run, motion.last_advanced(run)))
+        return done(aftermath.book_interval(state, counted, high))
     state = motion.book(state, *motion.counted_nl(run, counted))
     return done(aftermath.leave_uncertain(state))
+
+
+def _unwatched(state: State, run: Run, counted_nl: int, limits: Limits) -> bool:
+    """True if the pump counted too little for the time in which the program was gone.
+
+    Only where the restart found it running: what was being stopped may have rested at once, and
+    what the pump says is blocked did.
+    """
+    gone = [alarm.raised_ns for alarm in state.alarms if alarm.id == "restarted"]
+    ran = state.uncertain_from in (Phase.INFUSING, Phase.FLUSHING) and not run.complete
+    blocked = any(seen.id == "occlusion" for seen in state.notices)
+    if not gone or not ran or blocked:
+        return False
+    return motion.fell_short(run, counted_nl, gone[0], limits)
 
 
 def permit_expired(state: State, event: e.PermitExpired, limits: Limits) -> Result:

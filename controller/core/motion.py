@@ -82,7 +82,43 @@ def stood(run: Run, limits: Limits) -> bool:
     advance, first = window(run, max(2 * lag_ns, _steps_ns(run, limits))) or (last.nl, first)
     least = due_nl(run, first.at_ns, last.at_ns, lag_ns)[0]
     seen = least >= limits.flow_window_steps * run.step_nl
-    return seen and advance * 100 < least * NO_FLOW_PERCENT
+    return (seen and advance * 100 < least * NO_FLOW_PERCENT) or _frozen(run, limits)
+
+
+FROZEN_READINGS = 3
+"""So many equal readings of a moving pump in a row: one late answer makes only two."""
+
+
+def _frozen(run: Run, limits: Limits) -> bool:
+    """True if the last readings of the moving pump are all equal where the steps were due.
+
+    The last reading of a pump that rests already may rightly be the one before it.
+    """
+    rests = run.motion is not None and run.motion.at_rest
+    moving = run.samples[:-1] if rests else run.samples
+    equal = [sample for sample in moving if sample.nl == moving[-1].nl]
+    if len(equal) < FROZEN_READINGS:
+        return False
+    lag_ns = limits.stale_polls * limits.poll_ns
+    least = due_nl(run, equal[0].at_ns, equal[-1].at_ns, lag_ns)[0]
+    return least >= limits.flow_window_steps * run.step_nl
+
+
+def fell_short(run: Run, counter_nl: int, until_ns: int, limits: Limits) -> bool:
+    """True if a pump that nobody could have stopped before ``until_ns`` counted too little.
+
+    Without a word from anybody its watchdog or the end of its volume stops it. What is due since
+    the last reading is judged as the row *rate low* does.
+    """
+    if not run.samples:
+        return False
+    last = run.samples[-1]
+    until_ns = min(until_ns, last.at_ns + run.plan.watchdog_ns)
+    lag_ns = limits.stale_polls * limits.poll_ns
+    least = due_nl(run, last.at_ns, until_ns, lag_ns)[0]
+    least = min(least, programmed_nl(run) - last.nl)
+    advance = counter_nl - last.nl + run.step_nl
+    return advance * 100 < least * (100 - limits.rate_low_percent)
 
 
 POLLS_LEAST = 10
@@ -149,26 +185,39 @@ def permit_life_ns(plan: PumpPlan) -> int:
     return plan.watchdog_ns // PERMIT_SHARE
 
 
+def leased_nl(state: State, run: Run, known: Sample) -> int:
+    """The most that this run can have pumped before its watchdog stopped it (treatment.md 5).
+
+    A known reading, plus the highest rate times (time from that read to the last packet that can
+    have left by the last permit, plus the lease). Permits are only handed on while the journal is
+    at most a permit's life behind (`controller.daemon`), and it is behind from the first reading
+    after the last durable one: so a permit that a crash took with it outlived the last known one
+    by a poll, which is no longer than a life, and a life.
+    """
+    since = max(state.permit_expires_ns, run.started_ns or 0) - known.at_ns
+    time_ns = max(0, since) + 2 * permit_life_ns(run.plan) + run.plan.watchdog_ns
+    return known.nl + volume_up(MicrolitrePerHour(held_rate_ul_h(run)), Nanoseconds(time_ns))
+
+
+def last_advanced(run: Run) -> Sample:
+    """The newest reading from which the counter still went on, or the start at zero."""
+    older = [sample for sample in run.samples if sample.nl < run.counter_nl]
+    return older[-1] if older else Sample(run.started_ns or run.read_ns, 0)
+
+
 def upper_nl(state: State, run: Run) -> int:
     """The most that this run can have pumped if nothing more is ever known (treatment.md 5).
 
-    Last read, plus the highest rate times (time from that read to the last packet that can have
-    left by the last permit, plus the lease); never more than the programmed volume. Permits are
-    only handed on while the journal is at most a permit's life behind (`controller.daemon`), and
-    it is behind from the first reading after the last durable one: so a permit that a crash took
-    with it outlived the last known one by a poll, which is no longer than a life, and a life.
+    What the lease allows after the last reading, but never more than the programmed volume.
     """
-    most = run.counter_nl + _unread_nl(state, run)
+    most = leased_nl(state, run, _last_known(run))
     return min(most, max(programmed_nl(run), run.counter_nl))
 
 
-def _unread_nl(state: State, run: Run) -> int:
-    """What the highest rate gives from the last reading until no packet keeps the pump going."""
+def _last_known(run: Run) -> Sample:
+    """The last reading of the run, or its start."""
     counted_ns = run.samples[-1].at_ns if run.samples else (run.started_ns or run.read_ns)
-    lease_ns = run.plan.watchdog_ns
-    since = max(state.permit_expires_ns, run.started_ns or 0) - counted_ns
-    time_ns = max(0, since) + 2 * permit_life_ns(run.plan) + lease_ns
-    return volume_up(MicrolitrePerHour(held_rate_ul_h(run)), Nanoseconds(time_ns))
+    return Sample(counted_ns, run.counter_nl)
 
 
 def counted_nl(run: Run, counter_nl: int) -> tuple[int, int]:
@@ -224,7 +273,7 @@ def _leapt(state: State, run: Run, counter_nl: int) -> bool:
 
     To two steps, as *counter jumped* has it; a purge was seen to be faster.
     """
-    most = run.counter_nl + _unread_nl(state, run) + 2 * run.step_nl
+    most = leased_nl(state, run, _last_known(run)) + 2 * run.step_nl
     return run.motion is not Motion.PURGING and counter_nl > most
 
 

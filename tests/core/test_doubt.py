@@ -9,11 +9,11 @@ from controller.core import events as e
 from controller.core.interruption import WRONG_SYRINGE
 from controller.core.state import Phase, Pumped, Purpose
 from controller.core.step import polls
-from firmware_interfaces.readings import Motion
+from firmware_interfaces.readings import Motion, PumpAlarm
 from firmware_interfaces.units import MicrolitrePerHour, Nanoseconds, volume_up
 from tests.core.hand import Hand
 from tests.core.situations import at
-from tests.core.world import STEP, S, recovery
+from tests.core.world import ML, STEP, S, recovery, status
 
 
 def _stuck() -> Hand:
@@ -292,3 +292,168 @@ def test_a_stop_that_finds_the_counter_leapt_doubts_it_unless_a_purge_was_seen(
     hand.stopped(infused_nl=before + 5_000_000)
     hand.must_be(Phase.STOPPED if purged else Phase.UNCERTAIN)
     assert hand.state.drug.high_nl == before + 5_000_000 + (STEP if purged else 0)
+
+
+LEASE_NL = 55_555
+"""What 40 mL/h pump in the 5 s of the watchdog, nL."""
+LEAST_NL = LEASE_NL * 9 // 10
+"""What of it must have been counted, nL: the site's *rate low* is 10 %."""
+
+
+@pytest.mark.parametrize(("polls", "doubt"), [(2, "no_flow"), (1, "")])
+def test_three_equal_readings_of_a_moving_pump_are_not_believed_at_a_stop(
+    polls: int, doubt: str
+) -> None:
+    """Far from the start and long before *no flow* looks back (11 s at this rate)."""
+    hand = at("infusing_thirty")
+    for _ in range(40):
+        hand.poll()
+    stands, began_ns = hand.run.counter_nl, hand.run.started_ns
+    for _ in range(polls):
+        hand.reads(stands)
+    hand.do(e.StopPressed, "panel")
+    assert "no_flow" not in hand.raised
+    assert hand.run.doubt == doubt
+    hand.stopped(infused_nl=stands)
+    if not doubt:
+        hand.must_be(Phase.STOPPED)
+        assert hand.state.drug == Pumped(stands, stands + STEP)
+        return
+    hand.must_be(Phase.UNCERTAIN)
+    assert hand.state.unbounded
+    assert began_ns is not None
+    assert hand.state.drug.high_nl == _due_nl(hand, began_ns, hand.state.rested_ns, 40_000)
+    assert hand.state.drug.high_nl > stands + STEP
+
+
+def test_a_last_reading_at_rest_may_equal_the_one_before() -> None:
+    hand = at("infusing_thirty")
+    for _ in range(40):
+        hand.poll()
+    stands = hand.run.counter_nl
+    hand.reads(stands)
+    hand.reads(stands, motion=Motion.PAUSED)
+    assert "stopped_cause_lost" in hand.raised
+    assert hand.run.doubt == ""
+    hand.stopped(infused_nl=stands)
+    hand.must_be(Phase.STOPPED)
+    assert hand.state.drug == Pumped(stands, stands + STEP)
+
+
+def test_a_stand_within_the_steps_of_a_coarse_counter_is_believed() -> None:
+    """Ten uL a step: 40 mL/h need 4.5 s for five of them."""
+    hand = at("infusing_thirty")
+    while hand.run.counter_nl < 11 * ML:
+        hand.poll()
+        hand.prompted()
+    stands = hand.run.counter_nl
+    for _ in range(3):
+        hand.reads(stands, step_nl=10_000)
+    hand.do(e.StopPressed, "panel")
+    assert (hand.run.step_nl, hand.run.doubt) == (10_000, "")
+
+
+def _after_a_crash(name: str = "infusing_thirty", down_ns: int = 15 * S) -> Hand:
+    hand = at(name)
+    hand.wait(down_ns)
+    hand.see(e.Booted, "0.1.0")
+    return hand
+
+
+@pytest.mark.parametrize("more", [0, 7_000, LEAST_NL - STEP])
+def test_a_counter_that_stood_while_the_program_was_gone_is_not_believed(more: int) -> None:
+    """[counted, last advance + rate x (from there to the last permit + two lives + lease)]."""
+    hand = _after_a_crash()
+    run, permit_ns = hand.run, hand.state.permit_expires_ns
+    counted = run.counter_nl + more
+    hand.stopped(infused_nl=counted)
+    hand.see(e.PumpRecovered, recovery(counted, at_ns=hand.now_ns))
+    hand.must_be(Phase.UNCERTAIN)
+    assert hand.state.unbounded
+    known = run.samples[-2]
+    assert known.nl < run.counter_nl
+    until_ns = permit_ns + 2 * (5 * S // 3) + 5 * S
+    high = known.nl + _due_nl(hand, known.at_ns, until_ns, 40_000)
+    assert hand.state.drug == Pumped(counted, high)
+
+
+def test_a_counter_that_never_went_on_is_bounded_from_the_start() -> None:
+    hand = at("armed").energised()
+    began_ns = hand.run.started_ns
+    assert began_ns is not None
+    hand.wait(S // 20)
+    hand.see(e.RunStarted, hand.state.epoch, status(hand.now_ns, 0))
+    hand.reads(0)
+    hand.wait(15 * S)
+    hand.see(e.Booted, "0.1.0")
+    until_ns = hand.state.permit_expires_ns + 2 * (5 * S // 3) + 5 * S
+    hand.see(e.PumpRecovered, recovery(0, at_ns=hand.now_ns))
+    hand.must_be(Phase.UNCERTAIN)
+    assert hand.state.drug == Pumped(0, _due_nl(hand, began_ns, until_ns, 120_000))
+
+
+def test_after_a_crash_only_what_is_certainly_left_is_programmed() -> None:
+    hand = _after_a_crash()
+    hand.stopped(infused_nl=hand.run.counter_nl)
+    hand.see(e.PumpRecovered, recovery(hand.run.counter_nl, at_ns=hand.now_ns))
+    low, high = hand.state.drug.low_nl, hand.state.drug.high_nl
+    hand.do(e.DeliveryBounded, "cd", "barrel", low, high)
+    hand.do(e.Acknowledged, "")
+    hand.do(e.ResumeRequested, False)
+    hand.do(e.ResumeRequested, False, who="cd")
+    assert hand.run.plan.volume_nl == hand.state.planned_nl - high
+
+
+@pytest.mark.parametrize("more", [LEAST_NL - STEP + 1, LEASE_NL])
+def test_a_counter_that_went_on_to_the_watchdog_is_believed(more: int) -> None:
+    hand = _after_a_crash()
+    counted = hand.run.counter_nl + more
+    hand.stopped(infused_nl=counted)
+    hand.see(e.PumpRecovered, recovery(counted, at_ns=hand.now_ns))
+    hand.must_be(Phase.STOPPED)
+    assert hand.state.drug == Pumped(counted, counted + STEP)
+
+
+@pytest.mark.parametrize(("more", "phase"), [(18_999, Phase.UNCERTAIN), (19_000, Phase.STOPPED)])
+def test_back_within_the_lease_only_what_was_due_till_then_is_asked_for(
+    more: int, phase: Phase
+) -> None:
+    """40 mL/h for 2 s are 22.222 uL; nine tenths less a step are 18.9998."""
+    hand = _after_a_crash(down_ns=2 * S)
+    hand.see(e.PumpRecovered, recovery(hand.run.counter_nl + more, at_ns=hand.now_ns))
+    hand.must_be(phase)
+
+
+def test_a_pump_that_says_it_is_blocked_rested_when_it_was() -> None:
+    hand = _after_a_crash()
+    counted = hand.run.counter_nl + 7_000
+    hand.see(e.AlarmSeen, status(hand.now_ns, None, None, alarm=PumpAlarm.STALL))
+    hand.see(e.PumpRecovered, recovery(counted, at_ns=hand.now_ns))
+    hand.must_be(Phase.STOPPED)
+    assert hand.state.drug == Pumped(counted, counted + STEP)
+
+
+@pytest.mark.parametrize("name", ["tripping", "holding", "completing", "starting"])
+def test_what_was_being_stopped_or_never_read_may_have_rested_at_once(name: str) -> None:
+    hand = _after_a_crash(name)
+    hand.see(e.PumpRecovered, recovery(hand.run.counter_nl, at_ns=hand.now_ns))
+    hand.must_be(Phase.STOPPED)
+
+
+def test_the_end_of_the_volume_stops_a_pump_before_its_watchdog() -> None:
+    hand = at("infusing")
+    while hand.pump.counter_nl < 2 * ML - 50_000:
+        hand.poll()
+    hand.wait(15 * S)
+    hand.see(e.Booted, "0.1.0")
+    hand.see(e.PumpRecovered, recovery(hand.run.plan.volume_nl, at_ns=hand.now_ns))
+    hand.must_be(Phase.STOPPED)
+    assert hand.state.drug == Pumped(2 * ML, 2 * ML)
+
+
+def test_a_lost_reply_alone_says_nothing_of_how_long_it_ran() -> None:
+    hand = at("infusing")
+    hand.wait(15 * S)
+    hand.see(e.WriteLost, hand.state.epoch, "RAT")
+    hand.see(e.PumpRecovered, recovery(hand.run.counter_nl, at_ns=hand.now_ns))
+    hand.must_be(Phase.STOPPED)
