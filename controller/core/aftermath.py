@@ -53,8 +53,13 @@ def settle_run(state: State) -> State:
         rested = state.rested_ns > (run.started_ns or 0)
         until = state.rested_ns if rested else state.now_ns + run.plan.watchdog_ns
         low, high = motion.doubted_nl(run, until)
-    unbounded = state.unbounded or high > low
-    return replace(motion.book(state, low, high), unbounded=unbounded)
+    return book_interval(state, low, high)
+
+
+def book_interval(state: State, low_nl: int, high_nl: int) -> State:
+    """The run's end booked as what people may have to bound."""
+    unbounded = state.unbounded or high_nl > low_nl
+    return replace(motion.book(state, low_nl, high_nl), unbounded=unbounded)
 
 
 def given_up(state: State, event: e.GivenUp, limits: Limits) -> Result | Refused:

@@ -120,7 +120,7 @@ ROWS: Final = (
          "Check pump, syringe and settings; programme it again."),
     _row("stopped_cause_lost", _H, _T, MOVING, STATUS, "The pump stopped and nobody told it to",
          "Look at pump, line and site."),
-    _row("take_over", _H, _T, MOVING | {Phase.ARMED, Phase.HELD}, STATUS,
+    _row("take_over", _H, _T, LATCHING, STATUS,
          "The pump does something it was not told to do",
          "Somebody may be using its keys: stop it there."),
     _row("identity", _H, _T, LATCHING, STATUS, "Another pump answers than the one set up",

@@ -10,7 +10,7 @@ from controller.core.judge import enter, forget, note
 from controller.core.limits import Limits
 from controller.core.profile import part_at
 from controller.core.rules import Result, done
-from controller.core.state import Phase, Purpose, Run, Sample, Stage, State
+from controller.core.state import Phase, Purpose, Rest, Run, Sample, Stage, State
 from firmware_interfaces.readings import PlanReadback, PumpAlarm, PumpPlan, PumpStatus
 
 ALARM_ROWS = {
@@ -68,6 +68,7 @@ def pump_prepared(state: State, event: e.PumpPrepared, limits: Limits) -> Result
     state = changed(state, watchdog_armed=True)
     if run is None or event.epoch != run.epoch or run.stage is not Stage.PREPARING:
         return done(state)
+    state = changed(state, rest=Rest(run.purpose, event.readback.infused_nl))
     wrong = mismatch(run.plan, event.readback)
     if wrong:
         return done(note(changed(state, run=None), "readback", wrong))
@@ -157,9 +158,16 @@ def _fell_while_stopping(state: State, run: Run, status: PumpStatus) -> State:
 
 
 def _unexpected(state: State, status: PumpStatus) -> Result:
-    """A reading without a run: a pump that moves all the same is stopped each time it is seen."""
-    old = status.asked_ns <= state.rested_ns or state.phase is Phase.UNCERTAIN
-    if old or status.motion is None or status.motion.at_rest:
+    """A reading without a run: a pump that moves all the same is stopped each time it is seen.
+
+    Not while *recover* is under way: a STOP would drop it. Once an interval waits for people,
+    keys move the pump as ever.
+    """
+    recovering = state.phase is Phase.UNCERTAIN and not state.unbounded
+    if recovering or status.asked_ns <= state.rested_ns:
+        return done(state)
+    state = motion.moved_at_rest(state, status.infused_nl, status.counter_step_nl)
+    if status.motion is None or status.motion.at_rest:
         return done(state)
     evidence = f"pump is {status.motion.value} and nothing was run"
     return judge.stop(note(state, "take_over", evidence), "take-over")
@@ -235,16 +243,20 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
     """
     if event.epoch < state.epoch:
         return done(state)
-    state = changed(forget(state, "stop_unconfirmed"), rested_ns=event.status.asked_ns)
-    run = state.run
-    if run is None or run.stage is not Stage.STOPPING or state.phase is Phase.UNCERTAIN:
+    status, run = event.status, state.run
+    state = changed(forget(state, "stop_unconfirmed"), rested_ns=status.asked_ns)
+    if run is None:
+        return done(motion.moved_at_rest(state, status.infused_nl, status.counter_step_nl))
+    if run.stage is not Stage.STOPPING or state.phase is Phase.UNCERTAIN:
         return done(state)
+    counted = status.infused_nl
+    state = motion.rest_at(state, run, counted)
+    run = state.run or run
     if run.doubt:
         return _doubted(state, run)
-    counted = event.status.infused_nl
     if counted is None or counted < run.counter_nl:
         return uncertain(state, "the pump rests but its counter is lost")
-    state = _last_reading(state, run, event.status)
+    state = _last_reading(state, run, status)
     return _rested(motion.book(state, *motion.counted_nl(run, counted)), run)
 
 
@@ -287,15 +299,36 @@ def pump_recovered(state: State, event: e.PumpRecovered, limits: Limits) -> Resu
     state = forget(state, "stop_unconfirmed")
     recovery, run = event.recovery, state.run
     if run is None:
+        step_nl = recovery.found.counter_step_nl
+        state = motion.moved_at_rest(state, recovery.infused_nl, step_nl)
         return done(state if state.unbounded else aftermath.leave_uncertain(state))
     counted = recovery.infused_nl
+    state = motion.rest_at(state, run, counted)
+    run = state.run or run
     lost = recovery.power_cycled or counted is None or counted < run.counter_nl
     if run.doubt or lost or counted is None:
         state = aftermath.settle_run(state)
         return done(state if state.unbounded else aftermath.leave_uncertain(state))
     state = _arrival(changed(state, run=changed(run, counter_nl=counted)))
+    if _unwatched(state, run, counted, limits):
+        high = max(counted, motion.leased_nl(state, run, motion.last_advanced(run)))
+        return done(aftermath.book_interval(state, counted, high))
     state = motion.book(state, *motion.counted_nl(run, counted))
     return done(aftermath.leave_uncertain(state))
+
+
+def _unwatched(state: State, run: Run, counted_nl: int, limits: Limits) -> bool:
+    """True if the pump counted too little for the time in which the program was gone.
+
+    Only where the restart found it running: what was being stopped may have rested at once, and
+    what the pump says is blocked did.
+    """
+    gone = [alarm.raised_ns for alarm in state.alarms if alarm.id == "restarted"]
+    ran = state.uncertain_from in (Phase.INFUSING, Phase.FLUSHING) and not run.complete
+    blocked = any(seen.id == "occlusion" for seen in state.notices)
+    if not gone or not ran or blocked:
+        return False
+    return motion.fell_short(run, counted_nl, gone[0], limits)
 
 
 def permit_expired(state: State, event: e.PermitExpired, limits: Limits) -> Result:

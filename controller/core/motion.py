@@ -9,8 +9,8 @@ from operator import attrgetter
 from controller.core.changed import changed
 from controller.core.limits import Limits
 from controller.core.profile import Profile, duration_ns, rate_max_ul_h, rate_min_ul_h
-from controller.core.state import Pumped, Purpose, Run, Sample, Stage, State
-from firmware_interfaces.readings import PumpPlan, PumpStatus, Trigger
+from controller.core.state import Pumped, Purpose, Rest, Run, Sample, Stage, State
+from firmware_interfaces.readings import Motion, PumpPlan, PumpStatus, Trigger
 from firmware_interfaces.units import (
     MicrolitrePerHour,
     Micrometre,
@@ -82,7 +82,43 @@ def stood(run: Run, limits: Limits) -> bool:
     advance, first = window(run, max(2 * lag_ns, _steps_ns(run, limits))) or (last.nl, first)
     least = due_nl(run, first.at_ns, last.at_ns, lag_ns)[0]
     seen = least >= limits.flow_window_steps * run.step_nl
-    return seen and advance * 100 < least * NO_FLOW_PERCENT
+    return (seen and advance * 100 < least * NO_FLOW_PERCENT) or _frozen(run, limits)
+
+
+FROZEN_READINGS = 3
+"""So many equal readings of a moving pump in a row: one late answer makes only two."""
+
+
+def _frozen(run: Run, limits: Limits) -> bool:
+    """True if the last readings of the moving pump are all equal where the steps were due.
+
+    The last reading of a pump that rests already may rightly be the one before it.
+    """
+    rests = run.motion is not None and run.motion.at_rest
+    moving = run.samples[:-1] if rests else run.samples
+    equal = [sample for sample in moving if sample.nl == moving[-1].nl]
+    if len(equal) < FROZEN_READINGS:
+        return False
+    lag_ns = limits.stale_polls * limits.poll_ns
+    least = due_nl(run, equal[0].at_ns, equal[-1].at_ns, lag_ns)[0]
+    return least >= limits.flow_window_steps * run.step_nl
+
+
+def fell_short(run: Run, counter_nl: int, until_ns: int, limits: Limits) -> bool:
+    """True if a pump that nobody could have stopped before ``until_ns`` counted too little.
+
+    Without a word from anybody its watchdog or the end of its volume stops it. What is due since
+    the last reading is judged as the row *rate low* does.
+    """
+    if not run.samples:
+        return False
+    last = run.samples[-1]
+    until_ns = min(until_ns, last.at_ns + run.plan.watchdog_ns)
+    lag_ns = limits.stale_polls * limits.poll_ns
+    least = due_nl(run, last.at_ns, until_ns, lag_ns)[0]
+    least = min(least, programmed_nl(run) - last.nl)
+    advance = counter_nl - last.nl + run.step_nl
+    return advance * 100 < least * (100 - limits.rate_low_percent)
 
 
 POLLS_LEAST = 10
@@ -149,21 +185,39 @@ def permit_life_ns(plan: PumpPlan) -> int:
     return plan.watchdog_ns // PERMIT_SHARE
 
 
+def leased_nl(state: State, run: Run, known: Sample) -> int:
+    """The most that this run can have pumped before its watchdog stopped it (treatment.md 5).
+
+    A known reading, plus the highest rate times (time from that read to the last packet that can
+    have left by the last permit, plus the lease). Permits are only handed on while the journal is
+    at most a permit's life behind (`controller.daemon`), and it is behind from the first reading
+    after the last durable one: so a permit that a crash took with it outlived the last known one
+    by a poll, which is no longer than a life, and a life.
+    """
+    since = max(state.permit_expires_ns, run.started_ns or 0) - known.at_ns
+    time_ns = max(0, since) + 2 * permit_life_ns(run.plan) + run.plan.watchdog_ns
+    return known.nl + volume_up(MicrolitrePerHour(held_rate_ul_h(run)), Nanoseconds(time_ns))
+
+
+def last_advanced(run: Run) -> Sample:
+    """The newest reading from which the counter still went on, or the start at zero."""
+    older = [sample for sample in run.samples if sample.nl < run.counter_nl]
+    return older[-1] if older else Sample(run.started_ns or run.read_ns, 0)
+
+
 def upper_nl(state: State, run: Run) -> int:
     """The most that this run can have pumped if nothing more is ever known (treatment.md 5).
 
-    Last read, plus the highest rate times (time from that read to the last packet that can have
-    left by the last permit, plus the lease); never more than the programmed volume. Permits are
-    only handed on while the journal is at most a permit's life behind (`controller.daemon`), and
-    it is behind from the first reading after the last durable one: so a permit that a crash took
-    with it outlived the last known one by a poll, which is no longer than a life, and a life.
+    What the lease allows after the last reading, but never more than the programmed volume.
     """
+    most = leased_nl(state, run, _last_known(run))
+    return min(most, max(programmed_nl(run), run.counter_nl))
+
+
+def _last_known(run: Run) -> Sample:
+    """The last reading of the run, or its start."""
     counted_ns = run.samples[-1].at_ns if run.samples else (run.started_ns or run.read_ns)
-    lease_ns = run.plan.watchdog_ns
-    since = max(state.permit_expires_ns, run.started_ns or 0) - counted_ns
-    time_ns = max(0, since) + 2 * permit_life_ns(run.plan) + lease_ns
-    more = volume_up(MicrolitrePerHour(held_rate_ul_h(run)), Nanoseconds(time_ns))
-    return min(run.counter_nl + more, max(programmed_nl(run), run.counter_nl))
+    return Sample(counted_ns, run.counter_nl)
 
 
 def counted_nl(run: Run, counter_nl: int) -> tuple[int, int]:
@@ -188,17 +242,57 @@ def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
 
 
 def book(state: State, low_nl: int, high_nl: int) -> State:
-    """The state with its run ended and its volume added to the run's purpose.
+    """The state with its run ended and its volume added to the run's purpose."""
+    assert state.run is not None
+    return changed(_added(state, state.run.purpose, low_nl, high_nl), run=None)
+
+
+def _added(state: State, purpose: Purpose, low_nl: int, high_nl: int) -> State:
+    """The state with a volume added to a purpose.
 
     Drug that keys had the pump give before any start of ours has begun the treatment too.
     """
-    assert state.run is not None
-    name = state.run.purpose.value
-    if high_nl > 0 and state.run.purpose is Purpose.DRUG and state.first_start_ns is None:
+    if high_nl > 0 and purpose is Purpose.DRUG and state.first_start_ns is None:
         state = changed(state, first_start_ns=state.now_ns, first_start_utc_ns=state.now_utc_ns)
-    total: Pumped = getattr(state, name)
-    booked = {name: Pumped(total.low_nl + low_nl, total.high_nl + high_nl)}
-    return changed(state, run=None, **booked)  # type: ignore[arg-type]
+    total: Pumped = getattr(state, purpose.value)
+    booked = {purpose.value: Pumped(total.low_nl + low_nl, total.high_nl + high_nl)}
+    return changed(state, **booked)  # type: ignore[arg-type]
+
+
+def rest_at(state: State, run: Run, counter_nl: int | None) -> State:
+    """The state with what the pump's counter says at rest; a leap of it puts the run in doubt."""
+    if counter_nl is None:
+        return changed(state, rest=None)
+    if _leapt(state, run, counter_nl):
+        run = changed(run, counter_nl=counter_nl, doubt=run.doubt or "counter_jumped")
+    return changed(state, run=run, rest=Rest(run.purpose, counter_nl))
+
+
+def _leapt(state: State, run: Run, counter_nl: int) -> bool:
+    """True if the counter rose since its last reading by more than a time without polls allows.
+
+    To two steps, as *counter jumped* has it; a purge was seen to be faster.
+    """
+    most = leased_nl(state, run, _last_known(run)) + 2 * run.step_nl
+    return run.motion is not Motion.PURGING and counter_nl > most
+
+
+def moved_at_rest(state: State, counter_nl: int | None, step_nl: int) -> State:
+    """The state with what a pump counted that nothing was run on, as keys have it do.
+
+    It may have been what ran last, and need not: the syringe may be another by now. So it only
+    adds to the most, to one step. With the line joined, the seat's syringe gives drug. A counter
+    that fell was cleared and may have counted all it says since then.
+    """
+    rest = state.rest
+    if rest is None or counter_nl is None or counter_nl == rest.counter_nl:
+        return state
+    joined = rest.purpose is Purpose.SEAT and state.connected
+    more = counter_nl - rest.counter_nl if counter_nl > rest.counter_nl else counter_nl
+    state = changed(state, rest=Rest(rest.purpose, counter_nl))
+    if not more:
+        return state
+    return _added(state, Purpose.DRUG if joined else rest.purpose, 0, more + step_nl)
 
 
 def window(run: Run, length_ns: int) -> tuple[int, Sample] | None:

@@ -116,6 +116,14 @@ class Pumped:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """A pump at rest: what its counter was cleared for, and what it says, nL."""
+
+    purpose: Purpose
+    counter_nl: int
+
+
+@dataclass(frozen=True, slots=True)
 class Signed:
     """A signature: who, in which role, what it means, when (UTC), how the identity was proven."""
 
@@ -201,6 +209,7 @@ class State:
     run: Run | None = None
     watchdog_armed: bool = False
     rested_ns: int = 0
+    rest: Rest | None = None
     permit_expires_ns: int = 0
     seat: Pumped = Pumped()
     patency: Pumped = Pumped()

@@ -80,11 +80,15 @@ def _stops_first(commands: Commands) -> Commands:
 
 
 def polls(state: State) -> bool:
-    """Whether the pump is to be polled: programmed or running, and no stop under way."""
+    """Whether the pump is to be polled: programmed or running, and no stop or recover under way.
+
+    An interval that waits for people is no reason to look away.
+    """
     run = state.run
     if run is None:
-        unpolled = (Phase.UNCERTAIN, Phase.RESIDUAL, Phase.CLOSED)
-        return state.watchdog_armed and state.phase not in unpolled
+        recovering = state.phase is Phase.UNCERTAIN and not state.unbounded
+        let_go = state.phase in (Phase.RESIDUAL, Phase.CLOSED)
+        return state.watchdog_armed and not (recovering or let_go)
     return run.stage in (Stage.READY, Stage.STARTING, Stage.RUNNING)
 
 

@@ -16,6 +16,7 @@ from simulators.bench.evidence import (
     Judge,
     Violation,
 )
+from simulators.bench.rehearsal import Rehearsal
 from simulators.bench.stops import judge_stops
 from simulators.bench.volumes import (
     OUT_TOLERANCE_NL,
@@ -37,6 +38,7 @@ ASKED: Final = "asked by a person"
 WRITES: Final = frozenset(("RAT", "VOL", "DIA", "SAF", "TRG", "FUN", "PHN", "DIR", "CLD"))
 WRITES_BARE: Final = frozenset(("RUN",))
 ON_TIME: Final = 0.01
+UNATTENDED: Final = "site_check_missed"
 TRIP: Final = "trip: "
 BROKEN: Final = ("STOPPED", "UNCERTAIN")
 TAIL_MAX_NL: Final = 1_400_000.0
@@ -48,7 +50,11 @@ def _found(rule: str, at_ns: float, text: str) -> Violation:
 
 
 def judge_s2(evidence: Evidence) -> tuple[Violation, ...]:
-    """S2: into a joined line, the plunger's mean of any 60 s stays at the profile's maximum."""
+    """S2: into a joined line, the plunger's mean of any 60 s stays at the profile's maximum.
+
+    What keys pressed at the pump moved until nobody could have stopped it sooner is no rate of the
+    program's: a purge of that time alone is 0.6 mL in a 60 mL syringe.
+    """
     if evidence.blind:
         return ()
     swept = Travel(evidence, lambda move: move.to == "patient")
@@ -57,7 +63,8 @@ def judge_s2(evidence: Evidence) -> tuple[Violation, ...]:
         evidence.released_nl / evidence.duration_s * evidence.steepest * 60.0 * RATE_TOLERANCE
     )
     for end_ns in sorted(ends):
-        moved_nl = swept.between(end_ns - MEAN_NS, end_ns)
+        begin_ns = end_ns - MEAN_NS
+        moved_nl = swept.between(begin_ns, end_ns) - by_hand_nl(evidence, swept, end_ns, begin_ns)
         if moved_nl > bound_nl + OUT_TOLERANCE_NL:
             text = f"{ml(moved_nl)} in 60 s, the profile's maximum gives {ml(bound_nl)}"
             return (_found("S2", end_ns, text),)
@@ -164,8 +171,11 @@ def _out_until_next(evidence: Evidence, index: int) -> float:
 
 
 def judge_l1(evidence: Evidence) -> tuple[Violation, ...]:
-    """L1: without a fault the treatment is completed, in the profile's time to 1 %."""
-    if evidence.faulty:
+    """L1: without a fault the treatment is completed, in the profile's time to 1 %.
+
+    A patient whom nobody looks at is a fault of people; what must end that drug is its own row.
+    """
+    if evidence.faulty or _unattended(evidence.rehearsal):
         return ()
     if evidence.rehearsal.broken_off:
         text = f"without a fault: {evidence.rehearsal.broken_off}"
@@ -180,6 +190,11 @@ def judge_l1(evidence: Evidence) -> tuple[Violation, ...]:
         return ()
     text = f"the drug ran for {lasted_s:.1f} s of {evidence.duration_s:g} s"
     return (_found("L1", evidence.end_ns, text),)
+
+
+def _unattended(rehearsal: Rehearsal) -> bool:
+    """True if the drug was stopped because those who should look at the patient were away."""
+    return rehearsal.case.people == "away" and UNATTENDED in rehearsal.broken_off
 
 
 def judge_l2(evidence: Evidence) -> tuple[Violation, ...]:

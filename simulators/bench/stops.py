@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from simulators.bench.evidence import NS_PER_S, Evidence, Violation
+from simulators.bench.evidence import NS_PER_S, Blow, Evidence, Violation
 from simulators.bench.signs import EXCHANGE_NS, POLL_NS, Sign, signs, silence, told
 
 STOP_WITHIN_NS: Final = POLL_NS + 2 * EXCHANGE_NS
@@ -93,11 +93,18 @@ def _judge_drive(evidence: Evidence, drive: Drive) -> Iterator[Violation]:
 
 def _silenced(evidence: Evidence, at_ns: int) -> bool:
     """True if the daemon could not act at that time, or just after it."""
-    blows = evidence.blown(*SILENCING)
     return any(
-        blow.at_ns <= at_ns + STOP_WITHIN_NS and (blow.until_ns is None or at_ns <= blow.until_ns)
-        for blow in blows
+        blow.at_ns <= at_ns + STOP_WITHIN_NS and at_ns <= _over_ns(evidence, blow)
+        for blow in evidence.blown(*SILENCING)
     )
+
+
+def _over_ns(evidence: Evidence, blow: Blow) -> int:
+    """When the daemon could act again. A program that hangs is gone once it was killed."""
+    ends = [blow.until_ns]
+    if blow.kind != "killed":
+        ends += [death.until_ns for death in evidence.blown("killed") if death.at_ns >= blow.at_ns]
+    return min((end_ns for end_ns in ends if end_ns is not None), default=evidence.end_ns)
 
 
 def _rests_after_stop(evidence: Evidence, stop_ns: int) -> Iterator[Violation]:
@@ -171,8 +178,7 @@ def _after_blows(evidence: Evidence) -> Iterator[Violation]:
         hung = blow.kind == "consumer_hung"
         bound_ns = WATCHDOG_NS + POLL_NS + (WATCHDOG_NS // 3 if hung else 0)
         due_ns = blow.at_ns + bound_ns
-        back_ns = evidence.end_ns if blow.until_ns is None else blow.until_ns
-        moved_nl = _moved_nl(evidence, due_ns, max(back_ns, due_ns))
+        moved_nl = _moved_nl(evidence, due_ns, max(_over_ns(evidence, blow), due_ns))
         if moved_nl > STANDS_NL:
             text = f"the plunger moved {moved_nl:.0f} nL on, {blow.kind} {bound_ns / 1e9:.1f} s ago"
             yield _violation("S4", due_ns, text)

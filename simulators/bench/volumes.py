@@ -52,11 +52,30 @@ def drug_pumped(evidence: Evidence) -> Travel:
     return Travel(evidence, lambda move: move.syringe == "drug" and move.to != "open")
 
 
-def by_hand_nl(evidence: Evidence, pumped: Travel, until_ns: int | None = None) -> float:
+def by_hand_nl(
+    evidence: Evidence, pumped: Travel, until_ns: int | None = None, from_ns: int = 0
+) -> float:
     """What keys pressed at the pump moved until nobody could have stopped it sooner."""
     last_ns = evidence.end_ns if until_ns is None else until_ns
-    pressed = [blow.at_ns for blow in evidence.blown("keypad_take_over") if blow.at_ns < last_ns]
-    return sum(pumped.between(at_ns, min(at_ns + HAND_NS, last_ns)) for at_ns in pressed)
+    total = 0.0
+    for blow in evidence.blown("keypad_take_over"):
+        begin_ns, end_ns = max(blow.at_ns, from_ns), min(blow.at_ns + HAND_NS, last_ns)
+        total += pumped.between(begin_ns, end_ns) if begin_ns < end_ns else 0.0
+    return total
+
+
+def let_go_nl(evidence: Evidence) -> float:
+    """What a pump pressed against the clamp once it was let go of: after SAF0, no watchdog since.
+
+    The delivery has been ended then. The pump is anybody's and is asked nothing any more, so what
+    keys have it do is in no answer. Into an open line nothing is excused.
+    """
+    clamped = Travel(evidence, lambda move: move.syringe == "drug" and move.to == "closed")
+    ended_ns = None
+    for said in evidence.obeyed:
+        if said.text.startswith("SAF") and said.text != "SAF":
+            ended_ns = said.at_ns if said.text == "SAF0" else None
+    return 0.0 if ended_ns is None else clamped.between(ended_ns, evidence.end_ns)
 
 
 def uncounted_nl(evidence: Evidence, pumped: Travel) -> float:
@@ -93,7 +112,8 @@ def judge_s1(evidence: Evidence) -> tuple[Violation, ...]:
 
     Its drug is one concentration, so volumes say it: what left the tip, what was pumped into the
     line, and what a RUN would pump if nothing stopped it but the pump's own volume. Where the
-    devices are blind to the fault, what was assayed in the syringe is the only bound.
+    devices are blind to the fault, what was assayed in the syringe is the only bound. What left
+    the tip holds the seat's drop as well, so what keys moved comes on top of the usable volume.
     """
     if evidence.blind:
         return tuple(_out_of_the_tip(evidence, evidence.in_syringe_nl))
@@ -101,7 +121,7 @@ def judge_s1(evidence: Evidence) -> tuple[Violation, ...]:
     hidden_nl = by_hand_nl(evidence, pumped) + uncounted_nl(evidence, pumped)
     bound_nl = evidence.released_nl + hidden_nl
     return (
-        *_out_of_the_tip(evidence, max(evidence.usable_nl, bound_nl)),
+        *_out_of_the_tip(evidence, evidence.usable_nl + hidden_nl),
         *_pumped_too_much(pumped, bound_nl),
         *_programmed_too_much(evidence, pumped, bound_nl),
     )
@@ -162,7 +182,8 @@ def judge_account(evidence: Evidence) -> tuple[Violation, ...]:
     """A: the interval that a closed record states for what was pumped holds what was pumped.
 
     A judgement that cannot know says so by a wider interval; one that is closed too early is found
-    here. Where the devices are blind, the record cannot know and S1 and the residual speak.
+    here. Where the devices are blind, the record cannot know and S1 and the residual speak; so it
+    is with a pump that was let go of, whose syringe is measured then.
     """
     interval = evidence.rehearsal.record.get("pumped_interval_ml")
     if interval is None or evidence.blind or not evidence.rehearsal.closed:
@@ -170,7 +191,8 @@ def judge_account(evidence: Evidence) -> tuple[Violation, ...]:
     pumped = drug_pumped(evidence)
     truth_nl = pumped.swept[-1]
     low_nl, high_nl = (limit * NL_PER_ML for limit in interval)
-    most_nl = high_nl + by_hand_nl(evidence, pumped) + uncounted_nl(evidence, pumped)
+    hidden_nl = by_hand_nl(evidence, pumped) + uncounted_nl(evidence, pumped)
+    most_nl = high_nl + hidden_nl + let_go_nl(evidence)
     least_nl = low_nl - _play_nl(evidence)
     if least_nl - OUT_TOLERANCE_NL <= truth_nl <= most_nl + OUT_TOLERANCE_NL:
         return ()

@@ -192,3 +192,10 @@ def test_a_result_goes_through_json():
 
 def test_there_are_as_many_workers_as_processors():
     assert parsed("--sessions", "1").workers == os.cpu_count()
+
+
+def test_people_are_not_confused_by_a_session_that_closed_while_they_asked():
+    """A frozen program goes on between two of their questions (seed 1109)."""
+    trial = attempt("1109", drawn(1109))
+
+    assert trial.violations == ()

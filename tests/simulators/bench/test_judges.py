@@ -99,6 +99,14 @@ def test_s2_a_minute_faster_than_the_profile(nominal):
     assert found(replace(fast, blind=True), "S2") == []
 
 
+@pytest.mark.parametrize(("factor", "by_keys"), [(1.11, []), (1.13, ["S2"])])
+def test_s2_what_keys_moved_is_no_rate_of_the_program_s_and_no_more(nominal, factor, by_keys):
+    fast = with_moves(nominal, lambda move: replace(move, flow_nl_s=move.flow_nl_s * factor))
+    assert found(fast, "S2") == ["S2"]
+    pressed_ns = infusion(nominal).at_ns + 5 * S
+    assert found(replace(fast, blows=(Blow(pressed_ns, "keypad_take_over"),)), "S2") == by_keys
+
+
 def test_s3_before_two_people_have_released(nominal):
     assert found(with_journal(nominal, without_act("ReleaseSigned")), "S3") == ["S3"]
 
@@ -156,6 +164,16 @@ def test_s4_the_daemon_is_gone_and_the_plunger_moves(nominal, kind, bound_s):
         assert found(replace(nominal, blows=(blow,)), "S4") == expected
 
 
+def test_s4_a_program_that_hangs_is_gone_once_it_was_killed(nominal):
+    moving = infusion(nominal)
+    hung = Blow(moving.at_ns - 20 * S, "consumer_hung")
+    for restarted_s, expected in ((-1, []), (1, ["S4"])):
+        dead = Blow(moving.at_ns - 15 * S, "killed", moving.at_ns + restarted_s * S)
+        before = tuple(move for move in nominal.moves if move.at_ns >= moving.at_ns)
+        blown = replace(nominal, moves=before, blows=(hung, dead))
+        assert sorted(set(found(blown, "S4"))) == expected
+
+
 def test_s5_a_run_that_nobody_asked_for(nominal):
     assert found(with_journal(nominal, without_act("FlushRequested")), "S5") == ["S5"]
 
@@ -204,6 +222,17 @@ def test_l1_broken_off_or_not_on_time(nominal):
     assert found(with_rehearsal(nominal, broken_off="BrokenOff: infuse"), "L1") == ["L1"]
     assert found(replace(nominal, duration_s=61.0), "L1") == ["L1"]
     assert found(replace(nominal, duration_s=61.0, faulty=True), "L1") == []
+
+
+def test_l1_asks_nothing_where_nobody_looked_at_the_patient(nominal):
+    away = replace(nominal.rehearsal.case, people="away")
+    for people, row, expected in (
+        (away, "site_check_missed", []),
+        (away, "rate_high", ["L1"]),
+        (nominal.rehearsal.case, "site_check_missed", ["L1"]),
+    ):
+        stopped = with_rehearsal(nominal, case=people, broken_off=f"infuse: STOPPED, {row}")
+        assert found(stopped, "L1") == expected
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from simulators.bench.volumes import (
     drug_pumped,
     judge_account,
     judge_s1,
+    let_go_nl,
     uncounted_nl,
 )
 
@@ -70,6 +71,41 @@ def test_s1_a_run_that_would_pump_more_than_is_left(nominal):
     found = texts(judge_s1(replace(nominal, released_nl=19.2e6)))
     (blown,) = [t for t in found if t.startswith("RUN")]
     assert blown == "RUN for 19.450 mL, 19.450 mL in all, 19.200 mL were released"
+
+
+@pytest.mark.parametrize(("over_nl", "broken"), [(19_000, 0), (21_000, 1)])
+def test_s1_what_left_the_tip_is_the_seat_s_drop_and_what_keys_moved_as_well(
+    nominal, over_nl, broken
+):
+    pressed = infusion(nominal).at_ns + 5 * S
+    by_hand = infusion(nominal).flow_nl_s * HAND_NS / S
+    samples = nominal.rehearsal.samples
+    last = replace(samples[-1], drug_out_nl=nominal.usable_nl + by_hand + over_nl)
+    left = replace(nominal.rehearsal, samples=(*samples[:-1], last))
+    blows = (Blow(pressed, "keypad_take_over"),)
+    assert len(judge_s1(replace(nominal, rehearsal=left, blows=blows))) == broken
+
+
+def moved_after_it_was_let_go(evidence, to):
+    """The same, but that keys drove the drug syringe for a second at the very end."""
+    begin_ns = evidence.moves[-1].at_ns + S
+    driven = replace(infusion(evidence), at_ns=begin_ns, to=to)
+    rests = replace(driven, at_ns=begin_ns + S, flow_nl_s=0.0)
+    return replace(evidence, moves=(*evidence.moves, driven, rests))
+
+
+def test_a_a_pump_that_was_let_go_of_may_press_against_the_clamp_and_no_more(nominal):
+    flow_nl_s = infusion(nominal).flow_nl_s
+    clamped = moved_after_it_was_let_go(nominal, "closed")
+    assert let_go_nl(clamped) == pytest.approx(flow_nl_s)
+    assert judge_account(clamped) == ()
+    joined = moved_after_it_was_let_go(nominal, "patient")
+    assert let_go_nl(joined) == 0.0
+    assert [broken.id for broken in judge_account(joined)] == ["A"]
+    kept = replace(clamped)
+    vars(kept)["obeyed"] = tuple(said for said in clamped.obeyed if said.text != "SAF0")
+    assert let_go_nl(kept) == 0.0
+    assert [broken.id for broken in judge_account(kept)] == ["A"]
 
 
 def test_s1_only_the_whole_syringe_bounds_what_the_devices_cannot_see(nominal):
