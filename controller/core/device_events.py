@@ -19,6 +19,12 @@ ALARM_ROWS = {
     PumpAlarm.WATCHDOG: "watchdog_fired",
     PumpAlarm.PROGRAM_ERROR: "program_error",
     PumpAlarm.PHASE_RANGE: "program_error",
+    PumpAlarm.HOSE_RUPTURE: "hose_rupture",
+    PumpAlarm.AIR: "air",
+    PumpAlarm.OVER_PRESSURE: "pressure_high",
+    PumpAlarm.EMPTY: "container_empty",
+    PumpAlarm.NEAR_EMPTY: "container_low",
+    PumpAlarm.FAULT: "pump_fault",
 }
 RATE_TOLERANCE_PERMILLE = 10
 """How far below the plan a read-back rate or volume may lie.
