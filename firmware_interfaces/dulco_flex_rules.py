@@ -146,6 +146,11 @@ class PumpReading:
     rate_max_ul_h: MicrolitrePerHour
     power_ups: int
 
+    @property
+    def alarms(self) -> tuple[PumpAlarm, ...]:
+        """What stands against the pump now, worst first."""
+        return tuple(alarm for _, alarm in self.faults)
+
 
 def read_block(words: Sequence[int], layout: Layout, setup: Setup) -> PumpReading:
     """Return what registers 1000..1043 say.
