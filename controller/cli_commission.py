@@ -32,13 +32,13 @@ from controller.config import SiteConfig, Syringe
 from controller.console import DONE, FAILED, MISSING, WRONG, Out, fault, number_argument, site_of
 from controller.core.codec import CodecError
 from controller.core.state import Phase
+from controller.devices import UNHEARD, pump_of
 from controller.journal_file import read
 from controller.service import versions
 from controller.sessions import fold_state, limits_of
 from controller.store import BROKEN, JOURNAL
 from controller.terminal import Aborted, Terminal
 from controller.water import Unfinished
-from drivers.new_era import NewEraPump
 from drivers.pump_errors import (
     NotPermitted,
     PermitExpired,
@@ -217,14 +217,7 @@ async def _whole(site: SiteConfig, wish: Wish) -> CommissioningFile:
     by = await terminal.choose("by", "Who commissions the pump", ids)
     others = [id_ for id_ in ids if id_ != by]
     second = await terminal.choose("second", "Who watches, as second person", others)
-    section = site.pump
-    pump = NewEraPump(
-        opener(section.port, section.baud),
-        section.address,
-        clock.monotonic_ns,
-        baud=section.baud,
-        watchdog_ns=Nanoseconds(wish.watchdog_ns),
-    )
+    pump = pump_of(site.pump, opener, lambda: Nanoseconds(clock.monotonic_ns()), UNHEARD)
     try:
         outcome = await Commissioning(pump, clock, terminal, wish).whole()
     finally:

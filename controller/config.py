@@ -8,35 +8,23 @@ import hashlib
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, PlainValidator, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from controller.clinic.documents import DocumentError, Problem, shown, toml_table
 from controller.core.limits import LimitError, Limits, limits_from
+from controller.device_sections import KINDS, CalibratorSection, PumpSection
+from controller.section import Section, Text, ruled
 from controller.telemetry import BrokerAddress, broker_address, slug
 from firmware_interfaces.units import Micrometre, Nanolitre, millilitre, millimetre, scaled_up
 
 SOCKET_PATH_BYTES: Final = 107
 """sockaddr_un holds 108 bytes with its terminating zero (unix(7))."""
-
-T = TypeVar("T")
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class ConfigError(Exception):
@@ -47,32 +35,9 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def _ruled(check: Callable[[Any], object]) -> AfterValidator:
-    """A validator that keeps the value and turns the ``ValueError`` of ``check`` into a rule."""
-
-    def validate(value: T) -> T:
-        try:
-            check(value)
-        except ValueError as error:
-            raise PydanticCustomError("rule", "{rule}", {"rule": str(error)}) from error
-        return value
-
-    return AfterValidator(validate)
-
-
 def _refuse(problems: list[Problem]) -> None:
     if problems:
         raise PydanticCustomError("problems", "{problems}", {"problems": problems})
-
-
-def _serial_address(port: str) -> None:
-    if port.startswith("/"):
-        return
-    with suppress(ValueError):
-        parts = urlsplit(port)
-        if parts.scheme == "socket" and parts.hostname and parts.port and not parts.path:
-            return
-    raise ValueError("must be an absolute device path or socket://host:port")
 
 
 def _timezone(name: str) -> None:
@@ -107,54 +72,16 @@ def _repeated(field: str, values: Iterable[str]) -> list[Problem]:
     return [Problem(field, repr(value), "must be unique") for value in counts if counts[value] > 1]
 
 
-SerialAddress = Annotated[Text, _ruled(_serial_address)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class SiteSection(_Section):
+class SiteSection(Section):
     """Where this is. Name and room also make the MQTT topics (`controller.telemetry.slug`)."""
 
-    name: Annotated[Text, _ruled(slug)]
-    room: Annotated[Text, _ruled(slug)]
-    timezone: Annotated[str, _ruled(_timezone)]
+    name: Annotated[Text, ruled(slug)]
+    room: Annotated[Text, ruled(slug)]
+    timezone: Annotated[str, ruled(_timezone)]
     simulated: bool
 
 
-class CalibratorSection(_Section):
-    """The dose calibrator: up to 8 chambers at 9600 baud (CRC-55R hosts iRadiate, shinyplopper).
-
-    ``serial`` is the number it must give, or empty to accept any.
-    """
-
-    kind: Literal["crc55"]
-    port: SerialAddress
-    chamber: Annotated[int, Field(ge=1, le=8)] = 1
-    baud: Literal[9600] = 9600
-    serial: Annotated[str, Field(max_length=40)] = ""
-    unit_proof: Text | None = None
-
-
-class PumpSection(_Section):
-    """The infusion pump: address and baud rates of NE-1000 User Manual 1200-01.
-
-    The pump would take a watchdog of up to 255 s; 15 s of silence are 0.83 % of a 30-minute dose,
-    below 4 s a healthy line may trip (treatment.md, 3). ``commissioning`` is the file that
-    ``isodrip commission pump`` wrote; without it nothing can be armed.
-    """
-
-    kind: Literal["ne1000"]
-    port: SerialAddress
-    address: Annotated[int, Field(ge=0, le=99)] = 0
-    baud: Literal[300, 1200, 2400, 9600, 19200] = 19200
-    watchdog_s: Annotated[int, Field(ge=4, le=15)] = 5
-    trigger: Literal["off", "stop_only"] = "stop_only"
-    commissioning: Text | None = None
-
-
-class Operator(_Section):
+class Operator(Section):
     """One person who may sign. The id goes into every signature."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
@@ -162,7 +89,7 @@ class Operator(_Section):
     role: Text
 
 
-class Syringe(_Section):
+class Syringe(Section):
     """One row of the syringe catalogue: inner diameter in mm and where it was read."""
 
     name: Text
@@ -181,7 +108,7 @@ class Syringe(_Section):
         return None if self.size_ml is None else millilitre(self.size_ml)
 
 
-class FlushSection(_Section):
+class FlushSection(Section):
     """How the line is cleared after the drug."""
 
     method: Literal["same_pump", "manual"] = "same_pump"
@@ -192,16 +119,16 @@ class FlushSection(_Section):
         return Nanolitre(scaled_up(self.volume_dead_volumes, dead_volume_nl))
 
 
-class JournalSection(_Section):
+class JournalSection(Section):
     """Where sessions are journalled; relative to the daemon's working directory if not absolute."""
 
     directory: Text
 
 
-class MqttSection(_Section):
+class MqttSection(Section):
     """The broker. Without this section nothing is published and nothing is missed."""
 
-    url: Annotated[str, _ruled(broker_address), Field(repr=False)]
+    url: Annotated[str, ruled(broker_address), Field(repr=False)]
 
     @property
     def address(self) -> BrokerAddress:
@@ -209,10 +136,10 @@ class MqttSection(_Section):
         return broker_address(self.url)
 
 
-class ApiSection(_Section):
+class ApiSection(Section):
     """Where the panel listens (loopback only) and the path of the Unix socket."""
 
-    listen: Annotated[str, _ruled(listen_address)] = "127.0.0.1:8131"
+    listen: Annotated[str, ruled(listen_address)] = "127.0.0.1:8131"
     socket: Text | None = None
 
     @property
@@ -221,7 +148,7 @@ class ApiSection(_Section):
         return listen_address(self.listen)
 
 
-class RegimenSection(_Section):
+class RegimenSection(Section):
     """Names of the regimens that may be ordered here."""
 
     allowed: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("clr131",)
@@ -245,7 +172,7 @@ def _limits(table: Any) -> Limits:
             return limits
 
 
-class SiteConfig(_Section):
+class SiteConfig(Section):
     """One site.toml. ``site_hash`` is the SHA-256 of the file's bytes and goes into record 0."""
 
     site: SiteSection
@@ -284,7 +211,8 @@ class SiteConfig(_Section):
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    named = (part for part in location if part not in KINDS)
+    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named)
     return dotted.removeprefix(".") or "site.toml"
 
 
@@ -294,6 +222,11 @@ def _problems(error: ErrorDetails) -> list[Problem]:
         return list(error["ctx"]["problems"])
     if kind == "missing":
         return [Problem(field, "(absent)", "is required")]
+    if kind == "union_tag_not_found":
+        return [Problem(f"{field}.kind", "(absent)", "is required")]
+    if kind == "union_tag_invalid":
+        rule = f"must be one of {error['ctx']['expected_tags']}"
+        return [Problem(f"{field}.kind", shown(error["input"]["kind"]), rule)]
     rule = "is no key of this program" if kind == "extra_forbidden" else error["msg"]
     # The broker's password may stand anywhere in its section.
     value = "(not shown)" if field.startswith("mqtt") else shown(error["input"])

@@ -25,6 +25,7 @@ from controller.commissioned import commissioned_of, known_by
 from controller.config import SiteConfig
 from controller.core.codec import CodecError
 from controller.daemon import Daemon
+from controller.devices import calibrator_of, pump_of
 from controller.inbox import Verdict
 from controller.life import Life, StartupFailure
 from controller.mqtt_link import mqtt_connect
@@ -39,8 +40,6 @@ from controller.surroundings import PumpListener, Setting, Surroundings, Telemet
 from controller.telemetry import Telemetry as MqttTelemetry
 from controller.telemetry import room_prefix
 from controller.view import state_view
-from drivers.capintec import Crc55
-from drivers.new_era import NewEraPump
 from drivers.serial_port import opener
 from firmware_interfaces.units import NS_PER_S, Nanoseconds
 
@@ -113,21 +112,11 @@ def _now(clock: Clock) -> Callable[[], Nanoseconds]:
 
 
 def _pump(site: SiteConfig, clock: Clock, heard: PumpListener) -> Pump:
-    section = site.pump
-    return NewEraPump(
-        opener(section.port, section.baud),
-        section.address,
-        _now(clock),
-        baud=section.baud,
-        watchdog_ns=Nanoseconds(section.watchdog_s * NS_PER_S),
-        on_event=heard.alarm,
-        on_permit_expired=heard.permit_expired,
-    )
+    return pump_of(site.pump, opener, _now(clock), heard)
 
 
 def _calibrator(site: SiteConfig, clock: Clock) -> Calibrator:
-    section = site.calibrator
-    return Crc55(opener(section.port, section.baud), section.chamber, _now(clock))
+    return calibrator_of(site.calibrator, opener, _now(clock))
 
 
 def _telemetry(site: SiteConfig, on_link: Callable[[bool, str], None]) -> Telemetry:

@@ -58,6 +58,11 @@ class Words:
     raw: bytes
 
 
+def is_framed_for_tcp(port: str) -> bool:
+    """True if frames on ``port`` are those of Modbus TCP, not a serial line's."""
+    return port.startswith("tcp://")
+
+
 class ModbusBus:
     """One line. ``units`` are all that live on it; use within one running loop, then ``close``."""
 

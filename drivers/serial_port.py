@@ -111,7 +111,11 @@ class SerialStream:
 
 
 def opener(url: str, baud: int, parity: Parity = "N") -> Opener:
-    """An Opener for ``url``: a device path, or ``socket://host:port`` where baud means nothing."""
+    """An Opener for ``url``: a device path, or host and port where baud and parity mean nothing.
+
+    ``socket://`` carries a serial line's bytes, ``tcp://`` frames that are TCP's own (Modbus): to
+    open them is the same.
+    """
     return functools.partial(open_port, url, baud, parity)
 
 
@@ -119,7 +123,7 @@ async def open_port(url: str, baud: int, parity: Parity = "N") -> ByteStream:
     """Open ``url`` with 8 data bits and 1 stop bit, for us alone. Raises PortError."""
     if "://" in url:
         host, port = _host_and_port(url)
-        return await open_tcp(host, port)
+        return await open_tcp(url, host, port)
     opening = asyncio.get_running_loop().run_in_executor(None, _open, url, baud, parity)
     try:
         async with asyncio.timeout(OPEN_WITHIN_S):
@@ -136,9 +140,9 @@ async def open_port(url: str, baud: int, parity: Parity = "N") -> ByteStream:
 def _host_and_port(url: str) -> tuple[str, int]:
     with contextlib.suppress(ValueError):
         parts = urlsplit(url)
-        if parts.scheme == "socket" and parts.hostname and parts.port:
+        if parts.scheme in ("socket", "tcp") and parts.hostname and parts.port:
             return parts.hostname, parts.port
-    raise PortError(url, PortFault.UNUSABLE, "expected a device path or socket://host:port")
+    raise PortError(url, PortFault.UNUSABLE, "expected a device path, socket:// or tcp://host:port")
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

@@ -83,9 +83,8 @@ class TcpStream:
             await self._writer.wait_closed()
 
 
-async def open_tcp(host: str, port: int) -> ByteStream:
-    """Connect within ``OPEN_WITHIN_S``. Raises PortError, naming what was seen."""
-    name = f"socket://{host}:{port}"
+async def open_tcp(name: str, host: str, port: int) -> ByteStream:
+    """Connect within ``OPEN_WITHIN_S``. Raises PortError, naming ``name`` and what was seen."""
     try:
         async with asyncio.timeout(OPEN_WITHIN_S):
             reader, writer = await asyncio.open_connection(host, port)

@@ -219,6 +219,7 @@ CHANNELS: Final = {
     "ne1000": frozenset({COUNTER, STATUS}),
     "dulcoflex": frozenset({COUNTER, STATUS, HOSE, LEVEL}),
     "crc55": frozenset[str](),
+    "activity-meter": frozenset[str](),
 }
 """Evidence channels that each device kind brings; host and person are always there."""
 

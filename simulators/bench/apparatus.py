@@ -1,4 +1,4 @@
-"""The two devices of the bench as hands meet them: a plug, keys, and the firmware behind.
+"""The devices of the bench as hands meet them: a plug, keys, and the firmware behind.
 
 What a hand's act makes a device say is kept until its wire asks next, so that no byte is lost.
 """
@@ -6,7 +6,7 @@ What a hand's act makes a device say is kept until its wire asks next, so that n
 from collections.abc import Callable
 from typing import Final
 
-from simulators.devices.crc55 import Crc55Firmware
+from simulators.devices.kinds import CalibratorFirmware
 from simulators.devices.new_era import Ne1000Firmware
 from simulators.devices.serve import NowNs
 
@@ -25,6 +25,11 @@ class PumpApparatus:
     def baud(self) -> int:
         """Line speed in bit/s."""
         return self._firmware.baud
+
+    @property
+    def bits_per_character(self) -> int:
+        """Bits of the line that a byte takes."""
+        return self._firmware.bits_per_character
 
     def feed(self, data: bytes, now_ns: int) -> bytes:
         """What it has to say, then what it answers."""
@@ -83,9 +88,9 @@ class PumpApparatus:
 
 
 class CalibratorApparatus:
-    """The CRC-55 on the bench; its keys are the nuclides."""
+    """A dose calibrator on the bench, of any kind; its keys are the nuclides."""
 
-    def __init__(self, firmware: Crc55Firmware) -> None:
+    def __init__(self, firmware: CalibratorFirmware) -> None:
         self._firmware = firmware
 
     def pull_plug(self) -> None:

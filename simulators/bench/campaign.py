@@ -13,6 +13,7 @@ from itertools import takewhile
 from typing import Any, Final
 
 from controller.console import number_argument
+from simulators.bench.device_set import USUAL, DeviceSet, add_devices, devices_from
 from simulators.bench.draws import drawn
 from simulators.bench.tally import S_PER_H, Gauge, Tally
 from simulators.bench.trial import Trial, run_all
@@ -46,6 +47,7 @@ def add_campaign(commands: Any) -> None:
     parser.add_argument(
         "--minutes", type=number_argument, help="of every infusion; default: a mixture"
     )
+    add_devices(parser)
     parser.add_argument("--until-broken", action="store_true", help="end at the first violation")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
     parser.set_defaults(command=campaign_main)
@@ -56,7 +58,12 @@ def campaign_main(given: argparse.Namespace) -> int:
     if given.sessions < 1 or given.workers < 1:
         raise ValueError("at least one session and one worker")
     tally = campaign(
-        given.sessions, given.seed, given.workers, given.minutes, until_broken=given.until_broken
+        given.sessions,
+        given.seed,
+        given.workers,
+        given.minutes,
+        devices_from(given),
+        until_broken=given.until_broken,
     )
     found = figures(tally)
     sys.stdout.write((json.dumps(found) if given.json else "\n".join(_text(tally, found))) + "\n")
@@ -68,6 +75,7 @@ def campaign(
     seed: int,
     workers: int = 1,
     minutes: float | None = None,
+    devices: DeviceSet = USUAL,
     *,
     until_broken: bool = False,
 ) -> Tally:
@@ -75,19 +83,19 @@ def campaign(
     tally, gauge = Tally(), Gauge(sessions)
 
     def heard(trial: Trial) -> None:
-        tally.add(trial, command(trial.name, minutes))
+        tally.add(trial, command(trial.name, minutes, devices))
         gauge.step(trial)
 
     seeds = takewhile(lambda _: not (until_broken and tally.broken), range(seed, seed + sessions))
-    jobs = ((str(one), drawn(one, minutes)) for one in seeds)
+    jobs = ((str(one), drawn(one, minutes, devices)) for one in seeds)
     run_all(jobs, min(workers, sessions), heard)
     return tally
 
 
-def command(name: str, minutes: float | None) -> str:
+def command(name: str, minutes: float | None, devices: DeviceSet = USUAL) -> str:
     """What shows a session again."""
     length = "" if minutes is None else f" --minutes {minutes:g}"
-    return f"isodrip-bench campaign --sessions 1 --seed {name}{length}"
+    return f"isodrip-bench campaign --sessions 1 --seed {name}{length}{devices.options}"
 
 
 def figures(tally: Tally) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from simulators.bench.broker import KINDS
 from simulators.bench.campaign import add_campaign
 from simulators.bench.channel import Channel, Refused
 from simulators.bench.crash import add_crash
+from simulators.bench.device_set import add_devices, devices_from
 from simulators.bench.directory import latest
 from simulators.bench.explore.command import add_explore
 from simulators.bench.hands import VERBS
@@ -23,6 +24,7 @@ from simulators.bench.perturb import add_perturb
 from simulators.bench.rehearse import add_rehearse, minutes
 from simulators.bench.sweep import add_sweep
 from simulators.bench.trumpet import add_trumpet
+from simulators.devices.simulate import KINDS as DEVICE_KINDS
 from simulators.devices.simulate import simulate_main
 
 WRONG_USE: Final = 2
@@ -70,14 +72,14 @@ def _add_run(commands: Any) -> None:
     parser.add_argument("--order", type=Path, metavar="FILE", help="an order of your own")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--broker", choices=KINDS, help="default: the first one installed")
-    parser.add_argument("--tcp", action="store_true", help="devices on TCP instead of ptys")
+    add_devices(parser)
     parser.add_argument("--json", action="store_true", help="objects on stdout and nothing else")
     parser.set_defaults(command=_run)
 
 
 def _add_simulate(commands: Any) -> None:
     parser = commands.add_parser("simulate", help="one device alone, until SIGTERM")
-    parser.add_argument("kind", metavar="KIND", help="ne1000 or crc55")
+    parser.add_argument("kind", metavar="KIND", help=", ".join(DEVICE_KINDS))
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--pty", action="store_true")
     where.add_argument("--tcp", metavar="HOST:PORT")
@@ -116,7 +118,7 @@ def _run(given: argparse.Namespace) -> int:
         seed=given.seed,
         as_json=given.json,
         broker=given.broker,
-        tcp=given.tcp,
+        devices=devices_from(given),
     )
     return asyncio.run(run.main(wish))
 

@@ -6,6 +6,7 @@ A session is drawn from the seed alone. How it is played and judged stands elsew
 import random
 from typing import Any, Final
 
+from simulators.bench.device_set import USUAL, DeviceSet
 from simulators.bench.faults import (
     KINDS,
     PHASES,
@@ -70,8 +71,11 @@ AROUND_S: Final = 110.0
 """What a treatment takes beside its infusion and its flush."""
 
 
-def drawn(seed: int, minutes: float | None = None) -> Case:
-    """The session of a seed; ``minutes`` gives every infusion that length."""
+def drawn(seed: int, minutes: float | None = None, devices: DeviceSet = USUAL) -> Case:
+    """The session of a seed; ``minutes`` gives every infusion that length.
+
+    With other devices it is the same session but for them.
+    """
     chance = random.Random(f"campaign {seed}")
     length = _weighted(chance, MINUTES)
     minutes = length if minutes is None else minutes
@@ -81,7 +85,7 @@ def drawn(seed: int, minutes: float | None = None) -> Case:
     else:
         count = _weighted(chance, FAULTS)
         faults = tuple(_alone(chance, minutes) for _ in range(count))
-    return Case(seed, minutes, people, faults, administer)
+    return Case(seed, minutes, people, faults, administer, devices)
 
 
 def _weighted(chance: random.Random, table: tuple[tuple[Any, int], ...]) -> Any:

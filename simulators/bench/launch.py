@@ -20,6 +20,7 @@ from simulators.bench.api import Api
 from simulators.bench.broker import Broker, Kind, free_port, start_broker
 from simulators.bench.channel import Channel
 from simulators.bench.commissioning import bench_commissioning
+from simulators.bench.device_set import USUAL, DeviceSet
 from simulators.bench.directory import make_directory
 from simulators.bench.processes import Child, ChildFailed
 from simulators.bench.setting import Setting
@@ -39,7 +40,7 @@ class Wish:
     seed: int = 1
     as_json: bool = False
     broker: Kind | None = None
-    tcp: bool = False
+    devices: DeviceSet = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +93,26 @@ async def bench(wish: Wish, program: Sequence[str] = WARD) -> AsyncIterator[Benc
     directory = make_directory()
     (directory / "order.json").write_text(json.dumps(order, indent=2) + "\n")
     parsed = parse_order(json.dumps(order))
-    setting = Setting.of(parsed, wish.seed)
+    setting = Setting.of(parsed, wish.seed, wish.devices)
     setting.save(directory)
     async with AsyncExitStack() as ending:
         broker = await start_broker(wish.broker)
         ending.push_async_callback(broker.stop)
-        world = await start_world(directory, tcp=wish.tcp)
+        world = await start_world(directory)
         ending.push_async_callback(world.end)
         ports = await world_ports(world)
         address = f"127.0.0.1:{free_port()}"
         where = papers.Addresses(ports["pump"], ports["calibrator"], broker.url, address)
-        write_site(directory, parsed, where)
+        write_site(directory, parsed, where, wish.devices)
         daemon = await start_daemon(directory, program)
         ending.push_async_callback(daemon.end)
         await wait_ready(address, daemon, world)
         yield Bench(directory, order, setting, ports, f"http://{address}", broker, world, daemon)
 
 
-async def start_world(directory: Path, *, tcp: bool) -> Child:
+async def start_world(directory: Path) -> Child:
     """The world process, on a leash."""
     command = [sys.executable, "-m", "simulators.bench.world", str(directory)]
-    command += ["--tcp"] if tcp else []
     return await processes.start("world", command, directory / "world.log", read_stdout=True)
 
 
@@ -122,10 +122,12 @@ async def world_ports(world: Child) -> dict[str, str]:
     return ports
 
 
-def write_site(directory: Path, order: Order, where: papers.Addresses) -> Path:
+def write_site(
+    directory: Path, order: Order, where: papers.Addresses, devices: DeviceSet = USUAL
+) -> Path:
     """Write site.toml and the commissioning of its pump; make the journal's directory."""
     (directory / "journal").mkdir(exist_ok=True)
-    site, text = directory / "site.toml", papers.site_text(order, where, directory)
+    site, text = directory / "site.toml", papers.site_text(order, where, directory, devices)
     site.write_text(text)
     proven = bench_commissioning(text, order.container.syringe, datetime.now(UTC))
     (directory / papers.COMMISSIONING).write_text(proven)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from controller.clinic.dosing import bsa_m2, prescribed_bq
 from controller.clinic.order import Order, parse_order
 from controller.clinic.regimen import Regimen, parse_regimen
+from simulators.bench.device_set import SITE_LINES, USUAL, DeviceSet
 from simulators.bench.setting import CATALOGUE
 
 STUDY_REGIMEN: Final = "clr131"
@@ -80,8 +81,8 @@ def with_dose(draft: dict[str, Any]) -> dict[str, Any]:
     return {**draft, "prescribed_mbq": activity_bq // 100_000 / 10}
 
 
-def site_text(order: Order, where: Addresses, directory: Path) -> str:
-    """A site.toml for this order and these addresses; everything unnamed keeps its default."""
+def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSet = USUAL) -> str:
+    """A site.toml for this order and these devices; everything unnamed keeps its default."""
     operators = [
         f"[[operator]]\nid = {_toml(who)}\nname = {_toml(name)}\nrole = {_toml(role)}\n"
         for who, name, role in OPERATORS
@@ -94,9 +95,9 @@ def site_text(order: Order, where: Addresses, directory: Path) -> str:
     ]
     return SITE.format(
         name=_toml(order.site),
-        pump=_toml(where.pump),
+        pump=_section(devices.pump, where.pump),
         commissioning=_toml(str(directory / COMMISSIONING)),
-        calibrator=_toml(where.calibrator),
+        calibrator=_section(devices.calibrator, where.calibrator),
         journal=_toml(str(directory / "journal")),
         broker=_toml(where.broker),
         api=_toml(where.api),
@@ -114,16 +115,9 @@ timezone = "UTC"
 simulated = true
 
 [calibrator]
-kind = "crc55"
-port = {calibrator}
-
+{calibrator}
 [pump]
-kind = "ne1000"
-port = {pump}
-address = 0
-watchdog_s = 5
-trigger = "stop_only"
-commissioning = {commissioning}
+{pump}commissioning = {commissioning}
 
 [flush]
 method = "same_pump"
@@ -143,6 +137,10 @@ listen = {api}
 
 {people}
 {syringes}"""
+
+
+def _section(kind: str, port: str) -> str:
+    return f"kind = {_toml(kind)}\nport = {_toml(port)}\n{SITE_LINES[kind]}"
 
 
 def _time(moment: datetime) -> str:

@@ -30,7 +30,7 @@ from simulators.bench.perturbation import (
 )
 from simulators.bench.perturbed_line import at_another_speed
 from simulators.devices.chamber import RESPONSE
-from simulators.devices.crc55 import KEYS
+from simulators.devices.crc55 import KEYS, Crc55Firmware
 
 if TYPE_CHECKING:
     from simulators.bench.stage import Stage
@@ -89,6 +89,7 @@ def _shown_in(unit: Unit, stage: "Stage") -> None:
     if size_bq is not None:
         sizes = ((str(int(unit)), size_bq),)
         firmware = stage.world.calibrator_firmware
+        assert isinstance(firmware, Crc55Firmware)
         firmware.units = replace(firmware.units, sizes_bq=sizes, digits=WIDTH - 1)
 
 

@@ -4,8 +4,13 @@ It stands between a wire and a firmware, and turns every frame of either directi
 device takes it for. It knows no table and no device.
 """
 
+from typing import Final
+
 from simulators.bench.perturbation import Dialect, Grammar, Piece
-from simulators.devices.serve import BITS_PER_CHARACTER, Firmware
+from simulators.devices.serve import Firmware
+
+BITS_PER_CHARACTER: Final = 10
+"""8N1: start, eight data, stop."""
 
 
 class Interpreter:
@@ -20,6 +25,11 @@ class Interpreter:
     def baud(self) -> int:
         """Line speed in bit/s."""
         return self._firmware.baud
+
+    @property
+    def bits_per_character(self) -> int:
+        """Bits of the line that a byte takes."""
+        return self._firmware.bits_per_character
 
     def feed(self, data: bytes, now_ns: int) -> bytes:
         """Hear bytes as this device hears them, and answer as it answers."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from controller.console import number_argument
 from controller.life import StartupFailure
+from simulators.bench.device_set import add_devices, devices_from
 from simulators.bench.faults import ScenarioError, fault_as_dict
 from simulators.bench.figures import cores, figures, text
 from simulators.bench.plot import PlotMissing, draw
@@ -40,6 +41,7 @@ def add_rehearse(commands: Any) -> None:
     parser.add_argument("scenario", nargs="?", default=NOMINAL, metavar="SCENARIO")
     parser.add_argument("--seed", type=int, help="default: the scenario's")
     parser.add_argument("--minutes", type=minutes, help="default: the scenario's")
+    add_devices(parser)
     parser.add_argument("--directory", type=Path, help="keep the journals there")
     parser.add_argument("--plot", type=Path, metavar="PNG")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
@@ -63,7 +65,7 @@ def rehearse_main(given: argparse.Namespace) -> int:
         names = ", ".join(known)
         return _fail(f"no such scenario: {given.scenario!r}; there are {names}", WRONG_USE)
     try:
-        told = _told(with_case(known[given.scenario], given.seed, given.minutes), given.directory)
+        told = _told(_wanted(known[given.scenario], given), given.directory)
         if given.plot is not None:
             draw(told.played.rehearsal, given.plot)
     except PlotMissing as missing:
@@ -73,6 +75,11 @@ def rehearse_main(given: argparse.Namespace) -> int:
     found = summary(told)
     sys.stdout.write((json.dumps(found) if given.json else _text(found)) + "\n")
     return _judged(told.played)
+
+
+def _wanted(scenario: Scenario, given: argparse.Namespace) -> Scenario:
+    devices = devices_from(given, scenario.case.devices)
+    return with_case(scenario, given.seed, given.minutes, devices)
 
 
 def _all(workers: int, *, as_json: bool) -> int:
@@ -95,6 +102,7 @@ def summary(told: Told) -> dict[str, Any]:
         "seed": case.seed,
         "minutes": case.minutes,
         "people": case.people,
+        "devices": asdict(case.devices),
         "faults": [fault_as_dict(fault) for fault in case.faults],
         "session": rehearsal.session,
         "outcome": record.get("outcome"),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from controller.clinic.documents import DocumentError, toml_table
 from controller.core.alarms import ALARMS, COUNTER, STATUS, Action
+from simulators.bench.device_set import USUAL, DeviceSet
 from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence, Violation, Witness
 from simulators.bench.faults import Fault, ScenarioError, check_number, fault_from
 from simulators.bench.judges import judged, tail_nl
@@ -22,8 +23,6 @@ from simulators.bench.stage import Case
 from simulators.bench.stops import drives
 
 FOLDER: Final = Path(__file__).with_name("scenarios")
-DEVICES: Final = ("ne1000", "crc55")
-"""The set that the stage has; another kind is refused until there is one."""
 MINUTES: Final = (0.1, 240.0)
 """How long an infusion may be."""
 OUTCOMES: Final = ("complete", "partial", "not_given", "open")
@@ -254,11 +253,18 @@ def scenarios() -> Mapping[str, Scenario]:
     return {scenario.name: scenario for scenario in found}
 
 
-def with_case(scenario: Scenario, seed: int | None, minutes: float | None) -> Scenario:
-    """The scenario with another seed or duration where one is given."""
+def with_case(
+    scenario: Scenario, seed: int | None, minutes: float | None, devices: DeviceSet | None = None
+) -> Scenario:
+    """The scenario with another seed, duration or devices where they are given."""
     case = scenario.case
-    case = replace(case, seed=case.seed if seed is None else seed)
-    return replace(scenario, case=replace(case, minutes=minutes or case.minutes))
+    case = replace(
+        case,
+        seed=case.seed if seed is None else seed,
+        minutes=minutes or case.minutes,
+        devices=devices or case.devices,
+    )
+    return replace(scenario, case=case)
 
 
 def parse(text: str, stem: str) -> Scenario:
@@ -276,8 +282,6 @@ def parse(text: str, stem: str) -> Scenario:
     for number in incidents:
         if number not in INCIDENTS:
             raise ScenarioError("incidents", number, "must be an incident class of rules.md 7")
-    if "devices" in given and _listed(given, "devices", str) != DEVICES:
-        raise ScenarioError("devices", given["devices"], f"must be {', '.join(DEVICES)}")
     return Scenario(
         name=stem,
         summary=_needed(given, "summary", str),
@@ -300,7 +304,18 @@ def _case(given: Mapping[str, Any]) -> Case:
         people=given.get("people", "end"),
         faults=faults,
         administer=given.get("administer", "whole_syringe"),
+        devices=_devices(given),
     )
+
+
+def _devices(given: Mapping[str, Any]) -> DeviceSet:
+    kinds = _listed(given, "devices", str) or USUAL.kinds
+    try:
+        pump, calibrator = kinds
+        return DeviceSet(pump, calibrator)
+    except ValueError as error:
+        rule = f"must be a pump and a calibrator ({error})"
+        raise ScenarioError("devices", given["devices"], rule) from error
 
 
 def _expected(given: Mapping[str, Any]) -> Expected:

@@ -1,6 +1,6 @@
-"""What a world is furnished with: drug, syringes, line and the chances of one day, as plain data.
+"""What a world is furnished with: drug, syringes, line, devices and the chances of one day.
 
-Made from an order and a seed, carried to the world process as JSON. It knows no process.
+Plain data, made from an order and a seed and carried to the world process as JSON.
 """
 
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from controller.clinic.order import Administer, Order
+from simulators.bench.device_set import USUAL, DeviceSet
 
 SETTING_NAME: Final = "world.json"
 BQ_PER_MBQ: Final = 1e6
@@ -66,9 +67,10 @@ class Setting:
     saline_ml: float
     drug_gap_um: float
     saline_gap_um: float
+    devices: DeviceSet = USUAL
 
     @classmethod
-    def of(cls, order: Order, seed: int) -> Self:
+    def of(cls, order: Order, seed: int, devices: DeviceSet = USUAL) -> Self:
         """The room in which ``order`` is carried out; the same seed furnishes the same room."""
         chance = random.Random(seed)
         fill, line = order.container.fill_ml, order.line.dead_volume_ml
@@ -89,6 +91,7 @@ class Setting:
             saline_ml=saline_ml,
             drug_gap_um=chance.uniform(100.0, 400.0),
             saline_gap_um=chance.uniform(50.0, 150.0),
+            devices=devices,
         )
 
     def save(self, directory: Path) -> Path:
@@ -102,6 +105,6 @@ class Setting:
         """Read it back. Raises ValueError for a file that holds something else."""
         found: dict[str, Any] = json.loads((directory / SETTING_NAME).read_text())
         try:
-            return cls(**found)
+            return cls(**{**found, "devices": DeviceSet(**found.get("devices", {}))})
         except TypeError as error:
             raise ValueError(f"{SETTING_NAME}: {error}") from error

@@ -17,17 +17,19 @@ from typing import Any, Final
 
 from controller.clinic.order import Administer, parse_order
 from controller.config import load_site
+from controller.devices import calibrator_of, pump_of
 from controller.ports import Calibrator, Clock, Pump
 from controller.store import DirectoryStore
 from controller.surroundings import PumpListener, Surroundings
 from controller.telemetry import Telemetry, room_prefix
-from drivers.capintec import Crc55
-from drivers.new_era import NewEraPump
+from drivers.serial_port import Parity
+from drivers.stream import Opener
 from firmware_interfaces.units import Nanoseconds
 from simulators.bench import papers
 from simulators.bench.api import ApiDown, ApiRefused
 from simulators.bench.broker_stand_in import BrokerStandIn
 from simulators.bench.commissioning import bench_commissioning
+from simulators.bench.device_set import USUAL, DeviceSet
 from simulators.bench.disk import Disk
 from simulators.bench.fault_acts import Saboteur
 from simulators.bench.faults import Fault, ScenarioError
@@ -53,9 +55,19 @@ PEOPLE: Final = ("end", "resume", "none", "away")
 ``away``: once the drug runs nobody looks at the patient; after a stop they come and end it."""
 ADMINISTER: Final = tuple(way.value for way in Administer)
 VISITOR: Final = "cd"
-ADDRESSES: Final = papers.Addresses(
-    "socket://pump:1", "socket://calibrator:1", "mqtt://broker", "127.0.0.1:8131"
-)
+
+
+def addresses(devices: DeviceSet = USUAL) -> papers.Addresses:
+    """Where a rehearsal's programs find each other."""
+    return papers.Addresses(
+        f"{devices.pump_scheme}://pump:1",
+        f"{devices.calibrator_scheme}://calibrator:1",
+        "mqtt://broker",
+        "127.0.0.1:8131",
+    )
+
+
+ADDRESSES: Final = addresses()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,7 @@ class Case:
     people: str = "end"
     faults: tuple[Fault, ...] = ()
     administer: str = "whole_syringe"
+    devices: DeviceSet = USUAL
 
     def __post_init__(self) -> None:
         if self.people not in PEOPLE:
@@ -88,6 +101,10 @@ class Case:
         if self.administer not in ADMINISTER:
             rule = f"must be one of {', '.join(ADMINISTER)}"
             raise ScenarioError("administer", self.administer, rule)
+
+
+def _now(clock: Clock) -> Callable[[], Nanoseconds]:
+    return lambda: Nanoseconds(clock.monotonic_ns())
 
 
 class Hands:
@@ -123,8 +140,9 @@ class Stage:
         today = papers.order_for_today(example, case.minutes, BEGIN)
         self.order = {**today, "administer": case.administer}
         order = parse_order(json.dumps(self.order))
-        self.setting = Setting.of(order, case.seed)
-        site_text = papers.site_text(order, ADDRESSES, Path("/rehearsal"))
+        self.setting = Setting.of(order, case.seed, case.devices)
+        where = addresses(case.devices)
+        site_text = papers.site_text(order, where, Path("/rehearsal"), case.devices)
         self.site = load_site(site_text)
         syringe, proven_at = order.container.syringe, BEGIN - timedelta(days=1)
         self.commissioning = bench_commissioning(site_text, syringe, proven_at)
@@ -136,8 +154,8 @@ class Stage:
         self._context = copy_context()
         pump, calibrator = self.world.pump, self.world.calibrator_firmware
         self.wires = {
-            "pump": Wire(loop, ADDRESSES.pump, pump, TICK_NS, pump.quiet),
-            "calibrator": Wire(loop, ADDRESSES.calibrator, calibrator, NEVER),
+            "pump": Wire(loop, where.pump, pump, TICK_NS, pump.quiet),
+            "calibrator": Wire(loop, where.calibrator, calibrator, NEVER),
         }
         self.samples: list[Sample] = []
         self.seen: dict[str, list[Seen]] = {name: [] for name in self.wires}
@@ -190,23 +208,14 @@ class Stage:
         )
 
     def _pump(self, clock: Clock, heard: PumpListener) -> Pump:
-        section = self.site.pump
-        return NewEraPump(
-            self.wires["pump"].open,
-            section.address,
-            lambda: Nanoseconds(clock.monotonic_ns()),
-            baud=section.baud,
-            watchdog_ns=Nanoseconds(section.watchdog_s * NS_PER_S),
-            on_event=heard.alarm,
-            on_permit_expired=heard.permit_expired,
-        )
+        return pump_of(self.site.pump, self._opener, _now(clock), heard)
 
     def _calibrator(self, clock: Clock) -> Calibrator:
-        return Crc55(
-            self.wires["calibrator"].open,
-            self.site.calibrator.chamber,
-            lambda: Nanoseconds(clock.monotonic_ns()),
-        )
+        return calibrator_of(self.site.calibrator, self._opener, _now(clock))
+
+    def _opener(self, port: str, _baud: int, _parity: Parity) -> Opener:
+        """The wire with that address, as `drivers.serial_port.opener` finds a ward's."""
+        return next(wire.open for wire in self.wires.values() if wire.name == port)
 
     def _telemetry(self, on_link: Callable[[bool, str], None]) -> Telemetry:
         prefix = room_prefix(self.site.site.name, self.site.site.room)

@@ -14,7 +14,7 @@ from typing import Final
 
 from drivers.stream import ByteStream, PortError, PortFault
 from simulators.bench.virtual_time import VirtualLoop
-from simulators.devices.serve import BITS_PER_CHARACTER, Firmware
+from simulators.devices.serve import Firmware
 
 NS_PER_S: Final = 1_000_000_000
 
@@ -70,12 +70,13 @@ class Direction:
         self,
         loop: VirtualLoop,
         to: To,
-        baud: Callable[[], int],
+        characters_ns: Callable[[int], int],
         hear: Callable[[bytes], None],
         tap: Tap,
         listening: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._loop, self._to, self._baud, self._hear, self._tap = loop, to, baud, hear, tap
+        self._loop, self._to, self._hear, self._tap = loop, to, hear, tap
+        self._characters_ns = characters_ns
         self._listening = listening
         self._bursts: deque[_Burst] = deque()
         self._cuts = 0
@@ -97,7 +98,7 @@ class Direction:
         now_ns = self._loop.now_ns()
         for burst in tuple(self._bursts):
             self._cancel(burst)
-            begun = -(-(now_ns - burst.begin_ns) // self._duration_ns(1))
+            begun = -(-(now_ns - burst.begin_ns) // self._characters_ns(1))
             if begun > 0:
                 self._put(burst.data[:begun], burst.begin_ns)
 
@@ -108,16 +109,13 @@ class Direction:
             self._cancel(burst)
 
     def _put(self, data: bytes, begin_ns: int) -> _Burst:
-        burst = _Burst(data, begin_ns, begin_ns + self._duration_ns(len(data)))
+        burst = _Burst(data, begin_ns, begin_ns + self._characters_ns(len(data)))
         burst.timers.append(self._at(burst.end_ns, self._end))
         self._bursts.append(burst)
         return burst
 
     def _at(self, at_ns: int, act: Callable[..., None], *what: object) -> asyncio.TimerHandle:
         return self._loop.call_at(at_ns / NS_PER_S, act, *what, context=self._context)
-
-    def _duration_ns(self, characters: int) -> int:
-        return -(-characters * BITS_PER_CHARACTER * NS_PER_S // self._baud())
 
     def _leave(self, data: bytes) -> None:
         self._tap(Seen(self._loop.now_ns(), self._to, Stage.LEFT, data))
@@ -217,9 +215,11 @@ class Wire:
         self._present = True
         self._ticking: asyncio.TimerHandle | None = None
         self.taps: list[Tap] = []
-        self.to_device = Direction(loop, To.DEVICE, self._baud, self._device_hears, self._tap)
+        self.to_device = Direction(
+            loop, To.DEVICE, self._characters_ns, self._device_hears, self._tap
+        )
         self.to_host = Direction(
-            loop, To.HOST, self._baud, self._host_hears, self._tap, self._host_listens
+            loop, To.HOST, self._characters_ns, self._host_hears, self._tap, self._host_listens
         )
         self.opened = 0
 
@@ -268,8 +268,9 @@ class Wire:
         if self._ticking is not None:
             self._ticking.cancel()
 
-    def _baud(self) -> int:
-        return self._firmware.baud
+    def _characters_ns(self, count: int) -> int:
+        """What so many characters take on this line, rounded up."""
+        return -(-count * self._firmware.bits_per_character * NS_PER_S // self._firmware.baud)
 
     def _tap(self, seen: Seen) -> None:
         for tap in self.taps:

@@ -15,6 +15,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from simulators.bench.device_set import (
+    USUAL,
+    DeviceSet,
+    add_devices,
+    device_set_of,
+    devices_from,
+)
 from simulators.bench.evidence import Witness
 from simulators.bench.faults import KINDS, AtFrame, Place, fault
 from simulators.bench.rehearsal import rehearse
@@ -36,37 +43,41 @@ BACK_S: Final = 3.0
 Operations = dict[tuple[str, To], int]
 
 
-def operations() -> Operations:
+def operations(devices: DeviceSet = USUAL) -> Operations:
     """How many frames go each way on each wire when nothing fails."""
     witness = Witness()
     with tempfile.TemporaryDirectory(prefix="isodrip-sweep-") as directory:
-        rehearse(Case(SEED, MINUTES), Path(directory), witness.watching())
+        rehearse(Case(SEED, MINUTES, devices=devices), Path(directory), witness.watching())
     return {way: line.frames for way, line in witness.stage.saboteur.lines.items()}
 
 
-def names(counts: Operations) -> Iterator[str]:
-    """Every session of the sweep, as wire:direction:operation:kind."""
+def names(counts: Operations, devices: DeviceSet = USUAL) -> Iterator[str]:
+    """Every session of the sweep, as wire:direction:operation:kind and `DeviceSet.suffix`."""
     for (wire, to), count in counts.items():
         for number in range(1, count + 1):
             for kind in STREAM_KINDS:
                 if kind != BOTH_WAYS or to is To.DEVICE:
-                    yield f"{wire}:{to.value}:{number}:{kind}"
+                    yield f"{wire}:{to.value}:{number}:{kind}{devices.suffix}"
             if (wire, to) == ("pump", To.DEVICE):
-                yield f"{wire}:{to.value}:{number}:{PRESSED}"
+                yield f"{wire}:{to.value}:{number}:{PRESSED}{devices.suffix}"
 
 
 def case_of(name: str) -> Case:
     """The session of a name. Raises ValueError for one that cannot be."""
+    operation, _, set_name = name.partition("@")
     try:
-        wire, to, number, kind = name.split(":")
+        devices = device_set_of(set_name)
+        wire, to, number, kind = operation.split(":")
         when = AtFrame(int(number), wire, To(to))
     except ValueError as error:
         raise ValueError(f"{name!r} is not wire:direction:operation:kind ({error})") from error
     if kind == PRESSED:
-        return Case(SEED, MINUTES, faults=(fault(Place.PERSON.value, kind, when),))
+        pressed = fault(Place.PERSON.value, kind, when)
+        return Case(SEED, MINUTES, faults=(pressed,), devices=devices)
     lasts_s = BACK_S if kind == BOTH_WAYS and when.n % 2 == 0 else None
     line = {"wire": wire} if kind == BOTH_WAYS else {"wire": wire, "to": to}
-    return Case(SEED, MINUTES, faults=(fault(Place.STREAM.value, kind, when, lasts_s, **line),))
+    struck = fault(Place.STREAM.value, kind, when, lasts_s, **line)
+    return Case(SEED, MINUTES, faults=(struck,), devices=devices)
 
 
 def add_sweep(commands: Any) -> None:
@@ -77,6 +88,7 @@ def add_sweep(commands: Any) -> None:
         "--stride", type=int, default=1, help="only every so many sessions; a prime samples evenly"
     )
     parser.add_argument("--only", metavar="NAME", help="one, as wire:direction:operation:kind")
+    add_devices(parser)
     parser.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
     parser.set_defaults(command=sweep_main)
@@ -89,7 +101,8 @@ def sweep_main(given: argparse.Namespace) -> int:
     if given.only:
         tally = sweep([given.only], 1, None)
     else:
-        chosen = list(names(operations()))[:: given.stride]
+        devices = devices_from(given)
+        chosen = list(names(operations(devices), devices))[:: given.stride]
         tally = sweep(chosen, given.workers, given.results)
     shown = json.dumps(tally.as_dict()) if given.json else "\n".join(tally.lines())
     sys.stdout.write(shown + "\n")

@@ -1,4 +1,4 @@
-"""The world process: one room, its two devices on wires, and the channel for hands and truth.
+"""The world process: one room, its devices on wires, and the channel for hands and truth.
 
 ``python -m simulators.bench.world DIRECTORY`` reads ``world.json`` there, serves until SIGTERM, and
 says in its first line of output where everything is.
@@ -20,11 +20,10 @@ from simulators.bench.apparatus import CalibratorApparatus, PumpApparatus
 from simulators.bench.hands import NL_PER_ML, Apparatus, Grip, Hands
 from simulators.bench.setting import Setting, syringe_type
 from simulators.devices import hands as acts
-from simulators.devices.crc55 import Crc55Firmware
-from simulators.devices.new_era import Ne1000Firmware
+from simulators.devices.kinds import CALIBRATORS, PUMPS
 from simulators.devices.plumbing import Syringe
 from simulators.devices.room import Room
-from simulators.devices.serve import Firmware, NowNs, Served, loop_clock, serve_pty, serve_tcp
+from simulators.devices.serve import Firmware, NowNs, loop_clock, serve_pty, serve_tcp
 from simulators.devices.truth import truth
 
 CHECK_SOURCE_BQ: Final = 7.4e6
@@ -62,8 +61,9 @@ class World:
 
     def __init__(self, setting: Setting, now_ns: NowNs, utc_ns: Callable[[], int]) -> None:
         self.room = furnish(setting)
-        self.pump = PumpApparatus(Ne1000Firmware(self.room), now_ns)
-        self.calibrator_firmware = Crc55Firmware(self.room)
+        devices = setting.devices
+        self.pump = PumpApparatus(PUMPS[devices.pump].make(self.room, devices.tcp), now_ns)
+        self.calibrator_firmware = CALIBRATORS[devices.calibrator].make(self.room, devices.tcp)
         self._now_ns = now_ns
         self._begun_utc_ns = utc_ns() - now_ns()
         grips = {
@@ -103,7 +103,7 @@ class World:
         return {}
 
 
-async def serve(directory: Path, setting: Setting, *, tcp: bool) -> None:
+async def serve(directory: Path, setting: Setting) -> None:
     """Serve a world in ``directory`` until SIGTERM or SIGINT."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -111,23 +111,23 @@ async def serve(directory: Path, setting: Setting, *, tcp: bool) -> None:
         loop.add_signal_handler(number, ended.set)
     now_ns = loop_clock()
     world = World(setting, now_ns, time.time_ns)
-    devices: dict[str, Firmware] = {"pump": world.pump, "calibrator": world.calibrator_firmware}
+    devices: dict[str, tuple[Firmware, str]] = {
+        "pump": (world.pump, setting.devices.pump_scheme),
+        "calibrator": (world.calibrator_firmware, setting.devices.calibrator_scheme),
+    }
     async with AsyncExitStack() as stack:
         ports = {}
-        for name, firmware in devices.items():
-            served = await _serve_device(firmware, directory / name, now_ns, tcp=tcp)
+        for name, (firmware, scheme) in devices.items():
+            if setting.devices.tcp:
+                served = await serve_tcp(firmware, "127.0.0.1", 0, now_ns, scheme)
+            else:
+                served = await serve_pty(firmware, directory / name, now_ns)
             stack.push_async_callback(served.close)
             ports[name] = served.address
         server = await channel.serve(directory / channel.SOCKET_NAME, world.answer)
         stack.callback(server.close)
         _announce({"ports": ports, "hands": str(directory / channel.SOCKET_NAME)})
         await ended.wait()
-
-
-async def _serve_device(firmware: Firmware, link: Path, now_ns: NowNs, *, tcp: bool) -> Served:
-    if tcp:
-        return await serve_tcp(firmware, "127.0.0.1", 0, now_ns)
-    return await serve_pty(firmware, link, now_ns)
 
 
 def _announce(where: dict[str, Any]) -> None:
@@ -139,14 +139,13 @@ def main() -> int:
     """Run a world from the command line; 2 for a directory without a usable setting."""
     parser = argparse.ArgumentParser(prog="python -m simulators.bench.world")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--tcp", action="store_true", help="TCP ports instead of ptys")
     arguments = parser.parse_args()
     try:
         setting = Setting.load(arguments.directory)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    asyncio.run(serve(arguments.directory, setting, tcp=arguments.tcp))
+    asyncio.run(serve(arguments.directory, setting))
     return 0
 
 

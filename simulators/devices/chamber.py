@@ -26,6 +26,8 @@ FLOOR: Final = 2e-4
 ELECTRONICS_PA: Final = 0.002
 SETTLED: Final = 1e-6
 """So close to its aim, as a share, the filtered current counts as there."""
+SETTLING: Final = 0.01
+"""Farther from its aim than this share, an instrument that tells so says that it is settling."""
 STEP: Final = 0.1
 """A change of current by more than this share makes the electrometer settle anew."""
 
@@ -70,6 +72,22 @@ class Display:
     activity_bq: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Innards:
+    """What a talkative instrument tells besides its number, all of it about that number.
+
+    ``current_pa`` as measured, ``deviation`` (1 at most) and ``loss`` by recombination as shares;
+    ``shown_ns`` is when the number was renewed last.
+    """
+
+    current_pa: float
+    range_index: int
+    deviation: float
+    loss: float
+    settling: bool
+    shown_ns: int
+
+
 class Chamber:
     """An ionization chamber with its electrometer, set to one nuclide.
 
@@ -81,9 +99,10 @@ class Chamber:
         self.nuclide = "I131"
         self.hold = False
         self._random = chance
-        self._now_ns = start_ns
+        self._now_ns = self._shown_ns = start_ns
         self._gains = [chance.uniform(-1.0, 1.0) for _ in range(8)]
-        self._filtered_pa = self._collected(self._background_pa())
+        self._made_pa = self._background_pa()
+        self._filtered_pa = self._collected(self._made_pa)
         self._noise = 0.0
         self._shown_pa = self._filtered_pa
 
@@ -102,19 +121,35 @@ class Chamber:
         In one go once it has settled: then nothing but its noise changes, and that is exact.
         """
         last_ns = now_ns // TICK_NS * TICK_NS
-        aim_pa = self._collected(self.current_pa(items))
+        self._made_pa = self.current_pa(items)
+        aim_pa = self._collected(self._made_pa)
         while self._now_ns < last_ns:
             settled = abs(aim_pa - self._filtered_pa) <= SETTLED * aim_pa
             next_ns = (self._now_ns // TICK_NS + 1) * TICK_NS
             until_ns = last_ns if settled else next_ns
             self._settle(aim_pa, (until_ns - self._now_ns) / 1e9)
             self._now_ns = until_ns
+        if not self.hold:
+            self._shown_ns = last_ns
 
     def display(self) -> Display:
         """The number shown now, in Bq of the nuclide set; background is part of it."""
         over = self._shown_pa > self.electrometer.over_range_pa
         sensitivity = self.electrometer.sensitivity_pa_mbq * RESPONSE[self.nuclide]
         return Display(self.nuclide, None if over else max(self._shown_pa, 0.0) / sensitivity * 1e6)
+
+    def innards(self) -> Innards:
+        """What lies behind the number shown now."""
+        aim_pa = self._collected(self._made_pa)
+        sigma_pa = self._sigma(aim_pa, time_constant_s(aim_pa))
+        return Innards(
+            current_pa=self._shown_pa,
+            range_index=self._range(self._filtered_pa),
+            deviation=sigma_pa / max(aim_pa, sigma_pa),
+            loss=1.0 - aim_pa / self._made_pa if self._made_pa else 0.0,
+            settling=abs(aim_pa - self._filtered_pa) > SETTLING * aim_pa,
+            shown_ns=self._shown_ns,
+        )
 
     def _background_pa(self) -> float:
         return self.electrometer.background_bq / 1e6 * self.electrometer.sensitivity_pa_mbq
@@ -140,11 +175,13 @@ class Chamber:
             self._shown_pa = self._filtered_pa * self._gain(self._filtered_pa) + noise_pa
 
     def _gain(self, current_pa: float) -> float:
-        index = sum(current_pa >= limit for limit in self.electrometer.ranges_pa)
         meter = self.electrometer
         minutes = (self._now_ns - meter.drift_since_ns) / 60e9
         drifted = 1.0 + meter.drift_per_min * max(minutes, 0.0)
-        return (1.0 + meter.range_error * self._gains[index]) * drifted
+        return (1.0 + meter.range_error * self._gains[self._range(current_pa)]) * drifted
+
+    def _range(self, current_pa: float) -> int:
+        return sum(current_pa >= limit for limit in self.electrometer.ranges_pa)
 
     def _sigma(self, current_pa: float, tau_s: float) -> float:
         """Standard deviation of the filtered current, pA: charges, electronics and a floor."""

@@ -20,6 +20,8 @@ from protocols.capintec import (
 from simulators.devices.room import Room
 
 BAUD: Final = 9600
+BITS_PER_CHARACTER: Final = 10
+"""8N1: start, eight data, stop."""
 FIELD: Final = 6
 KEYS: Final[dict[int, str]] = {
     0: "Tc99m", 1: "Cs137", 2: "Co60", 3: "I131", 4: "Co57", 5: "Ba133",
@@ -45,6 +47,7 @@ class Crc55Firmware:
     units: DisplayUnits = DisplayUnits()
     powered: bool = True
     baud: int = BAUD
+    bits_per_character: int = BITS_PER_CHARACTER
     _deframer: Deframer = field(default_factory=lambda: Deframer(hears_poll=True))
 
     def feed(self, data: bytes, now_ns: int) -> bytes:

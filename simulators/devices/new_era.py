@@ -62,6 +62,11 @@ class Ne1000Firmware:
         return self.settings.baud
 
     @property
+    def bits_per_character(self) -> int:
+        """8N1: start, eight data, stop."""
+        return 10
+
+    @property
     def mode(self) -> Mode:
         """Framing of the next reply."""
         return Mode.SAFE if self.settings.safe_s else Mode.BASIC

@@ -18,8 +18,6 @@ from typing import Final, Protocol
 TICK_S: Final = 0.01
 SPIN_S: Final = 0.0015
 """The end of a wait is spun: the event loop's own timers come up to 1 ms late."""
-BITS_PER_CHARACTER: Final = 10
-"""8N1: start, eight data, stop."""
 CHUNK: Final = 4096
 
 NowNs = Callable[[], int]
@@ -31,6 +29,10 @@ class Firmware(Protocol):
     @property
     def baud(self) -> int:
         """Line speed in bit/s."""
+
+    @property
+    def bits_per_character(self) -> int:
+        """Bits of the line that a byte takes: 10 with 8N1, 11 with 8E1."""
 
     def feed(self, data: bytes, now_ns: int) -> bytes:
         """Hear bytes, return what goes on the wire."""
@@ -57,7 +59,7 @@ def loop_clock() -> NowNs:
 async def serve_pty(
     firmware: Firmware, link: Path | None = None, now_ns: NowNs | None = None
 ) -> Served:
-    """Serve on a fresh pty, 8N1 and raw; ``link`` is (re)pointed to it and is then the address.
+    """Serve on a fresh pty, raw; ``link`` is (re)pointed to it and is then the address.
 
     The pty's own end stays open here, so a host may hang up and another may open it.
     """
@@ -85,9 +87,16 @@ async def serve_pty(
 
 
 async def serve_tcp(
-    firmware: Firmware, host: str, port: int, now_ns: NowNs | None = None
+    firmware: Firmware,
+    host: str,
+    port: int,
+    now_ns: NowNs | None = None,
+    scheme: str = "socket",
 ) -> Served:
-    """Serve as a serial device server; port 0 takes a free one. A second client is hung up on."""
+    """Serve as a serial device server; port 0 takes a free one. A second client is hung up on.
+
+    ``scheme`` begins the address: what a site.toml calls this way of speaking over TCP.
+    """
     clients: list[asyncio.StreamWriter] = []
 
     def send(data: bytes) -> None:
@@ -119,7 +128,7 @@ async def serve_tcp(
         wire.shut()
 
     bound = server.sockets[0].getsockname()
-    return Served(f"socket://{bound[0]}:{bound[1]}", close)
+    return Served(f"{scheme}://{bound[0]}:{bound[1]}", close)
 
 
 class _Wire:
@@ -152,7 +161,8 @@ class _Wire:
         self._open = False
 
     def _after(self, begin: float, data: bytes) -> float:
-        return begin + len(data) * BITS_PER_CHARACTER / self._firmware.baud
+        bits = len(data) * self._firmware.bits_per_character
+        return begin + bits / self._firmware.baud
 
     def _answer(self, data: bytes, at: float) -> None:
         self._wait(at)

@@ -6,22 +6,22 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
 from typing import Final
 
 from simulators.devices import hands
 from simulators.devices.crc55 import Crc55Firmware
+from simulators.devices.kinds import CALIBRATORS, PUMPS
 from simulators.devices.new_era import Ne1000Firmware
 from simulators.devices.plumbing import Syringe
 from simulators.devices.room import Room
-from simulators.devices.serve import Firmware, Served, serve_pty, serve_tcp
+from simulators.devices.serve import Served, serve_pty, serve_tcp
 
 SOURCE_BQ: Final = 1_572_500_000.0
 """42.5 mCi of I-131, 25 mCi/m2 at 1.7 m2."""
 
 
-def lone_pump(seed: int) -> Ne1000Firmware:
-    """Build an NE-1000 with a BD 60 mL syringe, 30 mL of saline, joined to a patient's line."""
+def syringe_room(seed: int) -> Room:
+    """A BD 60 mL syringe with 30 mL of saline on the pump, joined to a patient's line."""
     room = Room(seed)
     hands.bring_syringe(room, Syringe("BD 60 mL", 26.59, 60_000_000.0))
     hands.fill_saline(room, "BD 60 mL", 30_000_000.0)
@@ -29,21 +29,28 @@ def lone_pump(seed: int) -> Ne1000Firmware:
     hands.join_line(room)
     hands.lead_line(room, "patient")
     hands.set_clamp(room, is_open=True)
-    return Ne1000Firmware(room)
+    return room
 
 
-def lone_calibrator(seed: int) -> Crc55Firmware:
-    """Build a CRC-55 with 1572.5 MBq of I-131 in its well."""
+def source_room(seed: int) -> Room:
+    """1572.5 MBq of I-131 in the well."""
     room = Room(seed)
     hands.bring_source(room, "I-131 source", "I131", SOURCE_BQ)
     hands.put_in_well(room, "I-131 source")
-    return Crc55Firmware(room)
+    return room
 
 
-KINDS: Final[Mapping[str, Callable[[int], Firmware]]] = {
-    "ne1000": lone_pump,
-    "crc55": lone_calibrator,
-}
+def lone_pump(seed: int) -> Ne1000Firmware:
+    """Build an NE-1000 in a `syringe_room`."""
+    return Ne1000Firmware(syringe_room(seed))
+
+
+def lone_calibrator(seed: int) -> Crc55Firmware:
+    """Build a CRC-55 in a `source_room`."""
+    return Crc55Firmware(source_room(seed))
+
+
+KINDS: Final = (*PUMPS, *CALIBRATORS)
 
 
 def simulate_main(args: argparse.Namespace) -> int:
@@ -78,11 +85,18 @@ async def _serve(kind: str, where: tuple[str, int] | None, seed: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    firmware = KINDS[kind](seed)
-    served = await (serve_pty(firmware) if where is None else serve_tcp(firmware, *where))
+    served = await _served(kind, where, seed)
     _announce(kind, served, seed)
     await stopped.wait()
     await served.close()
+
+
+async def _served(kind: str, where: tuple[str, int] | None, seed: int) -> Served:
+    room = syringe_room(seed) if kind in PUMPS else source_room(seed)
+    row = PUMPS[kind] if kind in PUMPS else CALIBRATORS[kind]
+    if where is None:
+        return await serve_pty(row.make(room, False))
+    return await serve_tcp(row.make(room, True), *where, scheme=row.tcp_scheme)
 
 
 def _announce(kind: str, served: Served, seed: int) -> None:

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.realtime, pytest.mark.timeout(60)]
 async def devices(path: Path) -> AsyncIterator[dict[str, str]]:
     """The ports of a world without a daemon."""
     SETTING.save(path)
-    world = await launch.start_world(path, tcp=False)
+    world = await launch.start_world(path)
     try:
         yield await launch.world_ports(world)
     finally:

@@ -142,7 +142,8 @@ REFUSALS = [
     ("baud = 19200", "baud = 4800", "pump.baud", "4800", "300, 1200, 2400, 9600 or 19200"),
     ('"stop_only"', '"start"', "pump.trigger", "'start'", "'off' or 'stop_only'"),
     ('"ne1000"', '"ne500"', "pump.kind", "'ne500'", "'ne1000'"),
-    ('"crc55"', '"crc25"', "calibrator.kind", "'crc25'", "'crc55'"),
+    ('"crc55"', '"crc25"', "calibrator.kind", "'crc25'", "'crc55', 'activity-meter'"),
+    ('kind = "crc55"', "", "calibrator.kind", "(absent)", "is required"),
     ('"same_pump"', '"second_pump"', "flush.method", "'second_pump'", "'same_pump' or 'manual'"),
     ("volumes = 3", "volumes = 1.9", "flush.volume_dead_volumes", "1.9", "equal to 2"),
     ("volumes = 3", "volumes = nan", "flush.volume_dead_volumes", "nan", "finite number"),
@@ -179,6 +180,39 @@ def test_a_port_is_a_device_or_a_socket(port):
     [problem] = problems(changed('"socket://127.0.0.1:4001"', f'"{port}"', MINIMAL))
     assert problem.field == "pump.port"
     assert "absolute device path or socket://host:port" in problem.rule
+
+
+METER = 'calibrator = {kind = "activity-meter", port = "tcp://10.0.0.7:502"}'
+WITH_METER = MINIMAL.replace('calibrator = {kind = "crc55", port = "/dev/ttyUSB0"}', METER)
+
+
+@pytest.mark.parametrize("port", ["tcp://10.0.0.7:502", "socket://10.0.0.7:4001", "/dev/ttyUSB3"])
+def test_an_activity_meter_stands_on_a_line_behind_a_server_or_on_tcp(port):
+    section = load_site(WITH_METER.replace("tcp://10.0.0.7:502", port)).calibrator
+    assert (section.kind, section.port, section.unit, section.serial) == (
+        *("activity-meter", port, 1, ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "value", "rule"),
+    [
+        ("unit = 0", "calibrator.unit", "0", "greater than or equal to 1"),
+        ("unit = 248", "calibrator.unit", "248", "less than or equal to 247"),
+        ("chamber = 1", "calibrator.chamber", "1", "is no key of this program"),
+        ("baud = 9600", "calibrator.baud", "9600", "is no key of this program"),
+    ],
+)
+def test_an_activity_meter_has_keys_of_its_own(more, field, value, rule):
+    [problem] = problems(WITH_METER.replace('502"', f'502", {more}'))
+    assert (problem.field, problem.value) == (field, value)
+    assert rule in problem.rule
+
+
+def test_an_activity_meter_elsewhere_is_refused_with_both_ways():
+    [problem] = problems(WITH_METER.replace("tcp://", "udp://"))
+    assert problem.field == "calibrator.port"
+    assert problem.rule.endswith("device path or socket://host:port or tcp://host:port")
 
 
 def test_pump_and_calibrator_cannot_share_a_port():

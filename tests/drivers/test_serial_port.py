@@ -105,9 +105,11 @@ async def test_an_absent_port_is_named():
     assert caught.value.port == "/dev/isodrip-no-such-port"
 
 
-@pytest.mark.parametrize("url", ["socket://[", "socket://h", "socket://h:x", "tcp://h:1"])
+@pytest.mark.parametrize(
+    "url", ["socket://[", "socket://h", "socket://h:x", "tcp://h", "udp://h:1"]
+)
 async def test_an_address_that_is_none_is_unusable(url):
-    with pytest.raises(PortError, match="expected a device path or socket") as caught:
+    with pytest.raises(PortError, match="expected a device path, socket") as caught:
         await open_port(url, 19200)
     assert caught.value.fault is PortFault.UNUSABLE
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.fuzz import asked, kept, papers, wires
+from tests.fuzz import asked, kept, modbus, papers, wires
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,23 @@ TARGETS: Final = (
         ),
     ),
     Target(
+        modbus.modbus_frames,
+        (
+            "protocols.modbus:Deframer.feed",
+            "protocols.modbus:Deframer._rtu",
+            "protocols.modbus:Deframer._tcp",
+            "protocols.modbus:Deframer._frame",
+        ),
+    ),
+    Target(modbus.meter_registers, ("firmware_interfaces.register:decode",)),
+    Target(
+        modbus.meter_firmware,
+        (
+            "simulators.devices.activity_meter:ActivityMeterFirmware.feed",
+            "simulators.devices.modbus_unit:ModbusUnit.feed",
+        ),
+    ),
+    Target(
         papers.order,
         (
             "controller.clinic.documents:json_problem",
@@ -110,7 +127,7 @@ TARGETS: Final = (
         (
             "controller.telemetry:broker_address",
             "controller.config:listen_address",
-            "controller.config:_serial_address",
+            "controller.device_sections:_address",
             "drivers.serial_port:_host_and_port",
             "simulators.devices.simulate:parse_address",
         ),
@@ -157,6 +174,7 @@ BY_NAME: Final = {target.name: target for target in TARGETS}
 OWN_WORDS: Final = {
     "controller.clinic.record:build_record": "checks the record that it has just made",
     "drivers.exchange:Deframer.feed": "a port, without a body",
+    "firmware_interfaces.register:_words": "bytes that encode has just made",
     "simulators.devices.serve:Firmware.feed": "a port, without a body",
     "simulators.bench.apparatus:PumpApparatus.feed": "hands bytes on to Ne1000Firmware.feed",
     "simulators.bench.asgi:AsgiApi._taken": "the daemon's answer, in the same process",

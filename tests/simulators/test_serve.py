@@ -135,6 +135,21 @@ async def test_two_devices_share_one_room_and_one_clock(tmp_path: Path) -> None:
         await one.close()
 
 
+FIRST_WORDS = {
+    ("ne1000", "serial"): (b"0\r", b"\x0200A"),
+    ("crc55", "serial"): (b"$CR1H#", b"$SDR"),
+    # Read input registers 0 and 1 of unit 1: magic and version (the CRCs are pymodbus').
+    ("activity-meter", "serial"): (
+        bytes.fromhex("01 04 0000 0002 71cb"),
+        bytes.fromhex("01 04 04 414d 0001 be6f"),
+    ),
+    ("activity-meter", "tcp"): (
+        bytes.fromhex("0001 0000 0006 01 04 0000 0002"),
+        bytes.fromhex("0001 0000 0007 01 04 04 414d 0001"),
+    ),
+}
+
+
 @pytest.mark.parametrize("where", [("--pty",), ("--tcp", "127.0.0.1:0")])
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_simulate_announces_itself_serves_and_leaves_at_sigterm(
@@ -151,8 +166,11 @@ def test_simulate_announces_itself_serves_and_leaves_at_sigterm(
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
         assert (said["kind"], said["pid"], said["seed"]) == (kind, process.pid, 3)
-        request, start = (b"0\r", b"\x0200A") if kind == "ne1000" else (b"$CR1H#", b"$SDR")
-        assert exchange(said["address"], 19200, request, size=4) == [start[:4]]
+        framing = "tcp" if tcp and kind == "activity-meter" else "serial"
+        request, start = FIRST_WORDS[kind, framing]
+        address = said["address"].replace("tcp://", "socket://")
+        assert address.startswith("socket://") == (tcp is not None)
+        assert exchange(address, 19200, request, size=len(start)) == [start]
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
 
@@ -160,7 +178,7 @@ def test_simulate_announces_itself_serves_and_leaves_at_sigterm(
 @pytest.mark.parametrize(
     ("kind", "tcp", "code", "reason"),
     [
-        ("ne9000", None, 2, "kind 'ne9000' is none of ne1000, crc55"),
+        ("ne9000", None, 2, "kind 'ne9000' is none of ne1000, crc55, activity-meter"),
         ("ne1000", "4001", 2, "address '4001' is not HOST:PORT"),
         ("ne1000", "localhost:70000", 2, "address 'localhost:70000' is not HOST:PORT"),
         ("crc55", "192.0.2.1:4001", 3, "cannot serve on 192.0.2.1:4001"),

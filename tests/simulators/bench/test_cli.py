@@ -78,7 +78,7 @@ def test_the_newest_run_is_found_again(own_temp):
 async def test_hands_and_truth_of_the_newest_run(own_temp, capsys):
     path = directory.make_directory()
     SETTING.save(path)
-    world = await launch.start_world(path, tcp=False)
+    world = await launch.start_world(path)
     try:
         await launch.world_ports(world)
         assert await asyncio.to_thread(main, ["hand", "mount_syringe", "which=drug"]) == 0

@@ -161,6 +161,7 @@ class Parrot:
     """A firmware that answers every packet with the same reply."""
 
     baud = 19200
+    bits_per_character = 10
 
     def __init__(self, reply):
         self.heard, self._reply = b"", reply

@@ -3,10 +3,10 @@
 import pytest
 
 from controller.core.alarms import ROWS, observable
+from simulators.bench.device_set import USUAL
 from simulators.bench.draws import NOT_DRAWN
 from simulators.bench.faults import KINDS, Place, ScenarioError
 from simulators.bench.scenario import (
-    DEVICES,
     INCIDENTS,
     NOT_REHEARSED,
     parse,
@@ -81,7 +81,7 @@ def test_every_incident_class_of_devices_lines_and_processes_has_a_scenario():
 
 
 def test_every_observable_row_is_rehearsed_or_says_why_not():
-    here = observable(DEVICES)
+    here = observable(USUAL.kinds)
     rows = {row.id for row in ROWS if row.channel in here}
     shown = {row for scenario in scenarios().values() for row in scenario.rows}
     assert rows - shown == set(NOT_REHEARSED)
@@ -124,7 +124,8 @@ def test_the_catalogue_has_what_was_asked_for():
         ("trips =", "tripped =", r"tripped = \['occlusion'\]: expected takes outcome"),
         ("minutes = 1.0", 'people = "cats"', "people = 'cats': must be one of end"),
         ("minutes = 1.0", "incidents = [99]", "incidents = 99: must be an incident class"),
-        ("minutes = 1.0", 'devices = ["abacus"]', "must be ne1000, crc55"),
+        ("minutes = 1.0", 'devices = ["abacus"]', "devices = .* must be a pump and a calibrator"),
+        ("minutes = 1.0", 'devices = ["ne1000", "scale"]', "'scale' is none of crc55, activity-m"),
         ('outcome = "partial"', "", "outcome = None: must be there, a str"),
         ("[expected]", "[expected]\nnot_observable = true", "nothing trips, and found_by"),
         ("[expected]", '[expected]\nfound_by = ["luck"]', "found_by = 'luck': must be one of"),

@@ -20,6 +20,7 @@ class Echo:
 
     def __init__(self):
         self.baud = 10_000
+        self.bits_per_character = 10
         self.heard = []
         self.unasked = b""
         self.ticks = []

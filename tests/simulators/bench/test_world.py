@@ -10,6 +10,7 @@ import serial
 
 from simulators.bench import channel, launch
 from simulators.bench.channel import Channel, Refused
+from simulators.bench.device_set import DeviceSet
 from simulators.bench.setting import Setting
 from tests.simulators.bench.bench_room import SETTING, UTC_NS, Bench
 
@@ -55,8 +56,8 @@ def test_a_line_that_nests_too_deep_is_no_json():
 @pytest.mark.realtime
 @pytest.mark.parametrize("tcp", [False, True])
 async def test_the_process_serves_both_devices_hands_and_truth(tmp_path, tcp):
-    SETTING.save(tmp_path)
-    world = await launch.start_world(tmp_path, tcp=tcp)
+    replace(SETTING, devices=DeviceSet(tcp=tcp)).save(tmp_path)
+    world = await launch.start_world(tmp_path)
     try:
         ports = await launch.world_ports(world)
         assert ports["pump"].startswith("socket://" if tcp else str(tmp_path))
@@ -84,16 +85,17 @@ def _ask_twice(port: str) -> list[bytes]:
 
 @pytest.mark.realtime
 async def test_a_directory_without_a_setting_is_wrong_use(tmp_path):
-    world = await launch.start_world(tmp_path, tcp=False)
+    world = await launch.start_world(tmp_path)
     assert await world.process.wait() == 2
     assert "world.json" in world.tail()
     (tmp_path / "world.json").write_text(json.dumps({"seed": 1, "cats": 2}))
-    world = await launch.start_world(tmp_path, tcp=False)
+    world = await launch.start_world(tmp_path)
     assert await world.process.wait() == 2
     assert "cats" in world.tail()
 
 
 def test_the_setting_survives_its_file(tmp_path):
-    path = SETTING.save(tmp_path)
+    setting = replace(SETTING, devices=DeviceSet("ne1000", "activity-meter", tcp=True))
+    path = setting.save(tmp_path)
     assert stat.S_ISREG(path.stat().st_mode)
-    assert Setting.load(tmp_path) == SETTING
+    assert Setting.load(tmp_path) == setting

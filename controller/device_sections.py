@@ -1,0 +1,92 @@
+"""The devices that site.toml may name: one section a kind, told apart by the word ``kind``.
+
+A new kind is one section here, one driver in `controller.devices`, and its evidence channels in
+`controller.core.alarms`.
+"""
+
+from contextlib import suppress
+from typing import Annotated, Final, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from controller.section import Section, Text, ruled
+
+
+def _address(port: str, *schemes: str) -> None:
+    if port.startswith("/"):
+        return
+    with suppress(ValueError):
+        parts = urlsplit(port)
+        if parts.scheme in schemes and parts.hostname and parts.port and not parts.path:
+            return
+    ways = " or ".join(f"{scheme}://host:port" for scheme in schemes)
+    raise ValueError(f"must be an absolute device path or {ways}")
+
+
+def serial_address(port: str) -> None:
+    """ValueError unless it is a device path, or the TCP port of a serial device server."""
+    _address(port, "socket")
+
+
+def modbus_address(port: str) -> None:
+    """ValueError unless it is as `serial_address`, or ``tcp://`` where Modbus is framed for TCP."""
+    _address(port, "socket", "tcp")
+
+
+SerialAddress = Annotated[Text, ruled(serial_address)]
+ModbusAddress = Annotated[Text, ruled(modbus_address)]
+Serial = Annotated[str, Field(max_length=40)]
+"""The number that a device must give, or empty to accept any."""
+
+
+class Crc55Section(Section):
+    """A Capintec CRC-55: up to 8 chambers at 9600 baud (CRC-55R hosts iRadiate, shinyplopper)."""
+
+    kind: Literal["crc55"]
+    port: SerialAddress
+    chamber: Annotated[int, Field(ge=1, le=8)] = 1
+    baud: Literal[9600] = 9600
+    serial: Serial = ""
+    unit_proof: Text | None = None
+
+
+class ActivityMeterSection(Section):
+    """A NAM-M1 activity meter: Modbus unit ``unit``, on a serial line at 19200 8E1 or over TCP."""
+
+    kind: Literal["activity-meter"]
+    port: ModbusAddress
+    unit: Annotated[int, Field(ge=1, le=247)] = 1
+    serial: Serial = ""
+    unit_proof: Text | None = None
+
+
+CalibratorSection = Annotated[Crc55Section | ActivityMeterSection, Field(discriminator="kind")]
+
+
+class Ne1000Section(Section):
+    """An NE-1000: address and baud rates of NE-1000 User Manual 1200-01.
+
+    The pump would take a watchdog of up to 255 s; 15 s of silence are 0.83 % of a 30-minute dose,
+    below 4 s a healthy line may trip (treatment.md, 3). ``commissioning`` is the file that
+    ``isodrip commission pump`` wrote; without it nothing can be armed.
+    """
+
+    kind: Literal["ne1000"]
+    port: SerialAddress
+    address: Annotated[int, Field(ge=0, le=99)] = 0
+    baud: Literal[300, 1200, 2400, 9600, 19200] = 19200
+    watchdog_s: Annotated[int, Field(ge=4, le=15)] = 5
+    trigger: Literal["off", "stop_only"] = "stop_only"
+    commissioning: Text | None = None
+
+
+PumpSection = Ne1000Section
+"""Becomes a union like `CalibratorSection` with the second kind of pump."""
+
+KINDS: Final = frozenset(
+    kind
+    for section in (Crc55Section, ActivityMeterSection, Ne1000Section)
+    for kind in get_args(section.model_fields["kind"].annotation)
+)
+"""Every word for a kind; no key of site.toml is one."""
