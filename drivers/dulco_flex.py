@@ -204,10 +204,10 @@ class DulcoFlexPump:
         await self._line.set(df.START_STOP, start, epoch, lambda: self._energise(epoch))
         status = await self._demand_motion(Motion.STOPPED, "start/stop")
         await self._line.set(df.TRIGGER, df.CODE_WORD, epoch, self._demand_permit)
-        status = await self.poll()
+        status = await self._polled()
         if status.motion is Motion.STOPPED and status.alarm is None:
             # The motor may turn a moment after the trigger was acknowledged.
-            status = await self.poll()
+            status = await self._polled()
         if status.alarm is not None:
             raise PumpAlarmed("trigger", status)
         if status.motion is not Motion.INFUSING:
@@ -225,8 +225,19 @@ class DulcoFlexPump:
     async def poll(self) -> PumpStatus:
         """Motion and counter in one exchange; an alarm that was not told yet is in the status.
 
+        Of a pump that rests before it was told to, a second exchange asks whether its bus time-out
+        stopped it: the alarm is then WATCHDOG.
+
         Raises PermitExpired if energised without a live permit: then nothing was sent.
         """
+        status = await self._polled()
+        if self._running is None or status.alarm is not None or status.motion is not Motion.STOPPED:
+            return status
+        held = int(await self._line.value(df.START_STOP, self._demand_permit))
+        # Of itself the pump clears the start bit at its bus time-out alone.
+        return status if held & df.ACTIVE else replace(status, alarm=PumpAlarm.WATCHDOG)
+
+    async def _polled(self) -> PumpStatus:
         status, _, fresh = await self._line.status(Kind.HEALTH, self._demand_permit)
         self._line.report(status, fresh[1:])
         return replace(status, alarm=fresh[0]) if fresh else status
@@ -341,7 +352,7 @@ class DulcoFlexPump:
             raise ReadbackMismatch(df.REMAINING.name, most, str(reading.remaining_nl), "nL")
 
     async def _demand_motion(self, wanted: Motion, what: str) -> PumpStatus:
-        status = await self.poll()
+        status = await self._polled()
         if status.alarm is not None:
             raise PumpAlarmed(what, status)
         if status.motion is not wanted:

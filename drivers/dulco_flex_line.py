@@ -129,12 +129,14 @@ class DulcoFlexLine:
         self.report(status, fresh)
         return status, reading
 
-    async def value(self, register: Register) -> Value:
+    async def value(self, register: Register, guard: Guard = _always) -> Value:
         """What a register holds. Raises PumpRefused, ReadbackMismatch, NoReply, LinkLost."""
         layout = await self._settled(Kind.READ)
         address = layout.address(register)
         try:
-            words = await self._bus.read(self._unit, Bank.HOLDING, address, register.words)
+            words = await self._bus.read(
+                self._unit, Bank.HOLDING, address, register.words, guard=guard
+            )
             return decode(register, words.values, layout.order)
         except DeviceRefused as error:
             raise PumpRefused(register.name, str(error)) from error
