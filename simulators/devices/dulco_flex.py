@@ -7,6 +7,7 @@ the time.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from firmware_interfaces import dulco_flex as df
@@ -46,7 +47,7 @@ BLOCK: Final = range(df.STATUS.address, df.PRESSURE.end)
 
 @dataclass(slots=True)
 class Meanings:
-    """How this pump's firmware takes its own table; the default is the manual.
+    """How this pump's firmware takes its own table, by names of registers; the default: the manual.
 
     ``shift`` is added to each number in a frame, ``order`` the order of words; ``moved`` adds to
     one register's address, ``worth`` multiplies what is told and divides what is heard of it, and
@@ -55,17 +56,17 @@ class Meanings:
 
     shift: int = 0
     order: WordOrder = WordOrder.HIGH_FIRST
-    moved: dict[Register, int] = field(default_factory=dict)
-    worth: dict[Register, float] = field(default_factory=dict)
-    swapped: set[Register] = field(default_factory=set)
+    moved: dict[str, int] = field(default_factory=dict)
+    worth: dict[str, float] = field(default_factory=dict)
+    swapped: set[str] = field(default_factory=set)
 
     def place(self, register: Register) -> int:
         """Address in a frame."""
-        return register.address + self.shift + self.moved.get(register, 0)
+        return register.address + self.shift + self.moved.get(register.name, 0)
 
     def words(self, register: Register, value: Value) -> tuple[int, ...]:
         """Words on the wire."""
-        factor = self.worth.get(register, 1.0)
+        factor = self.worth.get(register.name, 1.0)
         if factor != 1.0 and not isinstance(value, str):
             told = value * factor
             value = told if register.type is Type.F32 else round(told) % (1 << 16 * register.words)
@@ -74,13 +75,13 @@ class Meanings:
     def value(self, register: Register, words: Sequence[int]) -> Value:
         """What words on the wire say. ValueError for a float that is none."""
         value = decode(register, words, self._order(register))
-        factor = self.worth.get(register, 1.0)
+        factor = self.worth.get(register.name, 1.0)
         if factor == 1.0 or isinstance(value, str):
             return value
         return value / factor if register.type is Type.F32 else round(value / factor)
 
     def _order(self, register: Register) -> WordOrder:
-        if register not in self.swapped:
+        if register.name not in self.swapped:
             return self.order
         high = self.order is WordOrder.HIGH_FIRST
         return WordOrder.LOW_FIRST if high else WordOrder.HIGH_FIRST
@@ -157,8 +158,8 @@ class DulcoFlexFirmware:
         """Words of holding registers; the block of readings may be read across its gaps."""
         if bank is not Bank.HOLDING:
             raise Declined(Failure.ILLEGAL_FUNCTION)
-        words = self._words()
         wanted = range(address, address + count)
+        words = self._words(wanted)
         block = range(BLOCK.start + self.meanings.shift, BLOCK.stop + self.meanings.shift)
         if not all(at in words or at in block for at in wanted):
             raise Declined(Failure.ILLEGAL_ADDRESS)
@@ -314,36 +315,36 @@ class DulcoFlexFirmware:
         torn = bool(self.room.surroundings.hose_torn) and not self._whole(df.RUPTURE_RESPONSE)
         return int(low) << 0 | int(torn) << 1
 
-    def _readings(self) -> dict[Register, Value]:
+    def _readings(self) -> tuple[tuple[Register, Value], ...]:
         motor = self.motor
         batch = self._whole(df.TARGET_MODE) == df.Mode.BATCH.value
         sub_mode = 1 if motor.state is State.PRIMING else 3 if batch else 0
-        return {
-            df.STATUS: self._status(),
-            df.ERRORS: self.errors,
-            df.MORE_ERRORS: 0,
-            df.WARNINGS: self._warnings(),
-            df.RATE: motor.rate_nl_h / NL_PER_L,
-            df.RATE_MAX: RATE_MAX_L_H,
-            df.MODE: self._whole(df.TARGET_MODE),
-            df.SUB_MODE: sub_mode,
-            df.POWER_UPS: self.power_ups,
-            df.OPERATING_TIME: self.room.now_ns // NS_PER_S,
-            df.REVOLUTIONS: motor.total_halves // 2,
-            df.DELETABLE_REVOLUTIONS: motor.counted_halves // 2,
-            df.TOTAL: motor.total_halves * motor.half_nl / NL_PER_L,
-            df.QUANTITY: motor.counted_halves * motor.half_nl / NL_PER_L,
-            df.REMAINING: motor.remaining_nl / NL_PER_L,
-            df.REVOLUTION: 2 * motor.half_nl / NL_PER_L if motor.total_halves else 0.0,
-        }
+        return (
+            (df.STATUS, self._status()),
+            (df.ERRORS, self.errors),
+            (df.MORE_ERRORS, 0),
+            (df.WARNINGS, self._warnings()),
+            (df.RATE, motor.rate_nl_h / NL_PER_L),
+            (df.RATE_MAX, RATE_MAX_L_H),
+            (df.MODE, self._whole(df.TARGET_MODE)),
+            (df.SUB_MODE, sub_mode),
+            (df.POWER_UPS, self.power_ups),
+            (df.OPERATING_TIME, self.room.now_ns // NS_PER_S),
+            (df.REVOLUTIONS, motor.total_halves // 2),
+            (df.DELETABLE_REVOLUTIONS, motor.counted_halves // 2),
+            (df.TOTAL, motor.total_halves * motor.half_nl / NL_PER_L),
+            (df.QUANTITY, motor.counted_halves * motor.half_nl / NL_PER_L),
+            (df.REMAINING, motor.remaining_nl / NL_PER_L),
+            (df.REVOLUTION, 2 * motor.half_nl / NL_PER_L if motor.total_halves else 0.0),
+        )
 
-    def _words(self) -> dict[int, int]:
-        """Every word there is, by its address in a frame."""
+    def _words(self, wanted: range) -> dict[int, int]:
+        """The words there are among those wanted, by their addresses in a frame."""
         words: dict[int, int] = {}
-        for register, value in (self.held | self._readings()).items():
+        for register, value in chain(self.held.items(), self._readings()):
             first = self.meanings.place(register)
-            for at, word in enumerate(self.meanings.words(register, value)):
-                words[first + at] = word
+            if first < wanted.stop and first + register.words > wanted.start:
+                words.update(enumerate(self.meanings.words(register, value), first))
         return words
 
 

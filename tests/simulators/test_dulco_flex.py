@@ -317,8 +317,7 @@ def test_it_is_quiet_only_while_nothing_ends_by_itself():
 
 def test_a_firmware_may_take_its_table_otherwise():
     meanings = Meanings(
-        moved={df.BATCH_TIME: 1}, worth={df.QUANTITY: 10.0, df.DIRECTION: 1.0, df.POWER_UPS: 2.0},
-        swapped={df.RATE_MAX},
+        moved={"batch time": 1}, worth={"power-ups": 2.0}, swapped={"maximum dosing rate"},
     )  # fmt: skip
     bench = Bench(meanings=meanings)
     with pytest.raises(Declined):
@@ -327,7 +326,9 @@ def test_a_firmware_may_take_its_table_otherwise():
     assert bench.pump.held[df.BATCH_TIME] == 900
     assert bench.get(df.POWER_UPS) == 2
     assert bench.get(df.RATE_MAX) != 2.0
-    low = Meanings(order=WordOrder.LOW_FIRST, swapped={df.RATE_MAX}, worth={df.BATCH_VOLUME: 0.1})
+    low = Meanings(
+        order=WordOrder.LOW_FIRST, swapped={"maximum dosing rate"}, worth={"batch volume": 0.1}
+    )
     bench = Bench(meanings=low, layout=Layout(0, WordOrder.LOW_FIRST))
     bench.set(df.BATCH_VOLUME, 0.01)
     assert bench.pump.held[df.BATCH_VOLUME] == pytest.approx(0.1)
