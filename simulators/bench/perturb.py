@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from controller.life import StartupFailure
+from simulators.bench.device_set import PUMP_KINDS, USUAL, DeviceSet
 from simulators.bench.evidence import Witness
 from simulators.bench.perturbation import Row
 from simulators.bench.perturbed_crc55 import ADAPTER as CRC55
+from simulators.bench.perturbed_dulco_flex import ADAPTER as DULCOFLEX
 from simulators.bench.perturbed_line import Interpreter
 from simulators.bench.perturbed_new_era import ADAPTER as NE1000
 from simulators.bench.perturbed_outcome import REFUSED, Outcome, outcome_of
@@ -33,7 +35,7 @@ from simulators.bench.trial import Trial, attempt, code_hash, never_endless, run
 from simulators.devices.serve import Firmware
 
 SEED: Final = 1
-ADAPTERS: Final = {"ne1000": NE1000, "crc55": CRC55}
+ADAPTERS: Final = {"ne1000": NE1000, "crc55": CRC55, "dulcoflex": DULCOFLEX}
 """Every kind of device that has tables; a kind that is added brings its rows with it."""
 ROWS: Final = {row.name: row for adapter in ADAPTERS.values() for row in adapter.rows}
 RESULTS: Final = Path("var/perturb.jsonl")
@@ -42,7 +44,8 @@ DOCUMENT: Final = Path("docs/safety/perturbed-tables.md")
 
 def case_of(row: Row) -> Case:
     """The treatment in which an entry is altered."""
-    return Case(SEED, row.minutes, faults=row.faults)
+    devices = DeviceSet(pump=row.device) if row.device in PUMP_KINDS else USUAL
+    return Case(SEED, row.minutes, faults=row.faults, devices=devices)
 
 
 def attempted(name: str, case: Case) -> Trial:

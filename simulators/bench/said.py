@@ -117,10 +117,13 @@ def _readings(tcp: bool, seen: Iterable[Seen]) -> Iterator[Said]:
             except Inconsistent:
                 continue
             stands = [alarm for alarm in block.alarms if alarm is not PumpAlarm.NEAR_EMPTY]
-            prompt = None if stands else PROMPT[block.motion]
-            data = f"I{block.infused_nl / NL_PER_ML:.6f}W0.000ML"
-            alarm = stands[0].value if stands else None
-            yield Said(at_ns, "", safe=True, reply=Reply(df.UNIT, prompt, alarm, data=data))
+            if stands:
+                letter = "S" if stands[0] is PumpAlarm.STALL else "E"
+                reply = Reply(df.UNIT, None, letter)
+            else:
+                data = f"I{block.infused_nl / NL_PER_ML:.6f}W0.000ML"
+                reply = Reply(df.UNIT, PROMPT[block.motion], data=data)
+            yield Said(at_ns, "", safe=True, reply=reply)
 
 
 def _messages(frames: Deframer, seen: Iterable[Seen]) -> Iterator[tuple[int, object]]:

@@ -467,3 +467,21 @@ async def test_a_plan_at_the_edges_of_what_the_pump_holds(room):
     room.pump.held[df.MODE], room.pump.held[df.SUB_MODE] = 3, 3
     held = await room.driver.prepare(plan, 1)
     assert (held.volume_nl, held.rate_ul_h, held.watchdog_ns) == (500_000, 900_000, seconds(10))
+
+
+# --- a pump that stopped by itself ----------------------------------------------------------------
+
+
+async def test_a_pump_that_cleared_its_own_start_bit_was_stopped_by_its_bus_time_out(room):
+    await room.run()
+    room.pump.held[df.STATUS] = 1 << df.STOPPED
+    room.pump.raw[df.START_STOP] = (df.TIMEOUT_STOPS,)
+    assert (await room.driver.poll()).alarm is PumpAlarm.WATCHDOG
+    assert room.pump.texts == ["read status", "read start/stop"]
+
+
+async def test_a_batch_that_came_to_its_end_was_not(room):
+    await room.run()
+    room.pump.held.update({df.STATUS: 1 << df.READY, df.REMAINING: 0.0})
+    status = await room.driver.poll()
+    assert (status.motion, status.alarm) == (Motion.STOPPED, None)
