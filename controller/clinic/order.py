@@ -188,7 +188,7 @@ def parse_order(text: str) -> Order:
     try:
         return Order.model_validate_json(text)
     except ValidationError as error:
-        raise OrderError(validation_problems(error)) from error
+        raise OrderError(validation_problems(error, "container")) from error
 
 
 def order_json(order: Order) -> str:

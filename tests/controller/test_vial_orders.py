@@ -115,3 +115,12 @@ def test_a_section_that_the_pump_cannot_keep_is_refused(old, new, field):
     with pytest.raises(ConfigError) as refused:
         load_site(text.replace(old, new))
     assert refused.value.problems[0].field == field
+
+
+def test_a_container_without_its_kind_is_refused_by_that_field():
+    order = draft()
+    del order["container"]["kind"]
+    with pytest.raises(OrderError) as refused:
+        parse_order(json.dumps(order))
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.value) == ("container.kind", "absent")
