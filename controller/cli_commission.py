@@ -20,7 +20,7 @@ from controller.clinic.commissioning import (
 )
 from controller.clock import SystemClock
 from controller.commission import FULL_MINUTES, Commissioning, Outcome, Wish, size_ml
-from controller.config import SiteConfig, Syringe
+from controller.config import Container, SiteConfig
 from controller.console import DONE, FAILED, WRONG, Out, fault, number_argument, site_of
 from controller.devices import UNHEARD, pump_of
 from controller.service import versions
@@ -54,7 +54,7 @@ def wish_of(site: SiteConfig, names: Sequence[str], minutes: float) -> Wish:
         rule = f"must lie in {MINUTES[0]:g} .. {MINUTES[1]:g}"
         raise fault(WRONG, "--minutes", f"{minutes:g}", rule)
     return Wish(
-        syringes=tuple(_syringe(site, name) for name in names or [s.name for s in site.syringe]),
+        syringes=tuple(_syringe(site, name) for name in names or [s.name for s in site.containers]),
         watchdog_ns=site.pump.watchdog_s * NS_PER_S,
         trigger=Trigger(site.pump.trigger),
         limits=site.limits,
@@ -62,8 +62,8 @@ def wish_of(site: SiteConfig, names: Sequence[str], minutes: float) -> Wish:
     )
 
 
-def _syringe(site: SiteConfig, name: str) -> Syringe:
-    found = next((row for row in site.syringe if row.name == name), None)
+def _syringe(site: SiteConfig, name: str) -> Container:
+    found = next((row for row in site.containers if row.name == name), None)
     if found is None:
         raise fault(WRONG, "--syringe", name, "must be a syringe of the site's catalogue")
     try:

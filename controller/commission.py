@@ -21,7 +21,7 @@ from controller.clinic.gravimetry import (
     water_density_g_ml,
     water_ml,
 )
-from controller.config import Syringe
+from controller.config import Container
 from controller.core.limits import Limits
 from controller.ports import Clock, Pump
 from controller.water import POLL_NS, Ran, Unfinished, Water
@@ -41,6 +41,8 @@ from firmware_interfaces.units import (
 FULL_MINUTES: Final = 30.0
 MOVE_UL_H: Final = 60 * UL_PER_ML
 """Rate of the runs that only move the plunger: slack, and the run that is left in silence."""
+HOSE_MOVE_UL_H: Final = 600 * UL_PER_ML
+"""The same of a hose: 50 half revolutions and more within the silence."""
 OCCLUSION_NL_MAX: Final = 6 * NL_PER_ML
 """An NE-1000 stalls with 1 to 3 mL stored in a 60 mL syringe (pumps.md 1.8 i): twice that."""
 OCCLUSION_SHARE: Final = 0.4
@@ -72,7 +74,7 @@ class Person(Protocol):
 class Wish:
     """What is commissioned: which syringes, how the site arms its pump, and how long water runs."""
 
-    syringes: tuple[Syringe, ...]
+    syringes: tuple[Container, ...]
     watchdog_ns: int
     trigger: Trigger
     limits: Limits
@@ -93,7 +95,12 @@ class Outcome:
         return self.watchdog.passed and all(row.passed for row in self.syringes)
 
 
-def size_ml(syringe: Syringe) -> float:
+def move_ul_h(container: Container) -> int:
+    """Rate of a run that only moves plunger or rollers."""
+    return MOVE_UL_H if container.diameter_um else HOSE_MOVE_UL_H
+
+
+def size_ml(syringe: Container) -> float:
     """Nominal size; a syringe without one cannot be commissioned. Raises ValueError."""
     if syringe.size_ml is None:
         raise ValueError("must have a size_ml in site.toml to be commissioned")
@@ -124,7 +131,7 @@ class Commissioning:
         assert watchdog is not None
         return Outcome(identity, watchdog, tuple(rows))
 
-    async def _syringe(self, syringe: Syringe) -> SyringeResult:
+    async def _syringe(self, syringe: Container) -> SyringeResult:
         flow = await self._flow(syringe)
         occlusion = await self._occlusion(syringe)
         dead_volume = await self._dead_volume()
@@ -138,7 +145,7 @@ class Commissioning:
             passed=passed,
         )
 
-    def _plan(self, syringe: Syringe, rate_ul_h: int, volume_nl: int) -> PumpPlan:
+    def _plan(self, syringe: Container, rate_ul_h: int, volume_nl: int) -> PumpPlan:
         return PumpPlan(
             diameter_um=syringe.diameter_um,
             rate_ul_h=MicrolitrePerHour(rate_ul_h),
@@ -147,20 +154,21 @@ class Commissioning:
             trigger=self._wish.trigger,
         )
 
-    async def _mount(self, syringe: Syringe) -> None:
+    async def _mount(self, syringe: Container) -> None:
         full = f"{size_ml(syringe):g} mL of water"
         text = f"Fill a {syringe.name} with {full}, mount it, join the line, open every clamp"
         await self._person.act("mount", f"{text}, and lead the line's end into a beaker of water.")
-        slack = self._plan(syringe, MOVE_UL_H, self._wish.limits.seat_volume_nl)
+        slack = self._plan(syringe, move_ul_h(syringe), self._wish.limits.seat_volume_nl)
         _demand_no_alarm("taking up the slack", await self._water.run(slack))
 
-    async def _watchdog(self, syringe: Syringe) -> WatchdogProof:
+    async def _watchdog(self, syringe: Container) -> WatchdogProof:
         """Start, fall silent, and see by the counter how long the pump ran on."""
         wish = self._wish
         limit_s = wish.watchdog_ns / NS_PER_S
         await self._person.hear(f"The pump is now left in silence: it must rest in {limit_s:g} s.")
-        volume_nl = MOVE_UL_H * 3 * wish.watchdog_ns // (3600 * NS_PER_S // 1000)
-        ran = await self._water.fall_silent(self._plan(syringe, MOVE_UL_H, volume_nl))
+        rate_ul_h = move_ul_h(syringe)
+        volume_nl = rate_ul_h * 3 * wish.watchdog_ns // (3600 * NS_PER_S // 1000)
+        ran = await self._water.fall_silent(self._plan(syringe, rate_ul_h, volume_nl))
         poll_s = wish.limits.poll_ns / NS_PER_S
         rest_s = ran.duration_ns / NS_PER_S
         low_s, high_s = limit_s - poll_s, limit_s + poll_s
@@ -174,7 +182,7 @@ class Commissioning:
             passed=ran.alarm is PumpAlarm.WATCHDOG and low_s <= rest_s <= high_s,
         )
 
-    async def _flow(self, syringe: Syringe) -> FlowProof:
+    async def _flow(self, syringe: Container) -> FlowProof:
         """Half the barrel in half an hour, into a beaker that is weighed before and after."""
         wish, ask = self._wish, self._person.figure
         rate_ul_h = round(size_ml(syringe) * UL_PER_ML)
@@ -193,7 +201,7 @@ class Commissioning:
             raise Unfinished("flow", f"the beaker gained {after - before:g} g")
         return _flow_proof(ran, weighing, wish)
 
-    async def _occlusion(self, syringe: Syringe) -> OcclusionProof:
+    async def _occlusion(self, syringe: Container) -> OcclusionProof:
         """Against a closed clamp, until the pump's motor stalls."""
         await self._person.act("close_clamp", "Close the clamp at the far end of the line.")
         rate_ul_h = round(size_ml(syringe) * UL_PER_ML)

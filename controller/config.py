@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from controller.clinic.documents import DocumentError, Problem, shown, toml_table
 from controller.core.limits import LimitError, Limits, limits_from
-from controller.device_sections import KINDS, CalibratorSection, PumpSection
+from controller.device_sections import KINDS, CalibratorSection, DulcoFlexSection, PumpSection
 from controller.section import Section, Text, ruled
 from controller.telemetry import BrokerAddress, broker_address, slug
 from firmware_interfaces.units import Micrometre, Nanolitre, millilitre, millimetre, scaled_up
@@ -108,6 +109,32 @@ class Syringe(Section):
         return None if self.size_ml is None else millilitre(self.size_ml)
 
 
+@dataclass(frozen=True, slots=True)
+class Hose:
+    """A roller pump's hose with a vial on its spike: what stands where a syringe stands.
+
+    A hose has no bore to programme: its diameter is 0. ``size_ml`` is the largest vial.
+    """
+
+    name: str
+    size_ml: float
+    diameter_mm: float = 0.0
+
+    @property
+    def diameter_um(self) -> Micrometre:
+        """0: no bore."""
+        return Micrometre(0)
+
+    @property
+    def size_nl(self) -> Nanolitre:
+        """Largest vial in nL."""
+        return millilitre(self.size_ml)
+
+
+Container = Syringe | Hose
+"""What the site's pump can give a volume from."""
+
+
 class FlushSection(Section):
     """How the line is cleared after the drug."""
 
@@ -187,6 +214,15 @@ class SiteConfig(Section):
     api: ApiSection = ApiSection()
     regimen: RegimenSection = RegimenSection()
     site_hash: str
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """What may be on this site's pump: the syringes of the catalogue, or its one hose."""
+        match self.pump:
+            case DulcoFlexSection(hose=hose, vial_ml=vial_ml):
+                return (Hose(hose, vial_ml),)
+            case _:
+                return self.syringe
 
     @property
     def socket_path(self) -> Path:

@@ -96,12 +96,45 @@ class Ne1000Section(Section):
     commissioning: Text | None = None
 
 
-PumpSection = Ne1000Section
-"""Becomes a union like `CalibratorSection` with the second kind of pump."""
+class DulcoFlexSection(Section):
+    """A ProMinent DULCO flex Control: Modbus unit ``unit``, on a serial line at 19200 8E1 or TCP.
+
+    What its manual does not say stands here (`firmware_interfaces.dulco_flex.Setup`). ``hose`` is
+    the one on the pump, with the content of a revolution that was calibrated with water and the
+    largest vial that is hung on it. The pump's bus time-out takes up to 10 s.
+    """
+
+    kind: Literal["dulcoflex"]
+    port: ModbusAddress
+    unit: Annotated[int, Field(ge=1, le=247)] = 20
+    model: Literal["DFX", "GMX"] = "DFX"
+    hose: Text
+    revolution_ml: Annotated[float, Field(gt=0, le=10)]
+    vial_ml: Annotated[float, Field(gt=0, le=200)]
+    counter_clockwise: bool = False
+    register_set: Annotated[int, Field(ge=0, le=0xFFFF)] = 1
+    software: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("01.00.00.00",)
+    watchdog_s: Annotated[int, Field(ge=4, le=10)] = 5
+    trigger: Literal["off"] = "off"
+    commissioning: Text | None = None
+
+    @property
+    def address(self) -> int:
+        """Its address on the line."""
+        return self.unit
+
+
+PumpSection = Annotated[Ne1000Section | DulcoFlexSection, Field(discriminator="kind")]
 
 KINDS: Final = frozenset(
     kind
-    for section in (Crc55Section, Crc15Section, ActivityMeterSection, Ne1000Section)
+    for section in (
+        Crc55Section,
+        Crc15Section,
+        ActivityMeterSection,
+        Ne1000Section,
+        DulcoFlexSection,
+    )
     for kind in get_args(section.model_fields["kind"].annotation)
 )
 """Every word for a kind; no key of site.toml is one."""

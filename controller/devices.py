@@ -12,6 +12,8 @@ from controller.device_sections import (
     CalibratorSection,
     Crc15Section,
     Crc55Section,
+    DulcoFlexSection,
+    Ne1000Section,
     PumpSection,
 )
 from controller.ports import Calibrator, Pump
@@ -20,12 +22,15 @@ from controller.units_known import UnitsKnown
 from drivers.activity_meter import ActivityMeter
 from drivers.capintec import Crc55
 from drivers.crc15 import Crc15
+from drivers.dulco_flex import TIMING as DULCO_TIMING
+from drivers.dulco_flex import DulcoFlexPump
 from drivers.modbus import ModbusBus, is_framed_for_tcp
 from drivers.new_era import NewEraPump
 from drivers.serial_port import Parity
 from drivers.stream import Opener
 from firmware_interfaces import activity_meter as nam
-from firmware_interfaces.units import NS_PER_S, Nanoseconds
+from firmware_interfaces import dulco_flex as df
+from firmware_interfaces.units import NS_PER_S, Nanoseconds, millilitre
 
 Open = Callable[[str, int, Parity], Opener]
 """An opener for a port, a line speed and a parity: `drivers.serial_port.opener` is one."""
@@ -36,14 +41,38 @@ UNHEARD: Final = PumpListener(alarm=lambda _status: None, permit_expired=lambda:
 
 def pump_of(section: PumpSection, open_: Open, now_ns: NowNs, heard: PumpListener) -> Pump:
     """The pump of a site; ``heard`` is told what it says unasked."""
-    return NewEraPump(
-        open_(section.port, section.baud, "N"),
-        section.address,
-        now_ns,
-        baud=section.baud,
-        watchdog_ns=Nanoseconds(section.watchdog_s * NS_PER_S),
-        on_event=heard.alarm,
-        on_permit_expired=heard.permit_expired,
+    watchdog_ns = Nanoseconds(section.watchdog_s * NS_PER_S)
+    match section:
+        case Ne1000Section():
+            return NewEraPump(
+                open_(section.port, section.baud, "N"),
+                section.address,
+                now_ns,
+                baud=section.baud,
+                watchdog_ns=watchdog_ns,
+                on_event=heard.alarm,
+                on_permit_expired=heard.permit_expired,
+            )
+        case DulcoFlexSection():
+            opener, tcp = open_(section.port, df.BAUD_RATE, "E"), is_framed_for_tcp(section.port)
+            return DulcoFlexPump(
+                ModbusBus(opener, [section.unit], now_ns, tcp=tcp, timing=DULCO_TIMING),
+                section.unit,
+                now_ns,
+                _setup(section),
+                watchdog_ns=watchdog_ns,
+                on_event=heard.alarm,
+                on_permit_expired=heard.permit_expired,
+            )
+
+
+def _setup(section: DulcoFlexSection) -> df.Setup:
+    return df.Setup(
+        model=df.Model(section.model),
+        revolution_nl=millilitre(section.revolution_ml),
+        counter_clockwise=section.counter_clockwise,
+        register_set=section.register_set,
+        software=section.software,
     )
 
 

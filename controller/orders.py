@@ -11,8 +11,9 @@ from controller.clinic.documents import Problem, utc_ns
 from controller.clinic.order import Order, OrderError, order_hash, order_json, parse_order
 from controller.clinic.order_rules import check_order
 from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
-from controller.config import SiteConfig, Syringe
+from controller.config import Container, SiteConfig
 from controller.core.treatment import Treatment
+from controller.device_sections import DulcoFlexSection
 from controller.surroundings import Loaded
 from firmware_interfaces.units import NS_PER_S, Nanoseconds, scaled_near
 
@@ -60,26 +61,46 @@ def checked_order(text: str, site: SiteConfig, now_utc_ns: int) -> CheckedOrder:
     regimen, regimen_source = regimen_of(order, site.regimen.allowed)
     now, simulated = Nanoseconds(now_utc_ns), site.site.simulated
     problems = list(check_order(order, regimen, site.site.name, now, simulated))
-    syringe = next((row for row in site.syringe if row.name == order.container.syringe), None)
-    problems += _syringe_problems(order, syringe)
-    if problems or syringe is None:
+    mounted = next((row for row in site.containers if row.name == order.container.name), None)
+    problems += _container_problems(order, site, mounted)
+    problems += _profile_problems(order, regimen, site)
+    if problems or mounted is None:
         raise OrderError(problems)
     regimen_facts = order.regimen, regimen_source, regimen_hash(regimen_source)
     loaded = Loaded(order_json(order), order_hash(order), *regimen_facts)
-    return CheckedOrder(order, regimen, loaded, _treatment(order, regimen, site, syringe))
+    return CheckedOrder(order, regimen, loaded, _treatment(order, regimen, site, mounted))
 
 
-def _syringe_problems(order: Order, syringe: Syringe | None) -> list[Problem]:
-    if syringe is None:
-        rule = "must be a syringe of the site's catalogue"
-        return [Problem("container.syringe", repr(order.container.syringe), rule)]
-    if syringe.size_nl is not None and order.fill_nl > syringe.size_nl:
-        rule = f"must be at most the size of a {syringe.name}"
+def _container_problems(order: Order, site: SiteConfig, mounted: Container | None) -> list[Problem]:
+    kind = "vial_vented" if isinstance(site.pump, DulcoFlexSection) else "syringe"
+    if order.container.kind != kind:
+        rule = f"must be {kind}: this site's pump takes no other"
+        return [Problem("container.kind", order.container.kind, rule)]
+    if mounted is None:
+        field, what = _NAMED[kind]
+        return [Problem(field, repr(order.container.name), f"must be {what}")]
+    if mounted.size_nl is not None and order.fill_nl > mounted.size_nl:
+        rule = f"must be at most the size of a {mounted.name}"
         return [Problem("container.fill_ml", f"{order.container.fill_ml:g}", rule)]
     return []
 
 
-def _treatment(order: Order, regimen: Regimen, site: SiteConfig, syringe: Syringe) -> Treatment:
+_NAMED: Final = {
+    "syringe": ("container.syringe", "a syringe of the site's catalogue"),
+    "vial_vented": ("container.hose", "the hose of the site's pump"),
+}
+
+
+def _profile_problems(order: Order, regimen: Regimen, site: SiteConfig) -> list[Problem]:
+    """A batch has one rate: a profile of several cannot be given by a pump that meters batches."""
+    parts = len(regimen.infusion.shares)
+    if isinstance(site.pump, DulcoFlexSection) and parts > 1:
+        rule = f"has {parts} rates; this site's pump gives a dose at one"
+        return [Problem("regimen", order.regimen, rule)]
+    return []
+
+
+def _treatment(order: Order, regimen: Regimen, site: SiteConfig, mounted: Container) -> Treatment:
     low_bq, high_bq = order.prescribed_range_bq or (0, 0)
     return Treatment(
         order_id=order.order_id,
@@ -91,8 +112,8 @@ def _treatment(order: Order, regimen: Regimen, site: SiteConfig, syringe: Syring
         range_low_bq=low_bq,
         range_high_bq=high_bq,
         administer=order.administer.value,
-        syringe=syringe.name,
-        diameter_um=syringe.diameter_um,
+        syringe=mounted.name,
+        diameter_um=mounted.diameter_um,
         fill_nl=order.fill_nl,
         unusable_nl=order.unusable_nl,
         line_dead_nl=order.dead_volume_nl,

@@ -7,10 +7,8 @@ permit but STOP and the status that confirms it.
 
 import asyncio
 from collections.abc import Callable
-from itertools import count
 from typing import Final
 
-from drivers.lease import Lease
 from drivers.new_era_line import NewEraLine
 from drivers.new_era_program import HOLDINGS, Expected, holdings_of, new_rate, program
 from drivers.pump_errors import (
@@ -20,7 +18,8 @@ from drivers.pump_errors import (
     ReadbackMismatch,
     WrongDevice,
 )
-from drivers.request import ExchangeError, LinkLost, NoReply
+from drivers.request import ExchangeError, NoReply
+from drivers.stopping import Stopping
 from drivers.stream import Opener, PortError
 from firmware_interfaces.new_era import (
     parse_diameter,
@@ -41,16 +40,11 @@ from firmware_interfaces.readings import (
     PumpStatus,
     Recovery,
 )
-from firmware_interfaces.units import NS_PER_S, MicrolitrePerHour, Nanoseconds, as_seconds, seconds
+from firmware_interfaces.units import NS_PER_S, MicrolitrePerHour, Nanoseconds, seconds
 from protocols.new_era import Mode
 
-STOP_PAUSE_S: Final = 0.1
-"""Between two attempts: a dead port fails at once and must not take the whole processor."""
-BURST_S: Final = 2.0
-"""How long attempts to stop go on before a silence (people are told to clamp after as long)."""
 BASIC_EVERY: Final = 3
 """Each third attempt is Basic: a pump that was put into Basic mode by hand must stop too."""
-CLOSE_MARGIN_S: Final = 1.0
 WATCHDOG_NS: Final = seconds(5)
 """The default watchdog (treatment.md 3)."""
 
@@ -79,11 +73,12 @@ class NewEraPump:
         self._address = address
         self._site_watchdog_ns = watchdog_ns
         self._now_ns = now_ns
-        self._on_permit_expired = on_permit_expired
-        self._on_unconfirmed = on_unconfirmed
         self._line = NewEraLine(opener, address, now_ns, baud, on_event)
-        self._lease = Lease(now_ns, self._permit_ran_out)
-        self._stopping: asyncio.Task[PumpStatus] | None = None
+        self._stopping = Stopping(
+            now_ns, self._stop_once, self._rested, lambda: self._line.links, self._watchdog_ns,
+            on_permit_expired, on_unconfirmed,
+        )  # fmt: skip
+        self._lease = self._stopping.lease
         self._prepared: tuple[PumpPlan, int] | None = None
         self._running: PumpPlan | None = None
         self._unrecovered: PumpStatus | None = None
@@ -228,14 +223,7 @@ class NewEraPump:
         caller does not cancel the STOP. ``infused_nl`` is None where the counter was not told.
         """
         self.open_epoch(epoch)
-        called_ns = self._now_ns()
-        while True:
-            stopping = self._begin_stop()
-            await asyncio.wait({stopping})
-            if stopping.cancelled():
-                raise LinkLost("STP", "closed by us")
-            if stopping.result().asked_ns >= called_ns:
-                return stopping.result()
+        return await self._stopping.confirmed()
 
     async def disarm(self, epoch: int) -> None:
         """Leave Safe mode, once everything is accounted for."""
@@ -252,14 +240,7 @@ class NewEraPump:
         await asyncio.shield(asyncio.ensure_future(self._close()))
 
     async def _close(self) -> None:
-        unconfirmed = self._stopping is not None and not self._stopping.done()
-        if self._running is not None or unconfirmed:
-            patience_s = as_seconds(self._watchdog_ns()) + CLOSE_MARGIN_S
-            await asyncio.wait({self._begin_stop()}, timeout=patience_s)
-        self._lease.release()
-        if self._stopping is not None:
-            self._stopping.cancel()
-            await asyncio.wait({self._stopping})
+        await self._stopping.end()
         await self._line.close()
 
     def _energise(self, epoch: int) -> None:
@@ -274,56 +255,20 @@ class NewEraPump:
     def _demand_permit(self) -> None:
         self._lease.demand(self._line.epoch)
 
-    def _permit_ran_out(self) -> None:
-        self._begin_stop()
-        self._on_permit_expired()
-
-    def _begin_stop(self) -> "asyncio.Task[PumpStatus]":
-        if self._stopping is None or self._stopping.done():
-            self._stopping = asyncio.ensure_future(self._stop_until_confirmed())
-        return self._stopping
-
-    async def _stop_until_confirmed(self) -> PumpStatus:
-        """STOP until confirmed, in bursts.
-
-        Every valid packet restarts the watchdog of a pump that hears and does not obey. So after a
-        burst nothing is said for as long as the watchdog needs: then it stops by itself.
-        """
-        now = asyncio.get_running_loop().time
-        links, heard, begun = self._line.links, 0, now()
-        for attempt in count(1):
-            if links != self._line.links:
-                links, heard, begun = self._line.links, 0, now()
-            mode = Mode.BASIC if heard % BASIC_EVERY == BASIC_EVERY - 1 else Mode.SAFE
-            heard += 1
-            try:
-                status = await self._line.stop_once(mode)
-                seen = str(status.motion or status.alarm)
-                if status.motion is Motion.STOPPED:
-                    self._running, self._prepared = None, None
-                    self._lease.release()
-                    return await self._with_counter(status)
-            except (LinkLost, PortError) as error:
-                # Nothing is said on a line that is gone, and the first word on a new one is Safe.
-                seen, heard, begun = str(error), 0, now()
-            except Exception as error:  # noqa: BLE001 - a STOP outlives every fault, ours included
-                seen = str(error) or repr(error)
-            # By the loop: what a listener does with it must not end the attempts.
-            asyncio.get_running_loop().call_soon(self._on_unconfirmed, attempt, seen)
-            if now() - begun >= BURST_S:
-                await asyncio.sleep(as_seconds(self._watchdog_ns()) + STOP_PAUSE_S)
-                begun = now()
-            await asyncio.sleep(STOP_PAUSE_S)
-        raise AssertionError("unreachable: count() has no end")
+    async def _stop_once(self, said: int) -> PumpStatus:
+        """The first word on a line is Safe-framed."""
+        basic = said % BASIC_EVERY == BASIC_EVERY - 1
+        return await self._line.stop_once(Mode.BASIC if basic else Mode.SAFE)
 
     def _watchdog_ns(self) -> Nanoseconds:
         return self._site_watchdog_ns if self._running is None else self._running.watchdog_ns
 
-    async def _with_counter(self, confirmed: PumpStatus) -> PumpStatus:
+    async def _rested(self, confirmed: PumpStatus) -> PumpStatus:
         """The status that confirmed the stop, with the counter if the pump will tell it.
 
         The rest is proven without it, so whatever fails here takes nothing back.
         """
+        self._running, self._prepared = None, None
         try:
             counted = await self._line.counter(self._demand_permit)
         except (ExchangeError, PumpRefused, ReadbackMismatch, PortError, ValueError):

@@ -42,6 +42,12 @@ class PumpAlarm(Enum):
     WATCHDOG = "watchdog"
     PROGRAM_ERROR = "program_error"
     PHASE_RANGE = "phase_range"
+    HOSE_RUPTURE = "hose_rupture"
+    AIR = "air"
+    OVER_PRESSURE = "over_pressure"
+    EMPTY = "empty"
+    NEAR_EMPTY = "near_empty"
+    FAULT = "fault"
 
 
 class Trigger(Enum):

@@ -106,7 +106,8 @@ class SyringeResult(Document):
     """One syringe type on this pump."""
 
     name: Text
-    diameter_mm: PositiveFloat
+    diameter_mm: Annotated[float, Field(ge=0)]
+    """0 for a hose, which has no bore."""
     flow: FlowProof
     occlusion: OcclusionProof
     dead_volume: DeadVolumeProof
@@ -122,7 +123,7 @@ class CommissioningFile(Document):
     kind: Token
     model: Text
     firmware: Text
-    address: Annotated[int, Field(ge=0, le=99)] | None
+    address: Annotated[int, Field(ge=0, le=247)] | None
     serial: Text | None
     simulated: bool
     at: Moment

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 from firmware_interfaces.units import NS_PER_S, Nanoseconds
 
@@ -103,16 +104,29 @@ def _refuse_long(value: object) -> None:
         raise ValueError("a whole number of more than 64 bits")
 
 
-def validation_problems(error: ValidationError) -> list[Problem]:
-    """Every field error that pydantic found, as problems with dotted field paths."""
-    return [
-        Problem(
-            ".".join(map(str, item["loc"])) or "document",
-            "absent" if item["type"] == "missing" else shown(item["input"]),
-            item["msg"],
-        )
-        for item in error.errors(include_url=False)
-    ]
+def validation_problems(error: ValidationError, union: str = "") -> list[Problem]:
+    """Every field error that pydantic found, as problems with dotted field paths.
+
+    ``union`` is a field whose ``kind`` tells its type; no path names the kind.
+    """
+    return [_problem(item, union) for item in error.errors(include_url=False)]
+
+
+def _problem(item: ErrorDetails, union: str) -> Problem:
+    place = [str(part) for part in item["loc"]]
+    if item["type"].startswith("union_tag"):
+        place.append("kind")
+    elif place and place[0] == union:
+        del place[1:2]
+    absent = item["type"] in ("missing", "union_tag_not_found")
+    seen = "absent" if absent else shown(_tagged(item))
+    return Problem(".".join(place) or "document", seen, item["msg"])
+
+
+def _tagged(item: ErrorDetails) -> Any:
+    """What was seen: of an unknown kind, the kind alone."""
+    seen = item["input"]
+    return seen["kind"] if item["type"] == "union_tag_invalid" else seen
 
 
 def canonical_json(value: object) -> str:

@@ -6,7 +6,7 @@ used here and now is judged in ``order_rules``.
 
 from datetime import date
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
@@ -74,13 +74,39 @@ class PrescribedRange(Document):
     high: float = Field(gt=0)
 
 
-class Container(Document):
+class SyringeContainer(Document):
     """The syringe by its name in the site's catalogue, its fill, and what cannot leave it, mL."""
 
     kind: Literal["syringe"]
     syringe: Text
     fill_ml: float = Field(gt=0, le=100)
     unusable_ml: float = Field(ge=0)
+
+    @property
+    def name(self) -> str:
+        """Its name at the site."""
+        return self.syringe
+
+
+class VialContainer(Document):
+    """A vented vial on the pump's ``hose``, by the hose's name at the site.
+
+    ``fill_ml`` is the volume as measured, ``unusable_ml`` what spike and hose keep: no more than
+    the difference is ever programmed, so that the vial does not run dry.
+    """
+
+    kind: Literal["vial_vented"]
+    hose: Text
+    fill_ml: float = Field(gt=0, le=100)
+    unusable_ml: float = Field(gt=0)
+
+    @property
+    def name(self) -> str:
+        """Its name at the site."""
+        return self.hose
+
+
+Container = Annotated[SyringeContainer | VialContainer, Field(discriminator="kind")]
 
 
 class Line(Document):
@@ -162,7 +188,7 @@ def parse_order(text: str) -> Order:
     try:
         return Order.model_validate_json(text)
     except ValidationError as error:
-        raise OrderError(validation_problems(error)) from error
+        raise OrderError(validation_problems(error, "container")) from error
 
 
 def order_json(order: Order) -> str:

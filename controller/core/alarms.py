@@ -65,6 +65,8 @@ SYRINGE: Final = "syringe sensor"
 SITE_RATE: Final = "count rate at the IV site"
 AREA_RATE: Final = "count rate in the area"
 BATTERY: Final = "pump battery"
+HOSE: Final = "hose sensor"
+LEVEL: Final = "container level sensor"
 
 _CLAMP: Final = "Clamp the line at the patient. "
 _H, _M, _L = Priority.HIGH, Priority.MEDIUM, Priority.LOW
@@ -114,6 +116,14 @@ ROWS: Final = (
          "Check cable and controller."),
     _row("program_error", _H, _T, LATCHING, STATUS, "The pump reports a programme error",
          "Use another pump."),
+    _row("pump_fault", _H, _T, LATCHING, STATUS, "The pump reports a fault of its own",
+         "Use another pump."),
+    _row("hose_rupture", _H, _T, LATCHING, HOSE, "The pump's hose is torn",
+         "There is drug in the pump: treat it as a spill."),
+    _row("container_empty", _H, _T, LATCHING, LEVEL, "The container is empty",
+         "Look for air in the line before anything goes on."),
+    _row("container_low", _L, _A, BEDSIDE, LEVEL, "The container is nearly empty",
+         "Compare it with what is still to be given."),
     _row("readback", _H, _T, LATCHING, STATUS, "The pump did not hold what it was told",
          "Check the syringe and the pump's settings with a second person."),
     _row("run_refused", _H, _T, LATCHING, STATUS, "The pump did not start",
@@ -190,9 +200,10 @@ ROWS: Final = (
          "Look at the site; somebody must stay with the patient."),
     _row("barrel_due", _L, _A, DRUG, PERSON, "Read the syringe barrel", "Enter the volume."),
     # --- what other devices would see ------------------------------------------------------------
-    _row("pressure_high", _H, _T, MOVING, PRESSURE, "The line pressure is too high",
+    _row("pressure_high", _H, _T, LATCHING, PRESSURE, "The line pressure is too high",
          "Look for a closed clamp, a kink or a blocked cannula."),
-    _row("air", _H, _T, MOVING, AIR, "Air in the line", "Remove the air before anything goes on."),
+    _row("air", _H, _T, LATCHING, AIR, "Air in the line",
+         "Remove the air before anything goes on."),
     _row("door_or_clamp", _H, _T, MOVING, DOOR, "A door or clamp is open", "Close it."),
     _row("syringe_unseated", _H, _T, MOVING, SYRINGE, "The syringe is not seated", "Seat it."),
     _row("battery_low", _L, _A, BEDSIDE, BATTERY, "The pump's battery is low", "Plug it in."),
@@ -206,6 +217,7 @@ ALARMS: Final = {row.id: row for row in ROWS}
 
 CHANNELS: Final = {
     "ne1000": frozenset({COUNTER, STATUS}),
+    "dulcoflex": frozenset({COUNTER, STATUS, HOSE, LEVEL}),
     "crc55": frozenset[str](),
     "crc15": frozenset[str](),
     "activity-meter": frozenset[str](),

@@ -12,6 +12,7 @@ from controller.core.profile import part_at
 from controller.core.rules import Result, done
 from controller.core.state import Phase, Purpose, Rest, Run, Sample, Stage, State
 from firmware_interfaces.readings import PlanReadback, PumpAlarm, PumpPlan, PumpStatus
+from firmware_interfaces.units import NL_PER_UL, NS_PER_H, NS_PER_S
 
 ALARM_ROWS = {
     PumpAlarm.RESET: "pump_reset",
@@ -19,12 +20,21 @@ ALARM_ROWS = {
     PumpAlarm.WATCHDOG: "watchdog_fired",
     PumpAlarm.PROGRAM_ERROR: "program_error",
     PumpAlarm.PHASE_RANGE: "program_error",
+    PumpAlarm.HOSE_RUPTURE: "hose_rupture",
+    PumpAlarm.AIR: "air",
+    PumpAlarm.OVER_PRESSURE: "pressure_high",
+    PumpAlarm.EMPTY: "container_empty",
+    PumpAlarm.NEAR_EMPTY: "container_low",
+    PumpAlarm.FAULT: "pump_fault",
 }
 RATE_TOLERANCE_PERMILLE = 10
 """How far below the plan a read-back rate or volume may lie.
 
 Rounding to four digits is 1 in 1000.
 """
+BATCH_TOLERANCE_PERMILLE = 20
+"""The same of a volume in half revolutions, of which a dose has 50 at least; its time is rounded up
+to a whole second."""
 
 
 def pump_identified(state: State, event: e.PumpIdentified, limits: Limits) -> Result:
@@ -46,10 +56,13 @@ def calibrator_identified(
 
 def mismatch(plan: PumpPlan, held: PlanReadback) -> str:
     """What the pump holds that it was not told, or an empty string. Never above, hardly below."""
-    share = 1000 - RATE_TOLERANCE_PERMILLE
+    batch = plan.diameter_um == 0
+    share = 1000 - (BATCH_TOLERANCE_PERMILLE if batch else RATE_TOLERANCE_PERMILLE)
+    slower_ul_h = _second_ul_h(plan) if batch else 0
     if held.diameter_um != plan.diameter_um:
         return f"diameter {held.diameter_um} um, wanted {plan.diameter_um} um"
-    if not plan.rate_ul_h * share <= held.rate_ul_h * 1000 <= plan.rate_ul_h * 1000:
+    least = plan.rate_ul_h * share - slower_ul_h * 1000
+    if not least <= held.rate_ul_h * 1000 <= plan.rate_ul_h * 1000:
         return f"rate {held.rate_ul_h} uL/h, wanted {plan.rate_ul_h} uL/h"
     if not plan.volume_nl * share <= held.volume_nl * 1000 <= plan.volume_nl * 1000:
         return f"volume {held.volume_nl} nL, wanted {plan.volume_nl} nL"
@@ -60,6 +73,12 @@ def mismatch(plan: PumpPlan, held: PlanReadback) -> str:
     if held.infused_nl != 0:
         return f"counter {held.infused_nl} nL, wanted 0"
     return ""
+
+
+def _second_ul_h(plan: PumpPlan) -> int:
+    """By how much a batch is slower that takes a second longer than planned, uL/h, rounded up."""
+    planned_ns = max(1, plan.volume_nl * NS_PER_H // (plan.rate_ul_h * NL_PER_UL))
+    return -(-plan.rate_ul_h * NS_PER_S // (planned_ns + NS_PER_S))
 
 
 def pump_prepared(state: State, event: e.PumpPrepared, limits: Limits) -> Result:

@@ -192,6 +192,7 @@ def audio_paused(state: State, event: e.AudioPaused, limits: Limits) -> Result |
 MOMENTARY = {
     "stop_pressed", "pain", "spill", "leak", "patient_moved", "barrel_mismatch",
     "occlusion", "pump_reset", "watchdog_fired", "program_error", "readback", "run_refused",
+    "pump_fault", "hose_rupture", "container_empty", "container_low", "air", "pressure_high",
     "take_over", "identity", "monotonic", "lag", "inbox_overflow", "task_died", "restarted",
     "permit_expired", "clock_step", "pump_link", "pump_unprepared", "calibrator_link",
 }  # fmt: skip

@@ -172,7 +172,7 @@ class Action:
 
 
 def _diameter_um(name: str, site: SiteConfig) -> int:
-    for syringe in site.syringe:
+    for syringe in site.containers:
         if syringe.name == name:
             return syringe.diameter_um
     raise Wrong("syringe", name, "must be a syringe of the site's catalogue")

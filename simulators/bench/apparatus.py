@@ -6,7 +6,7 @@ What a hand's act makes a device say is kept until its wire asks next, so that n
 from collections.abc import Callable
 from typing import Final
 
-from simulators.devices.kinds import CalibratorFirmware
+from simulators.devices.kinds import CalibratorFirmware, PumpFirmware
 from simulators.devices.new_era import Ne1000Firmware
 from simulators.devices.serve import NowNs
 
@@ -14,12 +14,19 @@ RATE_KEY: Final = "rate "
 
 
 class PumpApparatus:
-    """The NE-1000 on the bench. It is a serve.Firmware too: the wire talks to it."""
+    """The pump on the bench. It is a serve.Firmware too: the wire talks to it."""
 
-    def __init__(self, firmware: Ne1000Firmware, now_ns: NowNs) -> None:
+    def __init__(self, firmware: PumpFirmware, now_ns: NowNs) -> None:
         self.firmware = self._firmware = firmware
         self._now_ns = now_ns
         self._unsent = b""
+
+    @property
+    def ne1000(self) -> Ne1000Firmware:
+        """Its inside, for faults that only an NE-1000 has. Raises TypeError for another kind."""
+        if not isinstance(self.firmware, Ne1000Firmware):
+            raise TypeError(f"the pump is no NE-1000 but a {type(self.firmware).__name__}")
+        return self.firmware
 
     @property
     def baud(self) -> int:

@@ -16,13 +16,14 @@ from controller.clinic.commissioning import CommissioningFile, Person, commissio
 from controller.clinic.gravimetry import AIR_G_ML, WEIGHTS_G_ML, water_density_g_ml
 from controller.commission import FULL_MINUTES, Commissioning
 from controller.config import SiteConfig, load_site
-from drivers.new_era import NewEraPump
+from controller.device_sections import PumpSection
+from controller.devices import UNHEARD, pump_of
+from controller.ports import Pump
 from firmware_interfaces.units import NS_PER_S, Nanoseconds
 from simulators.bench.streams import Wire
 from simulators.bench.virtual_time import VirtualClock, VirtualLoop, run_virtual
 from simulators.devices import hands
-from simulators.devices.new_era import Ne1000Firmware
-from simulators.devices.plumbing import Syringe
+from simulators.devices.kinds import PUMPS, PumpFirmware, container
 from simulators.devices.room import Room
 
 NL_PER_ML: Final = 1e6
@@ -34,7 +35,7 @@ LINE_G: Final = 6.12
 EVAPORATED_G_H: Final = 0.06
 """What an open beaker loses in an ordinary room."""
 GAP_UM: Final = 200.0
-Prepare = Callable[[Room, Ne1000Firmware], None]
+Prepare = Callable[[Room, PumpFirmware], None]
 
 
 class SimulatedPerson:
@@ -101,7 +102,7 @@ def in_air_g(volume_nl: float) -> float:
     return volume_nl / NL_PER_ML * (density - AIR_G_ML) / (1.0 - AIR_G_ML / WEIGHTS_G_ML)
 
 
-def as_it_is(_room: Room, _pump: Ne1000Firmware) -> None:
+def as_it_is(_room: Room, _pump: PumpFirmware) -> None:
     """A room without a defect."""
 
 
@@ -134,12 +135,12 @@ async def _commissioned(
     room = Room(seed=1)
     for row in wish.syringes:
         full_nl = (row.size_ml or 0.0) * NL_PER_ML
-        hands.bring_syringe(room, Syringe(row.name, row.diameter_mm, full_nl))
+        one = container(site.pump.kind, row.name, row.diameter_mm, full_nl)
+        hands.bring_syringe(room, one)
         hands.fill_saline(room, row.name, full_nl)
     person = SimulatedPerson(room, lambda: room.process(loop.now_ns()), iter(names))
     clock = VirtualClock(loop, round(at.timestamp()) * NS_PER_S)
-    watchdog = Nanoseconds(wish.watchdog_ns)
-    async with simulated_pump(loop, room, site.pump.address, watchdog, prepare) as pump:
+    async with simulated_pump(loop, room, site.pump, prepare) as pump:
         outcome = await Commissioning(pump, clock, person, wish).whole()
     first, second = (Person(id=p.id, name=p.name, role=p.role) for p in site.operator[:2])
     return file_of(
@@ -149,14 +150,16 @@ async def _commissioned(
 
 @asynccontextmanager
 async def simulated_pump(
-    loop: VirtualLoop, room: Room, address: int, watchdog: Nanoseconds, prepare: Prepare
-) -> AsyncIterator[NewEraPump]:
+    loop: VirtualLoop, room: Room, section: PumpSection, prepare: Prepare
+) -> AsyncIterator[Pump]:
     """The ward's driver on a simulated pump in ``room``, over a wire in memory."""
-    firmware = Ne1000Firmware(room, address=address)
+    firmware = PUMPS[section.kind].make(room, section.port.startswith("tcp:"))
     prepare(room, firmware)
     wire = Wire(loop, "pump", firmware, TICK_NS)
     wire.start()
-    pump = NewEraPump(wire.open, address, lambda: Nanoseconds(loop.now_ns()), watchdog_ns=watchdog)
+    pump = pump_of(
+        section, lambda *_: wire.open, lambda: Nanoseconds(loop.now_ns()), UNHEARD
+    )  # fmt: skip
     try:
         yield pump
     finally:

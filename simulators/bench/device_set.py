@@ -13,8 +13,14 @@ from simulators.devices.kinds import CALIBRATORS, PUMPS
 
 PUMP_KINDS: Final = tuple(PUMPS)
 CALIBRATOR_KINDS: Final = tuple(CALIBRATORS)
+HOSE: Final = "bench hose 0.02 mL"
+VIAL_ML: Final = 60.0
+"""The largest vial that is hung on it."""
 SITE_LINES: Final[Mapping[str, str]] = {
     "ne1000": 'address = 0\nwatchdog_s = 5\ntrigger = "stop_only"\n',
+    "dulcoflex": (
+        f'unit = 20\nwatchdog_s = 5\nhose = "{HOSE}"\nrevolution_ml = 0.02\nvial_ml = {VIAL_ML:g}\n'
+    ),
     "crc55": "",
     "crc15": 'serial = "15R-BENCH"\n',
     "activity-meter": "unit = 1\n",

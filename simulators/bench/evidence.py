@@ -5,16 +5,15 @@ journal is where their acts are written down with a time), and the causes that i
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from firmware_interfaces.new_era import INTER_BYTE_TIMEOUT_NS
-from protocols.new_era import CommandFrame, HostDeframer, Mode, PumpDeframer, Reply, ReplyFrame
 from simulators.bench.faults import Fault, Place
 from simulators.bench.papers import steepest
 from simulators.bench.rehearsal import Prepare, Rehearsal
+from simulators.bench.said import Said, answers, commands
 from simulators.bench.setting import Setting
 from simulators.bench.stage import BEGIN
 from simulators.bench.stage import Stage as World
@@ -45,16 +44,6 @@ NOT_OBSERVABLE: Final = frozenset(
 OF_THE_CHAMBER: Final = frozenset(
     ("wrong_nuclide", "noisy_chamber", "drifting_chamber", "saturated_chamber", "contaminated_well")
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One good frame on the pump's wire: a command's text, or the pump's reply; Safe or Basic."""
-
-    at_ns: int
-    text: str
-    safe: bool
-    reply: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +93,7 @@ class Evidence:
     @cached_property
     def asked(self) -> tuple[Said, ...]:
         """Commands that began to leave the host."""
-        return tuple(_commands(self._pump(To.DEVICE, Stage.LEFT)))
+        return tuple(self._commands(Stage.LEFT))
 
     @cached_property
     def obeyed(self) -> tuple[Said, ...]:
@@ -113,7 +102,7 @@ class Evidence:
         Once it has a watchdog, a Basic line is not heard at all.
         """
         heard, armed = [], False
-        for said in _commands(self._pump(To.DEVICE, Stage.HEARD)):
+        for said in self._commands(Stage.HEARD):
             if said.safe or not armed:
                 heard.append(said)
             if said.text.startswith("SAF") and said.text != "SAF":
@@ -123,13 +112,8 @@ class Evidence:
     @cached_property
     def answered(self) -> tuple[Said, ...]:
         """Replies that arrived at the host whole."""
-        frames = HostDeframer()
-        return tuple(
-            Said(seen.at_ns, "", frame.mode is Mode.SAFE, frame.reply)
-            for seen in self._pump(To.HOST, Stage.HEARD)
-            for frame in frames.feed(seen.data)
-            if isinstance(frame, ReplyFrame)
-        )
+        devices = self.rehearsal.case.devices
+        return tuple(answers(devices.pump, devices.tcp, self._pump(To.HOST, Stage.HEARD)))
 
     @cached_property
     def acts(self) -> tuple[Act, ...]:
@@ -178,6 +162,10 @@ class Evidence:
         """The blows of these kinds."""
         return tuple(blow for blow in self.blows if blow.kind in kinds)
 
+    def _commands(self, stage: Stage) -> Iterator[Said]:
+        devices = self.rehearsal.case.devices
+        return commands(devices.pump, devices.tcp, self._pump(To.DEVICE, stage))
+
     def _pump(self, to: To, stage: Stage) -> Iterator[Seen]:
         for seen in self.rehearsal.seen["pump"]:
             if seen.to is to and seen.stage is stage:
@@ -191,17 +179,6 @@ def _is_boot(record: dict[str, Any]) -> bool:
 def _nearest(boots: list[int], record: dict[str, Any]) -> int:
     """Which boot of several a record tells of: not every one got so far as to write it down."""
     return min(boots, key=lambda at_ns: abs(record["utc_ns"] - BEGIN_NS - at_ns))
-
-
-def _commands(seen: Iterable[Seen]) -> Iterator[Said]:
-    frames, last_ns = PumpDeframer(), 0
-    for one in seen:
-        if one.at_ns - last_ns >= INTER_BYTE_TIMEOUT_NS:
-            frames.discard_partial()
-        last_ns = one.at_ns
-        for frame in frames.feed(one.data):
-            if isinstance(frame, CommandFrame):
-                yield Said(one.at_ns, frame.command.text, frame.mode is Mode.SAFE)
 
 
 class Witness:

@@ -144,7 +144,7 @@ def _slow_occlusion(stage: "Stage", fault: Fault) -> End:
 
 
 def _free_flow(stage: "Stage", fault: Fault) -> End:
-    firmware = stage.world.pump.firmware
+    firmware = stage.world.pump.ne1000
 
     def run_at(factor: float) -> None:
         firmware.defects.runaway = factor
@@ -177,7 +177,7 @@ def _siphon(stage: "Stage", fault: Fault) -> End:
 
 
 def _counter_reset(stage: "Stage", fault: Fault) -> End:
-    stage.world.pump.firmware.program.counted_nl["INF"] = fault.value("to_ml") * NL_PER_ML
+    stage.world.pump.ne1000.program.counted_nl["INF"] = fault.value("to_ml") * NL_PER_ML
     return _nothing
 
 
@@ -201,7 +201,7 @@ def _keypad(stage: "Stage", fault: Fault) -> End:
 
 
 def _deaf(stage: "Stage", fault: Fault) -> End:
-    deaf_to, command = stage.world.pump.firmware.deaf_to, fault.word("command")
+    deaf_to, command = stage.world.pump.ne1000.deaf_to, fault.word("command")
     deaf_to.add(command)
     return lambda: deaf_to.discard(command)
 
@@ -231,7 +231,7 @@ def _alarm(stage: "Stage", fault: Fault) -> End:
 
 def _other_pump(stage: "Stage", fault: Fault) -> End:
     """It stands where the other stood and holds the same settings, but says who it is."""
-    settings = stage.world.pump.firmware.settings
+    settings = stage.world.pump.ne1000.settings
     settings.meanings = replace(settings.meanings, firmware=f"{fault.value('firmware'):.4g}")
     return _nothing
 
@@ -300,7 +300,7 @@ ACTS: Final[dict[tuple[Place, str], Act]] = {
     (Place.DEVICE, "slack_not_seated"): _slack,
     (Place.DEVICE, "siphon"): _siphon,
     (Place.DEVICE, "stuck_counter"): _attribute(
-        lambda s: s.world.pump.firmware.defects, "counter_stuck", None
+        lambda s: s.world.pump.ne1000.defects, "counter_stuck", None
     ),
     (Place.DEVICE, "counter_reset"): _counter_reset,
     (Place.DEVICE, "reboot"): _reboot,

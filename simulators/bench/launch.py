@@ -77,7 +77,7 @@ def written_order(wish: Wish, now: datetime) -> dict[str, Any]:
     """The order of this run. Raises OrderError, OSError or ValueError if unusable."""
     text = (wish.order or papers.EXAMPLE_ORDER).read_text("utf-8")
     if wish.order is None:
-        return papers.order_for_today(text, wish.minutes or 1.0, now)
+        return papers.order_for_today(text, wish.minutes or 1.0, now, wish.devices)
     parse_order(text)
     draft: dict[str, Any] = json.loads(text)
     return draft if wish.minutes is None else papers.with_minutes(draft, wish.minutes)
@@ -130,7 +130,7 @@ def write_site(
     (directory / "journal").mkdir(exist_ok=True)
     site, text = directory / "site.toml", papers.site_text(order, where, directory, devices)
     site.write_text(text)
-    proven = bench_commissioning(text, order.container.syringe, datetime.now(UTC))
+    proven = bench_commissioning(text, order.container.name, datetime.now(UTC))
     (directory / papers.COMMISSIONING).write_text(proven)
     if devices.calibrator in UNIT_PROVEN:
         (directory / papers.UNIT_PROOF).write_text(bench_unit_proof(text, datetime.now(UTC)))

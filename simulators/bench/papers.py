@@ -14,7 +14,7 @@ from typing import Any, Final
 from controller.clinic.dosing import bsa_m2, prescribed_bq
 from controller.clinic.order import Order, parse_order
 from controller.clinic.regimen import Regimen, parse_regimen
-from simulators.bench.device_set import SITE_LINES, UNIT_PROVEN, USUAL, DeviceSet
+from simulators.bench.device_set import HOSE, SITE_LINES, UNIT_PROVEN, USUAL, DeviceSet
 from simulators.bench.setting import CATALOGUE
 
 STUDY_REGIMEN: Final = "clr131"
@@ -53,8 +53,10 @@ def regimen(name: str) -> Regimen:
     return parse_regimen((folder / f"{name}.toml").read_text("utf-8"))
 
 
-def order_for_today(example: str, minutes: float, now: datetime) -> dict[str, Any]:
-    """The example order as if written this morning, for ``minutes`` of infusion.
+def order_for_today(
+    example: str, minutes: float, now: datetime, devices: DeviceSet = USUAL
+) -> dict[str, Any]:
+    """The example order as if written this morning, for ``minutes`` of infusion by these devices.
 
     A duration outside the study's own regimen is ordered under the bench's.
     """
@@ -64,7 +66,7 @@ def order_for_today(example: str, minutes: float, now: datetime) -> dict[str, An
     draft["patient"]["height_date"] = (today - timedelta(days=30)).isoformat()
     draft["reference_time"] = _time(now)
     draft["authorized_user"]["signed_at"] = _time(now - timedelta(hours=2))
-    return with_minutes(with_dose(draft), minutes)
+    return with_container(with_minutes(with_dose(draft), minutes), devices)
 
 
 def with_minutes(draft: dict[str, Any], minutes: float) -> dict[str, Any]:
@@ -72,6 +74,14 @@ def with_minutes(draft: dict[str, Any], minutes: float) -> dict[str, Any]:
     studied = regimen(STUDY_REGIMEN).infusion.minutes.holds(minutes)
     named = STUDY_REGIMEN if studied else BENCH_REGIMEN
     return {**draft, "infusion_min": minutes, "regimen": named}
+
+
+def with_container(draft: dict[str, Any], devices: DeviceSet) -> dict[str, Any]:
+    """The order with what its pump takes: a vented vial of the same fill for a roller pump."""
+    if devices.pump != "dulcoflex":
+        return draft
+    held = {name: draft["container"][name] for name in ("fill_ml", "unusable_ml")}
+    return {**draft, "container": {"kind": "vial_vented", "hose": HOSE, **held}}
 
 
 def with_dose(draft: dict[str, Any]) -> dict[str, Any]:

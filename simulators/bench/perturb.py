@@ -25,6 +25,7 @@ from simulators.bench.perturbation import Row
 from simulators.bench.perturbed_activity_meter import ADAPTER as ACTIVITY_METER
 from simulators.bench.perturbed_crc15 import ADAPTER as CRC15
 from simulators.bench.perturbed_crc55 import ADAPTER as CRC55
+from simulators.bench.perturbed_dulco_flex import ADAPTER as DULCOFLEX
 from simulators.bench.perturbed_line import Interpreter
 from simulators.bench.perturbed_new_era import ADAPTER as NE1000
 from simulators.bench.perturbed_outcome import REFUSED, Outcome, outcome_of
@@ -39,9 +40,10 @@ from simulators.devices.serve import Firmware
 SEED: Final = 1
 ADAPTERS: Final = {
     "ne1000": NE1000,
+    "dulcoflex": DULCOFLEX,
     "crc55": CRC55,
-    "activity-meter": ACTIVITY_METER,
     "crc15": CRC15,
+    "activity-meter": ACTIVITY_METER,
 }
 """Every kind of device that has tables; a kind that is added brings its rows with it."""
 ROWS: Final = {row.name: row for adapter in ADAPTERS.values() for row in adapter.rows}

@@ -88,7 +88,7 @@ def _without_effect(name: str) -> Dialect:
 
 def _set_otherwise(stage: "Stage") -> None:
     """Somebody used the pump for something else before."""
-    settings = stage.world.pump.firmware.settings
+    settings = stage.world.pump.ne1000.settings
     settings.diameter_mm = Decimal("14.43")
     settings.flags |= {"PF": True, "AL": False}
     settings.phase(1).direction = "WDR"
@@ -249,7 +249,7 @@ def _speaks_of(unit: str, text: str) -> bool:
 
 def _worth(attribute: str, unit: str, factor: Fraction, stage: "Stage") -> None:
     """The pump's own table: a unit is worth so many times as much."""
-    settings = stage.world.pump.firmware.settings
+    settings = stage.world.pump.ne1000.settings
     sizes: tuple[tuple[str, int], ...] = getattr(settings.meanings, attribute)
     altered = tuple((name, int(size * factor) if name == unit else size) for name, size in sizes)
     told: Any = {attribute: altered}
@@ -268,7 +268,7 @@ def _limits() -> Iterator[Row]:
 
 
 def _limit(name: str, factor: Fraction, stage: "Stage") -> None:
-    settings = stage.world.pump.firmware.settings
+    settings = stage.world.pump.ne1000.settings
     held = getattr(settings.meanings, name)
     altered: Any = {name: held * held.__class__(float(factor))}
     settings.meanings = replace(settings.meanings, **altered)

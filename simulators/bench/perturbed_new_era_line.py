@@ -209,7 +209,7 @@ def _addresses() -> Iterator[Row]:
 
 
 def _at_address_1(stage: "Stage") -> None:
-    stage.world.pump.firmware.settings.address = 1
+    stage.world.pump.ne1000.settings.address = 1
 
 
 # --- the grammar of the line ---------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from controller.clinic.order import Administer, Order
+from controller.clinic.order import Administer, Order, VialContainer
 from simulators.bench.device_set import USUAL, DeviceSet
 
 SETTING_NAME: Final = "world.json"
@@ -17,6 +17,9 @@ BQ_PER_MBQ: Final = 1e6
 NL_PER_ML: Final = 1e6
 NEAREST_SPREAD: Final = 0.03
 """A pharmacy's syringe holds what was ordered within 3 %: well inside the 10 % band."""
+DRY_UREV_PER_UM: Final = 40_000.0
+"""A dry hose takes 4 to 16 revolutions to fill: 0.08 to 0.32 mL. One for saline is filled before
+it is led to the patient."""
 SURPLUS: Final = 0.1
 """Where only a volume of it is given it holds so much more."""
 
@@ -79,18 +82,21 @@ class Setting:
         if order.administer is Administer.VOLUME_FOR_DOSE:
             spread += SURPLUS
         saline_ml = 3.0 * line + 5.0
+        hosed = isinstance(order.container, VialContainer)
         return cls(
             seed=seed,
-            drug_syringe=order.container.syringe,
+            drug_syringe=order.container.name,
             fill_ml=fill,
             activity_bq=float(round(order.prescribed_bq * (1.0 + spread))),
             line_dead_ml=line,
             primed_with=order.line.primed_with.value,
             prime_ml=1.5 * line,
-            saline_syringe=saline_type(rate_ml_h, saline_ml).name,
+            saline_syringe=(
+                order.container.name if hosed else saline_type(rate_ml_h, saline_ml).name
+            ),
             saline_ml=saline_ml,
-            drug_gap_um=chance.uniform(100.0, 400.0),
-            saline_gap_um=chance.uniform(50.0, 150.0),
+            drug_gap_um=chance.uniform(100.0, 400.0) * (DRY_UREV_PER_UM if hosed else 1.0),
+            saline_gap_um=0.0 if hosed else chance.uniform(50.0, 150.0),
             devices=devices,
         )
 

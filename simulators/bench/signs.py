@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from simulators.bench.evidence import NL_PER_ML, NS_PER_S, Said
+from simulators.bench.evidence import NL_PER_ML, NS_PER_S
+from simulators.bench.said import Said
 
 POLL_NS: Final = NS_PER_S // 2
 EXCHANGE_NS: Final = 260_000_000

@@ -138,14 +138,14 @@ class Stage:
         self.case, self.loop, self.directory = case, loop, directory
         begin_ns = round(BEGIN.timestamp()) * NS_PER_S
         example = papers.EXAMPLE_ORDER.read_text("utf-8")
-        today = papers.order_for_today(example, case.minutes, BEGIN)
+        today = papers.order_for_today(example, case.minutes, BEGIN, case.devices)
         self.order = {**today, "administer": case.administer}
         order = parse_order(json.dumps(self.order))
         self.setting = Setting.of(order, case.seed, case.devices)
         where = addresses(case.devices)
         site_text = papers.site_text(order, where, Path("/rehearsal"), case.devices)
         self.site = load_site(site_text)
-        syringe, proven_at = order.container.syringe, BEGIN - timedelta(days=1)
+        syringe, proven_at = order.container.name, BEGIN - timedelta(days=1)
         self.commissioning = bench_commissioning(site_text, syringe, proven_at)
         self.units = units_known(site_text, self.site, proven_at)
         self.clock = VirtualClock(loop, begin_ns)

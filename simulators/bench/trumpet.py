@@ -14,6 +14,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from controller.device_sections import Ne1000Section
 from controller.water import Water
 from firmware_interfaces import units
 from firmware_interfaces.readings import PumpPlan, Trigger
@@ -35,6 +36,7 @@ SEAT_ML: Final = 0.5
 SEAT_ML_H: Final = 60.0
 RATE_MIN_ML_H: Final = 0.1
 WATCHDOG: Final = Nanoseconds(5 * NS_PER_S)
+SECTION: Final = Ne1000Section(kind="ne1000", port="socket://pump:1")
 LOOK_S: Final = 0.01
 
 
@@ -104,7 +106,7 @@ async def _flows(loop: VirtualLoop, room: Room, rate_ml_h: float, prepare: Prepa
         volume, rate = units.millilitre(volume_ml), units.millilitre_per_hour(at_ml_h)
         return PumpPlan(bore, rate, volume, WATCHDOG, Trigger.STOP_ONLY)
 
-    async with simulated_pump(loop, room, 0, WATCHDOG, prepare) as pump:
+    async with simulated_pump(loop, room, SECTION, prepare) as pump:
         await pump.connect()
         await pump.recover()
         person = SimulatedPerson(room, lambda: room.process(loop.now_ns()), iter([name]))

@@ -8,7 +8,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from simulators.bench.evidence import NL_PER_ML, NS_PER_S, Evidence, Said, Violation
+from simulators.bench.evidence import NL_PER_ML, NS_PER_S, Evidence, Violation
+from simulators.bench.said import Said
 from simulators.devices.room import Move
 
 OUT_TOLERANCE_NL: Final = 20_000.0

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 from simulators.bench import channel
 from simulators.bench.apparatus import CalibratorApparatus, PumpApparatus
+from simulators.bench.device_set import VIAL_ML
 from simulators.bench.hands import NL_PER_ML, Apparatus, Grip, Hands
 from simulators.bench.setting import Setting, syringe_type
 from simulators.devices import hands as acts
-from simulators.devices.kinds import CALIBRATORS, PUMPS
-from simulators.devices.plumbing import Syringe
+from simulators.devices.kinds import CALIBRATORS, PUMPS, container
 from simulators.devices.room import Room
 from simulators.devices.serve import Firmware, NowNs, loop_clock, serve_pty, serve_tcp
 from simulators.devices.truth import truth
@@ -37,23 +37,30 @@ def furnish(setting: Setting) -> Room:
     prime_nl = setting.prime_ml * NL_PER_ML if setting.primed_with == "drug" else 0.0
     room = Room(setting.seed, line_dead_nl=line_nl)
     drawn_nl = fill_nl + prime_nl
-    vial_nl = drawn_nl + NEEDLE_NL
+    # A vial goes on its hose as it came: nothing stays in a needle.
+    needle_nl = 0.0 if setting.devices.pump == "dulcoflex" else NEEDLE_NL
+    vial_nl = drawn_nl + needle_nl
     acts.bring_vial(room, vial_nl, setting.activity_bq / fill_nl * vial_nl)
-    _bring(room, "drug", setting.drug_syringe)
-    acts.draw_up(room, "drug", drawn_nl, NEEDLE_NL)
+    _bring(room, setting, "drug", setting.drug_syringe)
+    acts.draw_up(room, "drug", drawn_nl, needle_nl)
     if prime_nl:
         acts.prime_line(room, "drug", prime_nl)
     for name in ("saline", "flush"):
-        _bring(room, name, setting.saline_syringe)
+        _bring(room, setting, name, setting.saline_syringe)
         acts.fill_saline(room, name, setting.saline_ml * NL_PER_ML)
     acts.bring_source(room, "Cs137", "Cs137", CHECK_SOURCE_BQ)
     acts.lead_line(room, "patient")
     return room
 
 
-def _bring(room: Room, name: str, kind_name: str) -> None:
-    kind = syringe_type(kind_name)
-    acts.bring_syringe(room, Syringe(name, kind.diameter_mm, kind.capacity_ml * NL_PER_ML))
+def _bring(room: Room, setting: Setting, name: str, kind_name: str) -> None:
+    if setting.devices.pump == "dulcoflex":
+        diameter_mm, capacity_ml = 0.0, VIAL_ML
+    else:
+        kind = syringe_type(kind_name)
+        diameter_mm, capacity_ml = kind.diameter_mm, kind.capacity_ml
+    one = container(setting.devices.pump, name, diameter_mm, capacity_ml * NL_PER_ML)
+    acts.bring_syringe(room, one)
 
 
 class World:

@@ -6,6 +6,7 @@ Streams, clocks and processes have faults of their own elsewhere; these are phys
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from simulators.devices.hose import NL_PER_REV, HosedVial
 from simulators.devices.room import Room
 
 
@@ -29,6 +30,23 @@ def raise_pump(room: Room, value: float) -> None:
     room.surroundings.head_kpa = 9.8 * value
 
 
+def tear_hose(room: Room, value: float) -> None:
+    """Let this share (0..1) of what a hose gives run into the pump's housing."""
+    room.surroundings.hose_torn = value
+
+
+def wear_hose(room: Room, value: float) -> None:
+    """Let a revolution of every hose give this share (0..1) of what it gave when new."""
+    for vial in _vials(room):
+        vial.nl_per_rev = NL_PER_REV * value
+
+
+def close_vent(room: Room, value: float) -> None:
+    """Close the vents of every vial (1) or open them (0)."""
+    for vial in _vials(room):
+        vial.vented = not value
+
+
 def drop_voltage(room: Room, value: float) -> None:
     """Set the chamber's high voltage, V: less collects less."""
     room.chamber.electrometer.voltage_v = value
@@ -39,8 +57,22 @@ def hold_display(room: Room, value: float) -> None:
     room.chamber.hold = bool(value)
 
 
+def _vials(room: Room) -> list[HosedVial]:
+    return [one for one in room.syringes.values() if isinstance(one, HosedVial)]
+
+
 FAULTS: Final[Mapping[str, Callable[[Room, float], None]]] = {
     fault.__name__: fault
-    for fault in (jam_drive, close_clamp, leak, raise_pump, drop_voltage, hold_display)
+    for fault in (
+        jam_drive,
+        close_clamp,
+        leak,
+        raise_pump,
+        tear_hose,
+        wear_hose,
+        close_vent,
+        drop_voltage,
+        hold_display,
+    )
 }
 """Every device fault by name; the value is the one its docstring speaks of."""

@@ -3,8 +3,8 @@
 An act that is physically impossible raises ValueError with the reason; an unknown name KeyError.
 """
 
-from simulators.devices.plumbing import Fluid, Syringe
-from simulators.devices.room import LineEnd, Room
+from simulators.devices.plumbing import Fluid
+from simulators.devices.room import Container, LineEnd, Room
 
 NEEDLE_NL = 50_000.0
 """What stays in needle and transfer set after drawing up."""
@@ -15,8 +15,11 @@ def bring_vial(room: Room, volume_nl: float, activity_bq: float) -> None:
     _supply(room, "vial", volume_nl, activity_bq / room.decay)
 
 
-def bring_syringe(room: Room, syringe: Syringe) -> None:
-    """An empty syringe. Raises ValueError if the name is taken or it is not empty."""
+def bring_syringe(room: Room, syringe: Container) -> None:
+    """An empty syringe, or an empty vial with its hose.
+
+    Raises ValueError if the name is taken or it is not empty.
+    """
     if syringe.name in room.syringes or syringe.name in room.places or syringe.name == "line":
         raise ValueError(f"the name {syringe.name!r} is taken")
     if syringe.fluid.volume_nl:
@@ -95,7 +98,7 @@ def part_line(room: Room) -> None:
     room.line_joined = False
     if room.mounted is not None:
         stored = room.mounted.fluid.volume_nl - room.mounted.swept_nl
-        room.deliver(room.mounted.expel(stored))
+        room.deliver(room.squeeze(room.mounted, stored))
 
 
 def set_clamp(room: Room, is_open: bool) -> None:
@@ -120,7 +123,7 @@ def prime_line(room: Room, name: str, volume_nl: float) -> None:
     if room.mounted is not None and room.mounted.name == name:
         raise ValueError(f"{name} is on the pump")
     syringe = room.syringes[name]
-    room.places["prime"].add(room.line.pour(syringe.expel(volume_nl)))
+    room.places["prime"].add(room.line.pour(room.squeeze(syringe, volume_nl)))
     syringe.relax()
 
 

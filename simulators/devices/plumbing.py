@@ -9,7 +9,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 VACUUM_KPA: Final = -95.0
 """Below this a closed syringe pulls a bubble of vapour instead of more suction."""
@@ -49,7 +49,7 @@ class Syringe:
     stopper and walls store at a pressure, so ``pressure_kpa`` follows from the two.
     ``gap_um`` is the air between pusher block and plunger; nothing moves until it is closed.
     ``play_um`` is how far the plunger may run ahead of the block (the retainer's play): 0.9 mm is
-    the 0.5 mL of a 120 cm siphon in a 60 mL syringe (treatment.md 4).
+    the 0.5 mL of a 120 cm siphon in a 60 mL syringe (treatment.md 4). A plunger gives no air.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Syringe:
     fluid: Fluid = field(default_factory=Fluid)
     swept_nl: float = 0.0
     displaced_nl: float = 0.0
+    air_nl: float = 0.0
     expelled: Fluid = field(default_factory=Fluid)
 
     @property
@@ -135,6 +136,16 @@ class Syringe:
         return part
 
 
+class Pressed(Protocol):
+    """What pushes on a path: a syringe, or a hose between rollers and tip."""
+
+    compliance_nl_kpa: float
+
+    @property
+    def pressure_kpa(self) -> float:
+        """Pressure before the tip."""
+
+
 @dataclass(slots=True)
 class Path:
     """Where the tip leads: resistance, and the pressure at the far end less the siphon's head."""
@@ -142,7 +153,7 @@ class Path:
     resistance_kpa_s_nl: float
     back_kpa: float
 
-    def outflow_nl(self, syringe: Syringe, pushed_nl: float, dt_s: float) -> float:
+    def outflow_nl(self, syringe: Pressed, pushed_nl: float, dt_s: float) -> float:
         """Volume out of the tip in ``dt_s`` while ``pushed_nl`` is swept, exact for a steady push.
 
         An anti-reflux valve (or the air at an open tip) lets nothing come back.
@@ -154,7 +165,7 @@ class Path:
         end = aim + (start - aim) * left
         return max(0.0, pushed_nl - compliance * (end - start))
 
-    def at_rest(self, syringe: Syringe) -> bool:
+    def at_rest(self, syringe: Pressed) -> bool:
         """True if nothing more leaves while the plunger stands."""
         excess = (syringe.pressure_kpa - self.back_kpa) * syringe.compliance_nl_kpa
         return excess < STANDING_NL

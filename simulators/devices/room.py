@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from simulators.devices.chamber import Chamber, WellItem
+from simulators.devices.hose import HosedVial
 from simulators.devices.nuclides import decay_factor
 from simulators.devices.plumbing import Fluid, Line, Path, Syringe
 
@@ -28,6 +29,8 @@ DROP_NL: Final = 10_000.0
 """What hangs visibly at a syringe tip."""
 
 LineEnd = Literal["patient", "prime", "waste"]
+Container = Syringe | HosedVial
+"""What a pump pushes drug or saline out of."""
 
 
 @dataclass(slots=True)
@@ -38,7 +41,8 @@ class Surroundings:
     stores 0.74 mL at 80 N, the post-occlusion bolus of 0.6-0.9 mL (treatment.md 4). ``head_kpa`` is
     9.8 per metre of drop; ``resistance_kpa_h_ml`` is the line's and cannula's together; ``leak`` is
     the share of the flow that runs out where line and tip are joined. ``kinked`` shuts the line;
-    ``drive_gain`` is how far the block really goes for each um of the screw.
+    ``drive_gain`` is how far the block really goes for each um of the screw. ``hose_torn`` is the
+    share of what a hose gives that runs into the pump's housing.
     """
 
     stall_n: float = 80.0
@@ -49,11 +53,15 @@ class Surroundings:
     drive_jammed: bool = False
     kinked: bool = False
     drive_gain: float = 1.0
+    hose_torn: float = 0.0
 
 
 @dataclass(slots=True)
 class Drive:
-    """The pump's lead screw: speed asked of it, how far it has gone, whether it would not go."""
+    """The pump's lead screw: speed asked of it, how far it has gone, whether it would not go.
+
+    For rollers a um stands for a millionth of a revolution.
+    """
 
     speed_um_s: float = 0.0
     travel_um: float = 0.0
@@ -91,8 +99,8 @@ class Room:
         self.start_ns = self.now_ns = start_ns
         self.surroundings = Surroundings()
         self.drive = Drive()
-        self.syringes: dict[str, Syringe] = {}
-        self.mounted: Syringe | None = None
+        self.syringes: dict[str, Container] = {}
+        self.mounted: Container | None = None
         self.line = Line(line_dead_nl)
         self.line_joined = False
         self.clamp_open = False
@@ -192,6 +200,8 @@ class Room:
         syringe, path = self.mounted, self._path()
         if syringe is None or path is None or self.plunger_um_s <= 0.0 or syringe.gap_um > 0.0:
             return False
+        if isinstance(syringe, HosedVial):
+            return syringe.steady(self.drive.speed_um_s * STEADY_STEP_NS / 1e9)
         pushed_nl_s = self.drive.speed_um_s * syringe.area_mm2
         if abs(self.plunger_um_s - self.drive.speed_um_s) > STEADY_SHARE * self.drive.speed_um_s:
             return False
@@ -246,16 +256,28 @@ class Room:
             self.drive.travel_um += travel
         self.drive.stalled = not moves
 
-    def _let_flow(self, syringe: Syringe, displaced_before_nl: float, dt_s: float) -> None:
+    def _let_flow(self, syringe: Container, displaced_before_nl: float, dt_s: float) -> None:
         syringe.follow_suction()
         pushed = syringe.displaced_nl - displaced_before_nl
         self.displaced_nl += pushed
         self.plunger_um_s = pushed / syringe.area_mm2 / dt_s
         path = self._path()
         if path is not None:
-            out = syringe.expel(path.outflow_nl(syringe, pushed, dt_s))
+            out = self.squeeze(syringe, path.outflow_nl(syringe, pushed, dt_s))
             self.outflow_nl_s = out.volume_nl / dt_s
             self.deliver(out)
+
+    def squeeze(self, container: Container, volume_nl: float) -> Fluid:
+        """What leaves by a container's tip. Air among it was brought in by nobody: it is supplied.
+
+        What a torn hose loses runs into the housing.
+        """
+        air_before = container.air_nl
+        out = container.expel(volume_nl)
+        self.supplied.add(Fluid(container.air_nl - air_before))
+        if isinstance(container, HosedVial) and self.surroundings.hose_torn:
+            self.places["waste"].add(out.take(out.volume_nl * self.surroundings.hose_torn))
+        return out
 
     def deliver(self, fluid: Fluid) -> None:
         """Send what left a syringe's tip to where the tip leads."""

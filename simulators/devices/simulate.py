@@ -10,9 +10,8 @@ from typing import Final
 
 from simulators.devices import hands
 from simulators.devices.crc55 import Crc55Firmware
-from simulators.devices.kinds import CALIBRATORS, PUMPS
+from simulators.devices.kinds import CALIBRATORS, PUMPS, container
 from simulators.devices.new_era import Ne1000Firmware
-from simulators.devices.plumbing import Syringe
 from simulators.devices.room import Room
 from simulators.devices.serve import Served, serve_pty, serve_tcp
 
@@ -20,10 +19,10 @@ SOURCE_BQ: Final = 1_572_500_000.0
 """42.5 mCi of I-131, 25 mCi/m2 at 1.7 m2."""
 
 
-def syringe_room(seed: int) -> Room:
-    """A BD 60 mL syringe with 30 mL of saline on the pump, joined to a patient's line."""
+def syringe_room(seed: int, kind: str = "ne1000") -> Room:
+    """30 mL of saline on a pump, joined to a patient's line: in a BD 60 mL syringe, or a vial."""
     room = Room(seed)
-    hands.bring_syringe(room, Syringe("BD 60 mL", 26.59, 60_000_000.0))
+    hands.bring_syringe(room, container(kind, "BD 60 mL", 26.59, 60_000_000.0))
     hands.fill_saline(room, "BD 60 mL", 30_000_000.0)
     hands.mount(room, "BD 60 mL")
     hands.join_line(room)
@@ -92,7 +91,7 @@ async def _serve(kind: str, where: tuple[str, int] | None, seed: int) -> None:
 
 
 async def _served(kind: str, where: tuple[str, int] | None, seed: int) -> Served:
-    room = syringe_room(seed) if kind in PUMPS else source_room(seed)
+    room = syringe_room(seed, kind) if kind in PUMPS else source_room(seed)
     row = PUMPS[kind] if kind in PUMPS else CALIBRATORS[kind]
     if where is None:
         return await serve_pty(row.make(room, False))

@@ -2,12 +2,15 @@
 
 from typing import TypedDict
 
-from simulators.devices.plumbing import Syringe
-from simulators.devices.room import DROP_NL, Room
+from simulators.devices.room import DROP_NL, Container, Room
 
 
 class SyringeTruth(TypedDict):
-    """One syringe. ``displaced_nl``: swept by its plunger, net; ``expelled_*``: out of its tip."""
+    """One syringe, or vial with its hose.
+
+    ``displaced_nl``: swept by plunger or rollers, net; ``expelled_*`` and ``air_nl``: fluid and air
+    out of its tip.
+    """
 
     volume_nl: float
     activity_bq: float
@@ -16,6 +19,7 @@ class SyringeTruth(TypedDict):
     expelled_bq: float
     pressure_kpa: float
     gap_um: float
+    air_nl: float
 
 
 class Truth(TypedDict):
@@ -77,7 +81,7 @@ def truth(room: Room) -> Truth:
     }
 
 
-def _syringe(syringe: Syringe, decay: float) -> SyringeTruth:
+def _syringe(syringe: Container, decay: float) -> SyringeTruth:
     return {
         "volume_nl": syringe.fluid.volume_nl,
         "activity_bq": syringe.fluid.activity_bq * decay,
@@ -86,4 +90,5 @@ def _syringe(syringe: Syringe, decay: float) -> SyringeTruth:
         "expelled_bq": syringe.expelled.activity_bq * decay,
         "pressure_kpa": syringe.pressure_kpa,
         "gap_um": syringe.gap_um,
+        "air_nl": syringe.air_nl,
     }

@@ -22,7 +22,7 @@ from tests.core.test_sole_causes import CASES, TRIPS, ahead
 from tests.core.world import status
 
 START_REFUSALS = {id_ for id_, row in ALARMS.items() if row.action is Action.START_REFUSAL}
-HERE = ("ne1000", "crc55")
+HERE = ("ne1000", "dulcoflex", "crc55")
 
 
 @pytest.mark.requirement("T3.13")
@@ -81,6 +81,11 @@ def test_a_trip_stays_when_its_condition_ends() -> None:
         (PumpAlarm.WATCHDOG, "watchdog_fired"),
         (PumpAlarm.PROGRAM_ERROR, "program_error"),
         (PumpAlarm.PHASE_RANGE, "program_error"),
+        (PumpAlarm.HOSE_RUPTURE, "hose_rupture"),
+        (PumpAlarm.AIR, "air"),
+        (PumpAlarm.OVER_PRESSURE, "pressure_high"),
+        (PumpAlarm.EMPTY, "container_empty"),
+        (PumpAlarm.FAULT, "pump_fault"),
         (PumpAlarm.RESET, "pump_reset"),
     ],
 )
@@ -171,7 +176,16 @@ def test_an_interlock_computes_or_was_noticed_and_only_a_take_over_can_be_both()
 def test_a_row_is_either_judged_or_named_as_not_observable_here() -> None:
     blind = {row.id for row in not_observable(HERE)}
     assert set(ALARMS) == set(INTERLOCKS) | blind
-    assert set(INTERLOCKS) & blind == set()
+    # What a pump may report as an alarm of its own is judged whichever pump it is.
+    assert set(INTERLOCKS) & blind == {"air", "pressure_high"}
+
+
+def test_a_kind_of_pump_makes_its_own_sensors_rows_observable() -> None:
+    syringe, hose = (
+        {row.id for row in not_observable((kind,))} for kind in ("ne1000", "dulcoflex")
+    )
+    assert syringe - hose == {"hose_rupture", "container_empty", "container_low"}
+    assert hose <= syringe
 
 
 def test_a_room_without_a_pump_sees_none_of_its_rows() -> None:

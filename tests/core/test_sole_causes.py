@@ -300,6 +300,12 @@ CASES: Final[dict[str, Case]] = {
     "pump_reset": Case("seated", reports(PumpAlarm.RESET), reports(None)),
     "watchdog_fired": Case("infusing", reports(PumpAlarm.WATCHDOG), reports(None)),
     "program_error": Case("infusing", reports(PumpAlarm.PHASE_RANGE), reports(None)),
+    "pump_fault": Case("infusing", reports(PumpAlarm.FAULT), reports(None)),
+    "hose_rupture": Case("infusing", reports(PumpAlarm.HOSE_RUPTURE), reports(None)),
+    "container_empty": Case("infusing", reports(PumpAlarm.EMPTY), reports(None)),
+    "container_low": Case("infusing", reports(PumpAlarm.NEAR_EMPTY), reports(None), None),
+    "air": Case("infusing", reports(PumpAlarm.AIR), reports(None)),
+    "pressure_high": Case("infusing", reports(PumpAlarm.OVER_PRESSURE), reports(None)),
     "readback": Case("arming", prepared_with(diameter_um=21_590), prepared_with()),
     "run_refused": Case(
         "starting",

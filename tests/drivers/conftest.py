@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.drivers.dulco_room import DulcoRoom
 from tests.drivers.pump_room import Room
 from tests.drivers.scripted_pump import ScriptedPump
 from tests.drivers.virtual_loop import VirtualLoop
@@ -22,4 +23,15 @@ async def room():
     made = Room(ScriptedPump())
     yield made
     made.pump.silent = False
+    await made.driver.close()
+
+
+@pytest.fixture
+async def flex():
+    made = DulcoRoom()
+    yield made
+    for pump in made.pumps:
+        pump.silent = False
+        pump.lose.clear()
+        pump.refuse.clear()
     await made.driver.close()

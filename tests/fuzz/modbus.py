@@ -28,7 +28,7 @@ def modbus_frames(data: bytes) -> None:
     side, tcp = choices.one_of(tuple(Side)), choices.number() % 2 == 1
     cuts, line = Choices(choices.word()), b""
     while choices.left:
-        line += _framed(choices.one_of(STARTS) + choices.word(24), tcp=tcp, how=choices.number())
+        line += framed(choices.one_of(STARTS) + choices.word(24), tcp=tcp, how=choices.number())
     make = partial(Deframer, side, tcp=tcp)
     for one in fed(make, line, cuts, FRAME_MAX - 1):
         if not isinstance(one, Frame):
@@ -43,7 +43,7 @@ def modbus_frames(data: bytes) -> None:
             assert again == one.raw
 
 
-def _framed(body: bytes, *, tcp: bool, how: int) -> bytes:
+def framed(body: bytes, *, tcp: bool, how: int) -> bytes:
     """The bytes with what proves them, mostly."""
     if how % 5 == 0:
         return body
@@ -106,7 +106,7 @@ def meter_firmware(data: bytes) -> None:
     while choices.left:
         now_ns += choices.number() * 20_000_000
         body = choices.one_of(STARTS) + choices.word(24)
-        said = host.feed(meter.feed(_framed(body, tcp=tcp, how=choices.number()), now_ns))
+        said = host.feed(meter.feed(framed(body, tcp=tcp, how=choices.number()), now_ns))
         assert all(isinstance(one, Frame) for one in said)
     assert host.discard_partial() == b""
     try:

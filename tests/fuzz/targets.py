@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.fuzz import asked, kept, modbus, papers, wires, wires_crc15
+from tests.fuzz import asked, dulco, kept, modbus, papers, wires, wires_crc15
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,14 @@ TARGETS: Final = (
             "simulators.devices.activity_meter:ActivityMeterFirmware.feed",
             "simulators.devices.modbus_unit:ModbusUnit.feed",
         ),
+    ),
+    Target(
+        dulco.dulco_registers,
+        ("firmware_interfaces.dulco_flex_rules:read_block",),
+    ),
+    Target(
+        dulco.dulco_firmware,
+        ("simulators.devices.dulco_flex:DulcoFlexFirmware.feed",),
     ),
     Target(
         papers.order,

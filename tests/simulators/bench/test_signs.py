@@ -3,7 +3,7 @@
 import pytest
 
 from protocols.new_era import Reply
-from simulators.bench.evidence import Said
+from simulators.bench.said import Said
 from simulators.bench.signs import OVERRUN_NS, STALE_NS, Told, signs, silence, told
 
 S = 1_000_000_000
