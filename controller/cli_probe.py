@@ -32,8 +32,8 @@ def probe_arguments(parser: argparse.ArgumentParser) -> None:
                         help="the site; needed for ports that are not this machine's")  # fmt: skip
     parser.add_argument("--address", type=int, default=0, metavar="N",
                         help="of a New Era pump, 0 to 99 (default 0)")  # fmt: skip
-    parser.add_argument("--unit", type=int, default=1, metavar="N",
-                        help="of a Modbus device, 1 to 247 (default 1)")  # fmt: skip
+    parser.add_argument("--unit", type=int, metavar="N",
+                        help="of a Modbus device, 1 to 247 (default: its maker's)")  # fmt: skip
 
 
 def probe_ports(args: argparse.Namespace, out: Out) -> int:
@@ -59,9 +59,11 @@ def probe_ports(args: argparse.Namespace, out: Out) -> int:
 def _addresses(args: argparse.Namespace) -> Addresses:
     if not 0 <= args.address <= 99:
         raise fault(WRONG, "--address", args.address, "must lie in 0 .. 99")
+    if args.unit is None:
+        return Addresses(args.address)
     if not 1 <= args.unit <= 247:
         raise fault(WRONG, "--unit", args.unit, "must lie in 1 .. 247")
-    return Addresses(args.address, args.unit)
+    return Addresses(args.address, args.unit, args.unit)
 
 
 def _ports(args: argparse.Namespace) -> tuple[str, ...]:

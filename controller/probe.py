@@ -15,7 +15,9 @@ from controller.device_sections import (
     CalibratorSection,
     Crc15Section,
     Crc55Section,
+    DulcoFlexSection,
     Ne1000Section,
+    PumpSection,
 )
 from controller.devices import NowNs, Open, calibrator_of, pump_of
 from controller.surroundings import PumpListener
@@ -26,6 +28,9 @@ from drivers.pump_errors import PumpAlarmed, PumpRefused, ReadbackMismatch
 from drivers.request import ExchangeError, WrongDevice
 from drivers.stream import PortError
 from firmware_interfaces.activity_meter import BAUD_RATE
+from firmware_interfaces.activity_meter import UNIT as UNIT_OF_METER
+from firmware_interfaces.dulco_flex import UNIT as UNIT_OF_FLEX
+from firmware_interfaces.dulco_flex import Model
 from firmware_interfaces.new_era import BAUD_RATES
 from firmware_interfaces.readings import Identity, PumpStatus
 
@@ -41,10 +46,11 @@ _OTHERWISE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where on a shared line devices are asked for: New Era address, Modbus unit."""
+    """Where on a shared line devices are asked for: New Era address, Modbus units by kind."""
 
     new_era: int = 0
-    modbus: int = 1
+    meter: int = UNIT_OF_METER
+    flex: int = UNIT_OF_FLEX
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +96,16 @@ def _candidates(port: str, at: Addresses) -> tuple[_Candidate, ...]:
     """Everything that could be on a port, in the order in which it is asked for."""
     framed = is_framed_for_tcp(port)
     line = "Modbus TCP" if framed else f"{BAUD_RATE} 8E1"
-    meter = ActivityMeterSection(kind="activity-meter", port=port, unit=at.modbus)
-    modbus = (_calibrator(meter, f"{line}, unit {at.modbus}"),)
+    meter = ActivityMeterSection(kind="activity-meter", port=port, unit=at.meter)
+    modbus = (
+        _calibrator(meter, f"{line}, unit {at.meter}"),
+        *(_pump(_flex(port, at.flex, m), f"{line}, unit {at.flex}") for m in Model),
+    )
     if framed:
         return modbus
     chamber, polled = Crc55Section(kind="crc55", port=port), Crc15Section(kind="crc15", port=port)
-    pumps = (_new_era(port, baud, at.new_era) for baud in BAUD_RATES)
+    near = f"address {at.new_era}"
+    pumps = (_pump(_new_era(port, baud, at.new_era), f"{baud} 8N1, {near}") for baud in BAUD_RATES)
     # A CRC-15R proves nothing that it says: whoever can prove itself is asked before.
     last = _calibrator(polled, f"{polled.baud} 8N1")
     return (_calibrator(chamber, f"{chamber.baud} 8N1"), *modbus, *pumps, last)
@@ -112,10 +122,19 @@ def _calibrator(section: CalibratorSection, line: str) -> _Candidate:
     return _Candidate(section.kind, line, ask)
 
 
-def _new_era(port: str, baud: int, address: int) -> _Candidate:
+def _new_era(port: str, baud: int, address: int) -> Ne1000Section:
     named = {"kind": "ne1000", "port": port, "baud": baud, "address": address}
-    section = Ne1000Section.model_validate(named)
+    return Ne1000Section.model_validate(named)
 
+
+def _flex(port: str, unit: int, model: Model) -> DulcoFlexSection:
+    """As it is asked for: what a site states of hose and vial changes nothing of that."""
+    stated = {"hose": "any", "revolution_ml": 1.0, "vial_ml": 1.0}
+    named = {"kind": "dulcoflex", "port": port, "unit": unit, "model": model.value}
+    return DulcoFlexSection.model_validate(named | stated)
+
+
+def _pump(section: PumpSection, line: str) -> _Candidate:
     async def ask(open_: Open, now_ns: NowNs, heard: PumpListener) -> tuple[Identity, str]:
         device = pump_of(section, open_, now_ns, heard)
         try:
@@ -125,7 +144,7 @@ def _new_era(port: str, baud: int, address: int) -> _Candidate:
             await device.close()
         return identity, status.motion.value if status.motion else _alarm(status)
 
-    return _Candidate(section.kind, f"{baud} 8N1, address {address}", ask)
+    return _Candidate(section.kind, line, ask)
 
 
 async def probe(port: str, at: Addresses, open_: Open, now_ns: NowNs) -> Finding:

@@ -109,7 +109,8 @@ def _command_cells(command: Command) -> tuple[object, ...]:
 def _register_cells(one: Register) -> tuple[object, ...]:
     address = str(one.address) if one.words == 1 else f"{one.address}-{one.end - 1}"
     bank, access = one.bank.name.lower(), one.access.value
-    limits = "" if one.least is None and one.most is None else f"{one.least:g}..{one.most:g}"
+    least, most = ("" if end is None else f"{end:g}" for end in (one.least, one.most))
+    limits = f"{least}..{most}" if least or most else ""
     return (
         address, bank, one.type.value, access, one.name, one.unit, limits, one.meaning, one.source,
     )  # fmt: skip
