@@ -17,6 +17,7 @@ from benchmarks.paced_peer import ADDRESS, BAUD, answer
 from benchmarks.samples import Comparison, compared
 from drivers.exchange import Exchange
 from drivers.new_era import NewEraPump
+from drivers.new_era_bus import NewEraBus
 from drivers.new_era_line import NewEraLine
 from drivers.new_era_words import Heard, line_timing, reply_within_ns, verdict, wire_ns
 from drivers.request import Kind, Request
@@ -54,7 +55,7 @@ async def _basic_status(path: str) -> AsyncIterator[Ask]:
 
 @asynccontextmanager
 async def _safe_status(path: str) -> AsyncIterator[Ask]:
-    line = NewEraLine(opener(path, BAUD), ADDRESS, _now_ns, BAUD, lambda _status: None)
+    line = NewEraLine(NewEraBus(opener(path, BAUD), _now_ns, BAUD), ADDRESS, lambda _status: None)
     yield line.status
     await line.close()
 

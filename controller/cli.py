@@ -46,6 +46,7 @@ from controller.orders import checked_order, regimen_of, regimen_text
 from controller.records import NoRecord, record_of_journal
 from controller.service import Ready, Service, surroundings_of
 from controller.store import JOURNAL
+from firmware_interfaces.readings import Channel
 from firmware_interfaces.units import as_mbq, as_mci
 
 REGIMEN: Final = "clr131"
@@ -115,6 +116,8 @@ def _check(args: argparse.Namespace, out: Out) -> int:
     site = site_of(args.file)
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
     out.say(commissioned_text(commissioned_of(site)))
+    if site.flush_pump is not None:
+        out.say(f"flush {commissioned_text(commissioned_of(site, Channel.FLUSH))}")
     out.end(ok=True, site=site.site.name, room=site.site.room, site_hash=site.site_hash)
     return DONE
 
@@ -126,6 +129,8 @@ def _status(args: argparse.Namespace, out: Out) -> int:
     open_ones = [session for session in state["sessions"] if session["phase"] != "CLOSED"]
     out.say(f"{state['site']}, {state['room']}: {len(open_ones)} open")
     out.say(state["commissioning"])
+    if "flush_commissioning" in state:
+        out.say(state["flush_commissioning"])
     for check in state["self_test"]:
         out.say(f"self-test, {check['name']}: {check['result']} ({check['evidence']})")
     for session in state["sessions"]:

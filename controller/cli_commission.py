@@ -32,7 +32,7 @@ from controller.config import SiteConfig, Syringe
 from controller.console import DONE, FAILED, MISSING, WRONG, Out, fault, number_argument, site_of
 from controller.core.codec import CodecError
 from controller.core.state import Phase
-from controller.devices import UNHEARD, pump_of
+from controller.devices import UNHEARD, Lines, pump_of
 from controller.journal_file import read
 from controller.service import versions
 from controller.sessions import fold_state, limits_of
@@ -60,6 +60,16 @@ _FAILED: Final = (
     *(PumpAlarmed, PumpRefused, ReadbackMismatch, NotPermitted, PermitExpired, PlanRefused),
     Unfinished,
 )
+
+
+def _site_of(args: argparse.Namespace) -> SiteConfig:
+    """The site, with the pump that is meant in the place of its pump."""
+    site = site_of(args.config)
+    if not args.flush_pump:
+        return site
+    if site.flush_pump is None:
+        raise fault(WRONG, "--flush-pump", "given", "must be a site with a second pump")
+    return site.model_copy(update={"pump": site.flush_pump})
 
 
 def wish_of(site: SiteConfig, names: Sequence[str], minutes: float) -> Wish:
@@ -115,7 +125,7 @@ def file_of(
 
 def commission_pump(args: argparse.Namespace, out: Out) -> int:
     """The command. A file is written whether the pump passed or not, never over another one."""
-    site = site_of(args.config)
+    site = _site_of(args)
     wish = wish_of(site, args.syringe, args.minutes)
     _no_treatment_open(site)
     path = _free_path(args)
@@ -217,7 +227,7 @@ async def _whole(site: SiteConfig, wish: Wish) -> CommissioningFile:
     by = await terminal.choose("by", "Who commissions the pump", ids)
     others = [id_ for id_ in ids if id_ != by]
     second = await terminal.choose("second", "Who watches, as second person", others)
-    pump = pump_of(site.pump, opener, lambda: Nanoseconds(clock.monotonic_ns()), UNHEARD)
+    pump = pump_of(site.pump, Lines(opener), lambda: Nanoseconds(clock.monotonic_ns()), UNHEARD)
     try:
         outcome = await Commissioning(pump, clock, terminal, wish).whole()
     finally:
@@ -275,6 +285,8 @@ def _say(out: Out, file: CommissioningFile, path: Path) -> None:
 def commission_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``isodrip commission pump``."""
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--flush-pump", action="store_true",
+                        help="the second pump, not the drug's")  # fmt: skip
     parser.add_argument("--syringe", action="append", default=[], metavar="NAME",
                         help="only this one; repeatable (default: all of the site)")  # fmt: skip
     parser.add_argument("--minutes", type=number_argument, default=FULL_MINUTES, metavar="M",

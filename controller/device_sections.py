@@ -84,6 +84,16 @@ class Ne1000Section(Section):
 PumpSection = Ne1000Section
 """Becomes a union like `CalibratorSection` with the second kind of pump."""
 
+
+def may_share(one: PumpSection, other: PumpSection) -> str:
+    """Why two pumps may not be on one port; empty where they may: at addresses of their own."""
+    if one.address == other.address:
+        return f"must be at another address than {other.address}, or on another port"
+    if one.baud != other.baud:
+        return f"must be at {other.baud} baud like the other pump on its port"
+    return ""
+
+
 KINDS: Final = frozenset(
     kind
     for section in (Crc55Section, ActivityMeterSection, Ne1000Section)

@@ -16,6 +16,7 @@ from controller.core import events
 from controller.core.commands import DisarmPump, Prepare, RecoverPump, RunPump, SetRate
 from controller.inbox import Inbox
 from controller.ports import Clock, Pump
+from controller.two_pumps import channel_in_use
 from drivers import pump_errors
 from drivers.request import StaleEpoch, WriteLost
 from drivers.stream import PortError
@@ -168,7 +169,8 @@ class PumpWorker:
         except pump_errors.PermitExpired:
             self._inbox.tell(job.session, events.PermitExpired)
         except pump_errors.PumpAlarmed as error:
-            self._inbox.tell(job.session, events.AlarmSeen, error.status)
+            channel = channel_in_use(self._pump)
+            self._inbox.tell(job.session, events.AlarmSeen, error.status, channel)
             self._tell_failure(job, error)
         except Exception as error:  # noqa: BLE001 - an error nobody foresaw is a lost write
             self._tell_failure(job, error)

@@ -25,9 +25,12 @@ from firmware_interfaces.readings import (
 AGAIN_S: Final = 1.0
 """A pump that rests is stopped anew this often while the other one's STOP is unconfirmed: keys may
 have moved it meanwhile, and what is confirmed is that both rest."""
-QUIET_S: Final = 5.0
+QUIET_S: Final = 1.5
 """An idle pump that did not answer is looked at again only after this time: on a shared line each
-silence keeps the running one waiting for most of a second."""
+silence keeps the running one waiting for most of a second. Less than a third of a watchdog's least
+time, so that one lost answer lets no watchdog fire."""
+MISSES: Final = 3
+"""So many silences in a row are told; *prepare* takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class TwoPumps:
         self._look_at = 0.0
         self._again = asyncio.Event()
         self._told: object = None
+        self._missed = 0
 
     @property
     def _used(self) -> Pump:
@@ -159,9 +163,12 @@ class TwoPumps:
             status = await self.each[channel].poll()
         except Exception as error:  # noqa: BLE001 - whatever kept the answer away, there is none
             self._look_at = asyncio.get_running_loop().time() + QUIET_S
-            self._told = None
-            self._heard.silent(channel, str(error) or type(error).__name__)
+            self._missed += 1
+            if self._missed >= MISSES and channel is self._idle:
+                self._told = None
+                self._heard.silent(channel, str(error) or type(error).__name__)
         else:
+            self._missed = 0
             if channel is self._idle:
                 self._tell(channel, status)
 
@@ -189,3 +196,8 @@ async def _every(acts: Iterable[Awaitable[None]]) -> None:
 def each_pump(pump: Pump) -> dict[Channel, Pump]:
     """The pumps behind the port, by their channel."""
     return pump.each if isinstance(pump, TwoPumps) else {Channel.DRUG: pump}
+
+
+def channel_in_use(pump: Pump) -> Channel:
+    """Whose status a poll or a command brings."""
+    return pump.channel if isinstance(pump, TwoPumps) else Channel.DRUG

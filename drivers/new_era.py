@@ -11,6 +11,7 @@ from itertools import count
 from typing import Final
 
 from drivers.lease import Lease
+from drivers.new_era_bus import NewEraBus
 from drivers.new_era_line import NewEraLine
 from drivers.new_era_program import HOLDINGS, Expected, holdings_of, new_rate, program
 from drivers.pump_errors import (
@@ -56,7 +57,7 @@ WATCHDOG_NS: Final = seconds(5)
 
 
 class NewEraPump:
-    """One pump at ``address`` behind ``opener``.
+    """One pump at ``address`` of a line, or alone behind an opener at ``baud``.
 
     ``watchdog_ns`` is what the site arms: a pump found running may run on so long in silence.
     ``on_event`` is given each alarm that is not the result of the call that saw it;
@@ -66,7 +67,7 @@ class NewEraPump:
 
     def __init__(
         self,
-        opener: Opener,
+        line: NewEraBus | Opener,
         address: int,
         now_ns: Callable[[], int],
         *,
@@ -81,7 +82,8 @@ class NewEraPump:
         self._now_ns = now_ns
         self._on_permit_expired = on_permit_expired
         self._on_unconfirmed = on_unconfirmed
-        self._line = NewEraLine(opener, address, now_ns, baud, on_event)
+        bus = line if isinstance(line, NewEraBus) else NewEraBus(line, now_ns, baud)
+        self._line = NewEraLine(bus, address, on_event)
         self._lease = Lease(now_ns, self._permit_ran_out)
         self._stopping: asyncio.Task[PumpStatus] | None = None
         self._prepared: tuple[PumpPlan, int] | None = None

@@ -1,17 +1,19 @@
 """Handlers of what devices say. A fact is taken in every phase; what follows depends on the run."""
 
-from controller.core import aftermath, judge, motion
+from controller.core import aftermath, interruption, judge, motion
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.alarms import LATCHING
-from controller.core.bedside import energise, to_residual
+from controller.core.bedside import FIRST_CHECK_NS, energise, to_residual
 from controller.core.changed import changed
+from controller.core.idle_pump import is_idle
 from controller.core.judge import enter, forget, note
 from controller.core.limits import Limits
+from controller.core.line import line_of
 from controller.core.profile import part_at
 from controller.core.rules import Result, done
 from controller.core.state import Phase, Purpose, Run, Sample, Stage, State
-from firmware_interfaces.readings import PlanReadback, PumpAlarm, PumpPlan, PumpStatus
+from firmware_interfaces.readings import Channel, PlanReadback, PumpAlarm, PumpPlan, PumpStatus
 
 ALARM_ROWS = {
     PumpAlarm.RESET: "pump_reset",
@@ -28,11 +30,14 @@ Rounding to four digits is 1 in 1000.
 
 
 def pump_identified(state: State, event: e.PumpIdentified, limits: Limits) -> Result:
-    """Remember who the pump is; another one during a treatment is a trip."""
-    known = state.pump
+    """Remember who a pump is; another one during a treatment is a trip."""
+    drug = event.channel is Channel.DRUG
+    known = state.pump if drug else state.flush_pump
     if known is not None and known != event.identity and state.phase in LATCHING:
         state = note(state, "identity", f"{known} before, {event.identity} now")
-    return done(changed(state, pump=event.identity))
+    if drug:
+        return done(changed(state, pump=event.identity))
+    return done(changed(state, flush_pump=event.identity))
 
 
 def calibrator_identified(
@@ -192,10 +197,20 @@ def _arrival(state: State) -> State:
     ahead = 0 if treatment.primed_with == "drug" else treatment.line_dead_nl
     if state.arrival_utc_ns is None and state.pumped(Purpose.DRUG).low_nl >= max(1, ahead):
         state = changed(state, arrival_utc_ns=state.now_utc_ns)
+    if state.arrival_utc_ns is None and state.order.second is not None:
+        state = _early_arrival(state)
     dead = treatment.line_dead_nl
     if state.clearance_utc_ns is None and 0 < dead <= state.pumped(Purpose.FLUSH).low_nl:
         state = changed(state, clearance_utc_ns=state.now_utc_ns)
     return state
+
+
+def _early_arrival(state: State) -> State:
+    """Saline of the second pump brings drug to the vein too, and the first site check with it."""
+    if line_of(state).delivered_low_nl <= 0 or state.check_due_active_ns is None:
+        return state
+    due = min(state.check_due_active_ns, state.active_ns + FIRST_CHECK_NS)
+    return changed(state, arrival_utc_ns=state.now_utc_ns, check_due_active_ns=due)
 
 
 def _finish(state: State, run: Run) -> Result:
@@ -219,6 +234,8 @@ def alarm_seen(state: State, event: e.AlarmSeen, limits: Limits) -> Result:
     alarm, run = event.status.alarm, state.run
     if alarm is None:
         return done(state)
+    if is_idle(state, event.channel):
+        return done(_idle_alarm(state, event.channel, alarm))
     fresh = run.stage is Stage.PREPARING if run is not None else not state.watchdog_armed
     if alarm is PumpAlarm.RESET and fresh:
         return done(state)
@@ -226,6 +243,13 @@ def alarm_seen(state: State, event: e.AlarmSeen, limits: Limits) -> Result:
     if alarm is PumpAlarm.RESET and run is not None and state.phase is not Phase.UNCERTAIN:
         return uncertain(state, "the pump was reset during a run")
     return done(state)
+
+
+def _idle_alarm(state: State, channel: Channel, alarm: PumpAlarm) -> State:
+    """A reset of a pump that rests loses nothing: *prepare* sets all that it holds anew."""
+    if alarm is PumpAlarm.RESET:
+        return state
+    return note(state, ALARM_ROWS[alarm], f"{channel.value} pump reports {alarm.value}")
 
 
 def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Result:
@@ -245,7 +269,7 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
     if counted is None or counted < run.counter_nl:
         return uncertain(state, "the pump rests but its counter is lost")
     state = _last_reading(state, run, event.status)
-    return _rested(motion.book(state, *motion.counted_nl(run, counted)), run)
+    return _rested(motion.book(state, *motion.counted_nl(run, counted)), run, limits)
 
 
 def _doubted(state: State, run: Run) -> Result:
@@ -258,10 +282,12 @@ def _last_reading(state: State, run: Run, status: PumpStatus) -> State:
     return _arrival(changed(state, run=changed(run, counter_nl=status.infused_nl or 0)))
 
 
-def _rested(state: State, run: Run) -> Result:
+def _rested(state: State, run: Run, limits: Limits) -> Result:
     """What follows the end of a run. A STOP for another reason can fall on the last drop too."""
     if run.purpose is Purpose.PATENCY:
         return done(changed(state, patency_ran=not judge.latched(state)))
+    if run.purpose is Purpose.KVO:
+        return interruption.kvo_ended(state, limits)
     if run.purpose is Purpose.FLUSH and run.complete and state.phase is Phase.FLUSHING:
         return to_residual(state)
     all_in = run.complete or state.drug.low_nl >= state.planned_nl

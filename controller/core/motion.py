@@ -9,8 +9,8 @@ from operator import attrgetter
 from controller.core.changed import changed
 from controller.core.limits import Limits
 from controller.core.profile import Profile, duration_ns, rate_max_ul_h, rate_min_ul_h
-from controller.core.state import Pumped, Purpose, Run, Sample, Stage, State
-from firmware_interfaces.readings import PumpPlan, PumpStatus, Trigger
+from controller.core.state import Pumped, Purpose, Run, Saline, Sample, Stage, State
+from firmware_interfaces.readings import Channel, PumpPlan, PumpStatus, Trigger
 from firmware_interfaces.units import (
     MicrolitrePerHour,
     Micrometre,
@@ -27,13 +27,20 @@ NO_FLOW_PERCENT = 50
 def begin(
     state: State, purpose: Purpose, volume_nl: int, profile: Profile, diameter_um: int
 ) -> State:
-    """The state with a new run in PREPARING. The plan's rate is the first part's."""
+    """The state with a new run in PREPARING, on the pump that gives what it is for.
+
+    The plan's rate is the first part's.
+    """
+    channel = state.order.saline_channel if purpose.saline else Channel.DRUG
+    second = state.order.second if channel is Channel.FLUSH else None
+    armed = second or state.order
     plan = PumpPlan(
         Micrometre(diameter_um),
         MicrolitrePerHour(profile[0][0]),
         Nanolitre(volume_nl),
-        Nanoseconds(state.order.watchdog_ns),
-        Trigger(state.order.trigger),
+        Nanoseconds(armed.watchdog_ns),
+        Trigger(armed.trigger),
+        channel,
     )
     return changed(state, run=Run(purpose, Stage.PREPARING, state.epoch, plan, profile))
 
@@ -188,17 +195,31 @@ def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
 
 
 def book(state: State, low_nl: int, high_nl: int) -> State:
-    """The state with its run ended and its volume added to the run's purpose.
+    """The state with its run ended and its volume added to the run's purpose."""
+    run = state.run
+    assert run is not None
+    state = add(changed(state, run=None), run.purpose, Pumped(low_nl, high_nl))
+    return state if state.order.second is None else counted(state, run.plan.channel, run.counter_nl)
 
-    Drug that keys had the pump give before any start of ours has begun the treatment too.
+
+def add(state: State, purpose: Purpose, more: Pumped) -> State:
+    """The state with a volume added to what was pumped for a purpose.
+
+    Drug that keys had the pump give before any start of ours has begun the treatment too. Saline of
+    a second pump has its place in the line, behind the drug that had gone in before it.
     """
-    assert state.run is not None
-    name = state.run.purpose.value
-    if high_nl > 0 and state.run.purpose is Purpose.DRUG and state.first_start_ns is None:
+    if more.high_nl > 0 and purpose is Purpose.DRUG and state.first_start_ns is None:
         state = changed(state, first_start_ns=state.now_ns, first_start_utc_ns=state.now_utc_ns)
-    total: Pumped = getattr(state, name)
-    booked = {name: Pumped(total.low_nl + low_nl, total.high_nl + high_nl)}
-    return changed(state, run=None, **booked)  # type: ignore[arg-type]
+    if more.high_nl > 0 and purpose.saline and state.order.second is not None:
+        state = changed(state, saline=(*state.saline, Saline(more, state.drug)))
+    total: Pumped = getattr(state, purpose.value)
+    both = Pumped(total.low_nl + more.low_nl, total.high_nl + more.high_nl)
+    return changed(state, **{purpose.value: both})  # type: ignore[arg-type]
+
+
+def counted(state: State, channel: Channel, counter_nl: int) -> State:
+    """The state that knows up to where a pump's counter is booked."""
+    return changed(state, **{f"{channel.value}_counter_nl": counter_nl})  # type: ignore[arg-type]
 
 
 def window(run: Run, length_ns: int) -> tuple[int, Sample] | None:

@@ -12,12 +12,14 @@ from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from controller.clinic.order import Administer, parse_order
 from controller.config import load_site
-from controller.devices import calibrator_of, pump_of
+from controller.device_sections import PumpSection
+from controller.devices import Lines, calibrator_of, pump_of
 from controller.ports import Calibrator, Clock, Pump
 from controller.store import DirectoryStore
 from controller.surroundings import PumpListener, Surroundings
@@ -196,19 +198,23 @@ class Stage:
 
     def surroundings(self) -> Surroundings:
         """What the daemon is given, in the place of disk, wires and broker of a ward."""
+        lines = Lines(self._opener)
+
+        def pump(section: PumpSection, clock: Clock, heard: PumpListener) -> Pump:
+            return pump_of(section, lines, _now(clock), heard)
+
+        second = self.site.flush_pump
         store = DirectoryStore(self.directory, executor=self.disk, synchronous="OFF")
         return Surroundings(
             clock=self.clock,
             store=store,
-            pump=self._pump,
+            pump=partial(pump, self.site.pump),
+            flush_pump=None if second is None else partial(pump, second),
             calibrator=self._calibrator,
             telemetry=self._telemetry,
             new_id=lambda: f"{BEGIN:%Y%m%d}-{self.chance.getrandbits(24):06x}",
             disk_free_mb=lambda: int(self.disk.free_mb),
         )
-
-    def _pump(self, clock: Clock, heard: PumpListener) -> Pump:
-        return pump_of(self.site.pump, self._opener, _now(clock), heard)
 
     def _calibrator(self, clock: Clock) -> Calibrator:
         return calibrator_of(self.site.calibrator, self._opener, _now(clock))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from controller.two_pumps import AGAIN_S, QUIET_S, IdleListener, TwoPumps, each_pump
+from controller.two_pumps import AGAIN_S, MISSES, QUIET_S, IdleListener, TwoPumps, each_pump
 from drivers.pump_errors import NotPermitted
 from drivers.request import LinkLost
 from firmware_interfaces.readings import Channel, Motion, Permit, PumpPlan, Trigger
@@ -188,7 +188,7 @@ def test_a_silent_idle_pump_keeps_no_poll_waiting():
     slowest, silent, took_s = in_room(play)
     assert slowest == pytest.approx(0.02 * S)
     assert silent == [(FLUSH, "DIS: no answer in time: silence")] * 2
-    assert QUIET_S < took_s < 2 * (QUIET_S + 0.7)
+    assert took_s / (QUIET_S + 0.7) > 2 + MISSES - 1
 
 
 def test_recover_disarm_and_close_reach_both():

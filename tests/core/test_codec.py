@@ -153,7 +153,7 @@ def test_every_limit_has_a_row_and_stands_in_record_zero() -> None:
     assert replace(LIMITS, **limits_as_dict(LIMITS)) == LIMITS
 
 
-# --- fields of a later version ---------------------------------------------------------------------
+# --- fields of a later version --------------------------------------------------------------------
 
 
 def _plan(**changes: Any) -> PumpPlan:
