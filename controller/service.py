@@ -74,15 +74,18 @@ def versions() -> dict[str, str]:
     return {"isodrip": own, "python": platform.python_version()}
 
 
-def setting_of(site: SiteConfig, commissioning: str | None = None) -> Setting:
+def setting_of(
+    site: SiteConfig, commissioning: str | None = None, flush_commissioning: str | None = None
+) -> Setting:
     """What the daemon and every record 0 take from site.toml and the pump's commissioning.
 
-    ``commissioning`` is the text of that file; None has the one read that site.toml names.
+    ``commissioning`` is the text of that file; None has the one read that site.toml names. So is
+    ``flush_commissioning`` for the second pump.
     """
     known = commissioned_of(site) if commissioning is None else known_by(site, commissioning)
     running = versions()
     kinds = (site.pump.kind, site.calibrator.kind)
-    flush = _flush_pump_of(site)
+    flush = _flush_pump_of(site, flush_commissioning)
     operators = {p.id: {"name": p.name, "role": p.role} for p in site.operator}
     header = {
         "schema": HEADER_SCHEMA,
@@ -111,11 +114,11 @@ def setting_of(site: SiteConfig, commissioning: str | None = None) -> Setting:
     )
 
 
-def _flush_pump_of(site: SiteConfig) -> FlushPump | None:
+def _flush_pump_of(site: SiteConfig, text: str | None) -> FlushPump | None:
     section = site.flush_pump
     if section is None:
         return None
-    known = commissioned_of(site, Channel.FLUSH)
+    known = commissioned_of(site, Channel.FLUSH) if text is None else known_by(site, text)
     return FlushPump(section.kind, section.address, section.watchdog_s * NS_PER_S, known)
 
 

@@ -165,6 +165,12 @@ async def simulated_pump(
 
 
 @lru_cache(maxsize=64)
-def bench_commissioning(site_text: str, syringe: str, at: datetime) -> str:
-    """The file's text for one syringe type: 30 minutes of water, in about a second."""
-    return commissioning_text(commission(load_site(site_text), [syringe], at))
+def bench_commissioning(site_text: str, syringe: str, at: datetime, *, flush: bool = False) -> str:
+    """The file's text for one syringe type: 30 minutes of water, in about a second.
+
+    ``flush``: of the second pump.
+    """
+    site = load_site(site_text)
+    if flush:
+        site = site.model_copy(update={"pump": site.flush_pump})
+    return commissioning_text(commission(site, [syringe], at))

@@ -23,7 +23,7 @@ SITE_LINES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class DeviceSet:
-    """One pump and one calibrator; ``tcp``: on TCP rather than on serial lines.
+    """A pump, a calibrator and perhaps a second pump; ``tcp``: on TCP rather than on serial lines.
 
     Raises ValueError for a kind that there is not.
     """
@@ -31,9 +31,12 @@ class DeviceSet:
     pump: str = "ne1000"
     calibrator: str = "crc55"
     tcp: bool = False
+    flush_pump: str = ""
 
     def __post_init__(self) -> None:
-        for kind, known in ((self.pump, PUMP_KINDS), (self.calibrator, CALIBRATOR_KINDS)):
+        named = [(self.pump, PUMP_KINDS), (self.calibrator, CALIBRATOR_KINDS)]
+        named += [(self.flush_pump, PUMP_KINDS)] if self.flush_pump else []
+        for kind, known in named:
             if kind not in known:
                 raise ValueError(f"kind {kind!r} is none of {', '.join(known)}")
 
@@ -48,6 +51,11 @@ class DeviceSet:
         return PUMPS[self.pump].tcp_scheme if self.tcp else "socket"
 
     @property
+    def flush_pump_scheme(self) -> str:
+        """How the address of the second pump begins where TCP carries it."""
+        return PUMPS[self.flush_pump].tcp_scheme if self.tcp else "socket"
+
+    @property
     def calibrator_scheme(self) -> str:
         """How the address of the calibrator begins where TCP carries it."""
         return CALIBRATORS[self.calibrator].tcp_scheme if self.tcp else "socket"
@@ -57,37 +65,47 @@ class DeviceSet:
         """The options of a command line that choose these devices, each after a blank."""
         named = (("pump", self.pump, USUAL.pump), ("calibrator", self.calibrator, USUAL.calibrator))
         words = [f" --{name} {kind}" for name, kind, usual in named if kind != usual]
+        words += [f" --flush-pump {self.flush_pump}"] if self.flush_pump else []
         return "".join([*words, *([" --tcp"] if self.tcp else [])])
 
     @property
     def suffix(self) -> str:
         """What tells sessions with these devices from those with the usual ones; else ""."""
         words = [*self.kinds, *(["tcp"] if self.tcp else [])]
+        words += [FLUSH + self.flush_pump] if self.flush_pump else []
         return "" if self == USUAL else "@" + "+".join(words)
 
 
 USUAL: Final = DeviceSet()
+FLUSH_PUMP: Final = "flush_pump"
+"""The second pump's name among ports, wires and what hands touch."""
+FLUSH: Final = "flush-"
+"""Before the kind of a second pump in a `DeviceSet.suffix`."""
 
 
 def device_set_of(suffix: str) -> DeviceSet:
     """The devices of a `DeviceSet.suffix`, without its ``@``. Raises ValueError."""
     if not suffix:
         return USUAL
-    words = suffix.split("+")
-    tcp = words[2:] == ["tcp"]
-    if len(words) != 2 + tcp:
-        raise ValueError(f"{suffix!r} is not PUMP+CALIBRATOR or PUMP+CALIBRATOR+tcp")
-    return DeviceSet(words[0], words[1], tcp)
+    pump, _, rest = suffix.partition("+")
+    calibrator, *more = rest.split("+")
+    tcp = more[:1] == ["tcp"]
+    flush = [word.removeprefix(FLUSH) for word in more[tcp:] if word.startswith(FLUSH)]
+    if len(more) != tcp + len(flush) or len(flush) > 1 or not calibrator:
+        raise ValueError(f"{suffix!r} is not PUMP+CALIBRATOR[+tcp][+{FLUSH}PUMP]")
+    return DeviceSet(pump, calibrator, tcp, "".join(flush))
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
     """The options that choose devices."""
     parser.add_argument("--pump", choices=PUMP_KINDS, help="default: ne1000")
     parser.add_argument("--calibrator", choices=CALIBRATOR_KINDS, help="default: crc55")
+    parser.add_argument("--flush-pump", choices=PUMP_KINDS, help="a second pump, for saline")
     parser.add_argument("--tcp", action="store_true", help="devices on TCP, not serial lines")
 
 
 def devices_from(given: argparse.Namespace, usual: DeviceSet = USUAL) -> DeviceSet:
     """The devices that the options name, ``usual`` where they name none."""
     pump, calibrator = given.pump or usual.pump, given.calibrator or usual.calibrator
-    return DeviceSet(pump, calibrator, given.tcp or usual.tcp)
+    flush_pump = given.flush_pump or usual.flush_pump
+    return DeviceSet(pump, calibrator, given.tcp or usual.tcp, flush_pump)

@@ -22,6 +22,7 @@ BENCH_REGIMEN: Final = "clr131-bench"
 EXAMPLE_ORDER: Final = Path(__file__).parents[2] / "examples" / "order.json"
 
 COMMISSIONING: Final = "commissioning.json"
+FLUSH_COMMISSIONING: Final = "commissioning-flush.json"
 
 OPERATORS: Final = (
     ("ab", "Anna Berger", "technician"),
@@ -38,6 +39,7 @@ class Addresses:
     calibrator: str
     broker: str
     api: str
+    flush_pump: str = ""
 
 
 def steepest(order: Mapping[str, Any]) -> float:
@@ -98,6 +100,7 @@ def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSe
         pump=_section(devices.pump, where.pump),
         commissioning=_toml(str(directory / COMMISSIONING)),
         calibrator=_section(devices.calibrator, where.calibrator),
+        flush=_flush(devices, where, directory),
         journal=_toml(str(directory / "journal")),
         broker=_toml(where.broker),
         api=_toml(where.api),
@@ -120,9 +123,7 @@ simulated = true
 {pump}commissioning = {commissioning}
 
 [flush]
-method = "same_pump"
-volume_dead_volumes = 3
-
+{flush}
 [regimen]
 allowed = ["clr131", "clr131-bench", "clr131-bench-steps"]
 
@@ -141,6 +142,16 @@ listen = {api}
 
 def _section(kind: str, port: str) -> str:
     return f"kind = {_toml(kind)}\nport = {_toml(port)}\n{SITE_LINES[kind]}"
+
+
+def _flush(devices: DeviceSet, where: Addresses, directory: Path) -> str:
+    """How the line is flushed, and the section of the second pump where there is one."""
+    if not devices.flush_pump:
+        return 'method = "same_pump"\nvolume_dead_volumes = 3\n'
+    lines = 'method = "second_pump"\nvolume_dead_volumes = 3\nkvo_ml_h = 5\n\n[flush_pump]\n'
+    section = _section(devices.flush_pump, where.flush_pump)
+    proven = _toml(str(directory / FLUSH_COMMISSIONING))
+    return f"{lines}{section}commissioning = {proven}\n"
 
 
 def _time(moment: datetime) -> str:

@@ -21,8 +21,10 @@ from controller.config import load_site
 from controller.device_sections import PumpSection
 from controller.devices import Lines, calibrator_of, pump_of
 from controller.ports import Calibrator, Clock, Pump
+from controller.service import setting_of
 from controller.store import DirectoryStore
 from controller.surroundings import PumpListener, Surroundings
+from controller.surroundings import Setting as WardSetting
 from controller.telemetry import Telemetry, room_prefix
 from drivers.serial_port import Parity
 from drivers.stream import Opener
@@ -31,7 +33,7 @@ from simulators.bench import papers
 from simulators.bench.api import ApiDown, ApiRefused
 from simulators.bench.broker_stand_in import BrokerStandIn
 from simulators.bench.commissioning import bench_commissioning
-from simulators.bench.device_set import USUAL, DeviceSet
+from simulators.bench.device_set import FLUSH_PUMP, USUAL, DeviceSet
 from simulators.bench.disk import Disk
 from simulators.bench.fault_acts import Saboteur
 from simulators.bench.faults import Fault, ScenarioError
@@ -66,6 +68,7 @@ def addresses(devices: DeviceSet = USUAL) -> papers.Addresses:
         f"{devices.calibrator_scheme}://calibrator:1",
         "mqtt://broker",
         "127.0.0.1:8131",
+        f"{devices.flush_pump_scheme}://flush_pump:1" if devices.flush_pump else "",
     )
 
 
@@ -148,6 +151,10 @@ class Stage:
         self.site = load_site(site_text)
         syringe, proven_at = order.container.syringe, BEGIN - timedelta(days=1)
         self.commissioning = bench_commissioning(site_text, syringe, proven_at)
+        self.flush_commissioning: str | None = None
+        if case.devices.flush_pump:
+            saline = self.setting.saline_syringe
+            self.flush_commissioning = bench_commissioning(site_text, saline, proven_at, flush=True)
         self.clock = VirtualClock(loop, begin_ns)
         self.world: World = World(self.setting, loop.now_ns, lambda: begin_ns + loop.now_ns())
         self.broker: BrokerStandIn = BrokerStandIn()
@@ -159,6 +166,9 @@ class Stage:
             "pump": Wire(loop, where.pump, pump, TICK_NS, pump.quiet),
             "calibrator": Wire(loop, where.calibrator, calibrator, NEVER),
         }
+        if self.world.flush_pump is not None:
+            flush = self.world.flush_pump
+            self.wires[FLUSH_PUMP] = Wire(loop, where.flush_pump, flush, TICK_NS, flush.quiet)
         self.samples: list[Sample] = []
         self.seen: dict[str, list[Seen]] = {name: [] for name in self.wires}
         for name, wire in self.wires.items():
@@ -166,6 +176,10 @@ class Stage:
         self.visits: set[asyncio.Task[None]] = set()
         self.machine = Machine(self)
         self.saboteur = Saboteur(self, case.faults, case.seed)
+
+    def site_setting(self) -> WardSetting:
+        """What the daemon takes from site.toml and the commissioning of its pumps."""
+        return setting_of(self.site, self.commissioning, self.flush_commissioning)
 
     def later(self, delay_s: float, act: Callable[[], None]) -> None:
         """Let something happen in the world, whatever program is alive then."""

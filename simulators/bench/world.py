@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from simulators.bench import channel
 from simulators.bench.apparatus import CalibratorApparatus, PumpApparatus
+from simulators.bench.device_set import FLUSH_PUMP
 from simulators.bench.hands import NL_PER_ML, Apparatus, Grip, Hands
 from simulators.bench.setting import Setting, syringe_type
 from simulators.devices import hands as acts
@@ -62,7 +63,12 @@ class World:
     def __init__(self, setting: Setting, now_ns: NowNs, utc_ns: Callable[[], int]) -> None:
         self.room = furnish(setting)
         devices = setting.devices
-        self.pump = PumpApparatus(PUMPS[devices.pump].make(self.room, devices.tcp), now_ns)
+        pump = PUMPS[devices.pump].make(self.room.bay, devices.tcp)
+        self.pump = PumpApparatus(pump, now_ns)
+        self.flush_pump: PumpApparatus | None = None
+        if devices.flush_pump:
+            second = PUMPS[devices.flush_pump].make(self.room.add_pump(), devices.tcp)
+            self.flush_pump = PumpApparatus(second, now_ns)
         self.calibrator_firmware = CALIBRATORS[devices.calibrator].make(self.room, devices.tcp)
         self._now_ns = now_ns
         self._begun_utc_ns = utc_ns() - now_ns()
@@ -75,11 +81,15 @@ class World:
             "pump": self.pump,
             "calibrator": CalibratorApparatus(self.calibrator_firmware),
         }
+        if self.flush_pump is not None:
+            apparatus[FLUSH_PUMP] = self.flush_pump
         self.hands = Hands(self.room, self.advance, grips, apparatus)
 
     def advance(self) -> None:
         """Bring room and devices up to now."""
         self.pump.advance()
+        if self.flush_pump is not None:
+            self.flush_pump.advance()
         self.room.process(self._now_ns())
 
     def truth(self) -> dict[str, Any]:
@@ -115,6 +125,8 @@ async def serve(directory: Path, setting: Setting) -> None:
         "pump": (world.pump, setting.devices.pump_scheme),
         "calibrator": (world.calibrator_firmware, setting.devices.calibrator_scheme),
     }
+    if world.flush_pump is not None:
+        devices[FLUSH_PUMP] = (world.flush_pump, setting.devices.flush_pump_scheme)
     async with AsyncExitStack() as stack:
         ports = {}
         for name, (firmware, scheme) in devices.items():

@@ -6,12 +6,12 @@ where TCP carries it; what a kind does stands in its own module.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from simulators.devices.activity_meter import ActivityMeterFirmware
 from simulators.devices.crc55 import Crc55Firmware
 from simulators.devices.new_era import Ne1000Firmware
-from simulators.devices.room import Room
+from simulators.devices.room import Bay, Room
 from simulators.devices.serve import Firmware
 
 Made_co = TypeVar("Made_co", bound=Firmware, covariant=True)
@@ -28,13 +28,13 @@ class CalibratorFirmware(Firmware, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeviceKind(Generic[Made_co]):
-    """``make`` is given the room and whether TCP carries it.
+    """``make`` is given the room (a pump its bay of it) and whether TCP carries it.
 
     ``tcp_scheme``: ``socket`` where TCP carries a serial line's bytes, ``tcp`` where the device
     frames them for TCP itself.
     """
 
-    make: Callable[[Room, bool], Made_co]
+    make: Callable[[Any, bool], Made_co]
     tcp_scheme: str = "socket"
 
 
@@ -46,8 +46,12 @@ def _activity_meter(room: Room, tcp: bool) -> CalibratorFirmware:
     return ActivityMeterFirmware(room, tcp=tcp)
 
 
+def _ne1000(bay: Bay, _tcp: bool) -> Ne1000Firmware:
+    return Ne1000Firmware(bay)
+
+
 PUMPS: Final[Mapping[str, DeviceKind[Ne1000Firmware]]] = {
-    "ne1000": DeviceKind(lambda room, _tcp: Ne1000Firmware(room)),
+    "ne1000": DeviceKind(_ne1000),
 }
 CALIBRATORS: Final[Mapping[str, DeviceKind[CalibratorFirmware]]] = {
     "crc55": DeviceKind(_crc55),

@@ -21,7 +21,7 @@ from protocols.new_era import (
 from simulators.devices.new_era_commands import NOT_APPLICABLE, OUT_OF_RANGE, UNKNOWN, find
 from simulators.devices.new_era_motor import Defects, Program, State
 from simulators.devices.new_era_settings import PHASES, Meanings, Settings, parse_count
-from simulators.devices.room import Room
+from simulators.devices.room import Bay, Room
 
 INTER_BYTE_NS: Final = 500_000_000
 BAUDS: Final = (300, 1200, 2400, 9600, 19200)
@@ -41,7 +41,7 @@ class Ne1000Firmware:
     """
 
     def __init__(
-        self, room: Room, now_ns: int = 0, meanings: Meanings | None = None, address: int = 0
+        self, room: Room | Bay, now_ns: int = 0, meanings: Meanings | None = None, address: int = 0
     ) -> None:
         self.room = room
         self.settings = Settings(meanings=meanings or Meanings(), address=address)

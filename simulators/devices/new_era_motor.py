@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import Enum
 
 from simulators.devices.new_era_settings import PHASES, ROLL_OVER, Phase, Settings
-from simulators.devices.room import Room
+from simulators.devices.room import Bay, Room
 
 
 class State(Enum):
@@ -33,7 +33,9 @@ class Defects:
 class Program:
     """The running program and the volatile numbers that a power cut takes away."""
 
-    def __init__(self, room: Room, settings: Settings, defects: Defects | None = None) -> None:
+    def __init__(
+        self, room: Room | Bay, settings: Settings, defects: Defects | None = None
+    ) -> None:
         self._room = room
         self._defects = defects or Defects()
         self._settings = settings

@@ -33,7 +33,3 @@ class SharedLine:
     def process(self, now_ns: int) -> bytes:
         """What each says unasked, one after the other."""
         return b"".join(device.process(now_ns) for device in self.devices)
-
-    def quiet(self, now_ns: int) -> bool:
-        """True if none has anything to say by itself until ``now_ns``."""
-        return all(device.quiet(now_ns) for device in self.devices)

@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 from simulators.devices.plumbing import Syringe
-from simulators.devices.room import DROP_NL, Room
+from simulators.devices.room import DROP_NL, Bay, Room
 
 
 class SyringeTruth(TypedDict):
@@ -16,6 +16,15 @@ class SyringeTruth(TypedDict):
     expelled_bq: float
     pressure_kpa: float
     gap_um: float
+
+
+class SecondTruth(TypedDict):
+    """The second pump: which syringe lies in it, and whether its branch of the line is joined."""
+
+    mounted: str | None
+    line_joined: bool
+    plunger_um_s: float
+    stalled: bool
 
 
 class Truth(TypedDict):
@@ -42,6 +51,7 @@ class Truth(TypedDict):
     line_end: str
     clamp_open: bool
     stalled: bool
+    second: SecondTruth | None
     well: list[str]
     well_bq: float
 
@@ -72,8 +82,18 @@ def truth(room: Room) -> Truth:
         "line_end": room.line_end,
         "clamp_open": room.clamp_open,
         "stalled": room.drive.stalled,
+        "second": None if room.second is None else _second(room.second),
         "well": list(room.well),
         "well_bq": sum(item.activity_bq for item in room.well_items()),
+    }
+
+
+def _second(bay: Bay) -> SecondTruth:
+    return {
+        "mounted": None if bay.mounted is None else bay.mounted.name,
+        "line_joined": bay.line_joined,
+        "plunger_um_s": bay.plunger_um_s,
+        "stalled": bay.drive.stalled,
     }
 
 
