@@ -246,8 +246,11 @@ def alarm_seen(state: State, event: e.AlarmSeen, limits: Limits) -> Result:
 
 
 def _idle_alarm(state: State, channel: Channel, alarm: PumpAlarm) -> State:
-    """A reset of a pump that rests loses nothing: *prepare* sets all that it holds anew."""
-    if alarm is PumpAlarm.RESET:
+    """A pump that rests loses nothing by a reset, and its watchdog stops nothing.
+
+    *Prepare* sets all that it holds anew.
+    """
+    if alarm in (PumpAlarm.RESET, PumpAlarm.WATCHDOG):
         return state
     return note(state, ALARM_ROWS[alarm], f"{channel.value} pump reports {alarm.value}")
 

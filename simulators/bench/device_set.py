@@ -23,7 +23,10 @@ SITE_LINES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class DeviceSet:
-    """A pump, a calibrator and perhaps a second pump; ``tcp``: on TCP rather than on serial lines.
+    """A pump, a calibrator and perhaps a second pump.
+
+    ``tcp``: on TCP rather than on serial lines. ``one_line``: both pumps on one port, the second at
+    address 1.
 
     Raises ValueError for a kind that there is not.
     """
@@ -32,8 +35,11 @@ class DeviceSet:
     calibrator: str = "crc55"
     tcp: bool = False
     flush_pump: str = ""
+    one_line: bool = False
 
     def __post_init__(self) -> None:
+        if self.one_line and not self.flush_pump == self.pump == "ne1000":
+            raise ValueError("one line is for two ne1000")
         named = [(self.pump, PUMP_KINDS), (self.calibrator, CALIBRATOR_KINDS)]
         named += [(self.flush_pump, PUMP_KINDS)] if self.flush_pump else []
         for kind, known in named:
@@ -66,6 +72,7 @@ class DeviceSet:
         named = (("pump", self.pump, USUAL.pump), ("calibrator", self.calibrator, USUAL.calibrator))
         words = [f" --{name} {kind}" for name, kind, usual in named if kind != usual]
         words += [f" --flush-pump {self.flush_pump}"] if self.flush_pump else []
+        words += [" --one-line"] if self.one_line else []
         return "".join([*words, *([" --tcp"] if self.tcp else [])])
 
     @property
@@ -73,10 +80,13 @@ class DeviceSet:
         """What tells sessions with these devices from those with the usual ones; else ""."""
         words = [*self.kinds, *(["tcp"] if self.tcp else [])]
         words += [FLUSH + self.flush_pump] if self.flush_pump else []
+        words += [ONE_LINE] if self.one_line else []
         return "" if self == USUAL else "@" + "+".join(words)
 
 
 USUAL: Final = DeviceSet()
+ONE_LINE: Final = "one-line"
+SECOND_ADDRESS: Final = 1
 FLUSH_PUMP: Final = "flush_pump"
 """The second pump's name among ports, wires and what hands touch."""
 FLUSH: Final = "flush-"
@@ -91,9 +101,10 @@ def device_set_of(suffix: str) -> DeviceSet:
     calibrator, *more = rest.split("+")
     tcp = more[:1] == ["tcp"]
     flush = [word.removeprefix(FLUSH) for word in more[tcp:] if word.startswith(FLUSH)]
-    if len(more) != tcp + len(flush) or len(flush) > 1 or not calibrator:
-        raise ValueError(f"{suffix!r} is not PUMP+CALIBRATOR[+tcp][+{FLUSH}PUMP]")
-    return DeviceSet(pump, calibrator, tcp, "".join(flush))
+    one_line = more[-1:] == [ONE_LINE]
+    if len(more) != tcp + len(flush) + one_line or len(flush) > 1 or not calibrator:
+        raise ValueError(f"{suffix!r} is not PUMP+CALIBRATOR[+tcp][+{FLUSH}PUMP][+{ONE_LINE}]")
+    return DeviceSet(pump, calibrator, tcp, "".join(flush), one_line)
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +112,7 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pump", choices=PUMP_KINDS, help="default: ne1000")
     parser.add_argument("--calibrator", choices=CALIBRATOR_KINDS, help="default: crc55")
     parser.add_argument("--flush-pump", choices=PUMP_KINDS, help="a second pump, for saline")
+    parser.add_argument("--one-line", action="store_true", help="both pumps on one port")
     parser.add_argument("--tcp", action="store_true", help="devices on TCP, not serial lines")
 
 
@@ -108,4 +120,5 @@ def devices_from(given: argparse.Namespace, usual: DeviceSet = USUAL) -> DeviceS
     """The devices that the options name, ``usual`` where they name none."""
     pump, calibrator = given.pump or usual.pump, given.calibrator or usual.calibrator
     flush_pump = given.flush_pump or usual.flush_pump
-    return DeviceSet(pump, calibrator, given.tcp or usual.tcp, flush_pump)
+    tcp, one_line = given.tcp or usual.tcp, given.one_line or usual.one_line
+    return DeviceSet(pump, calibrator, tcp, flush_pump, one_line)

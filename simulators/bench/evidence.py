@@ -6,12 +6,13 @@ journal is where their acts are written down with a time), and the causes that i
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
 from firmware_interfaces.new_era import INTER_BYTE_TIMEOUT_NS
 from protocols.new_era import CommandFrame, HostDeframer, Mode, PumpDeframer, Reply, ReplyFrame
+from simulators.bench.device_set import FLUSH_PUMP, SECOND_ADDRESS
 from simulators.bench.faults import Fault, Place
 from simulators.bench.papers import steepest
 from simulators.bench.rehearsal import Prepare, Rehearsal
@@ -25,7 +26,14 @@ NS_PER_S: Final = 1_000_000_000
 NL_PER_ML: Final = 1e6
 BEGIN_NS: Final = round(BEGIN.timestamp()) * NS_PER_S
 ASKS_TO_RUN: Final = frozenset(
-    ("PatencyRequested", "SeatRequested", "StartConfirmed", "FlushRequested", "ResumeRequested")
+    (
+        "PatencyRequested",
+        "SeatRequested",
+        "StartConfirmed",
+        "FlushRequested",
+        "ResumeRequested",
+        "KvoRequested",
+    )
 )
 """What a person does before a plunger may move."""
 ASKS_TO_WRITE: Final = ASKS_TO_RUN | {"ArmRequested"}
@@ -86,7 +94,8 @@ class Evidence:
     seat's drop included, ``released_nl`` what may be pumped into the line, ``slack_nl`` the play
     between pusher and plunger, ``duration_s`` how long the profile is, ``steepest`` its highest
     rate over its mean. ``faulty`` says that any fault was put in, ``blind`` that one was which the
-    devices cannot show: then only the whole syringe bounds what leaves.
+    devices cannot show: then only the whole syringe bounds what leaves. ``moves``, ``wire`` and
+    ``address`` are of one pump; ``second`` is the same of the pump beside it, where there is one.
     """
 
     rehearsal: Rehearsal
@@ -100,11 +109,14 @@ class Evidence:
     blows: tuple[Blow, ...] = ()
     faulty: bool = False
     blind: bool = False
+    wire: str = "pump"
+    address: int = 0
+    second: "Evidence | None" = None
 
     @cached_property
     def asked(self) -> tuple[Said, ...]:
         """Commands that began to leave the host."""
-        return tuple(_commands(self._pump(To.DEVICE, Stage.LEFT)))
+        return tuple(_commands(self._pump(To.DEVICE, Stage.LEFT), self.address))
 
     @cached_property
     def obeyed(self) -> tuple[Said, ...]:
@@ -113,7 +125,7 @@ class Evidence:
         Once it has a watchdog, a Basic line is not heard at all.
         """
         heard, armed = [], False
-        for said in _commands(self._pump(To.DEVICE, Stage.HEARD)):
+        for said in _commands(self._pump(To.DEVICE, Stage.HEARD), self.address):
             if said.safe or not armed:
                 heard.append(said)
             if said.text.startswith("SAF") and said.text != "SAF":
@@ -128,7 +140,7 @@ class Evidence:
             Said(seen.at_ns, "", frame.mode is Mode.SAFE, frame.reply)
             for seen in self._pump(To.HOST, Stage.HEARD)
             for frame in frames.feed(seen.data)
-            if isinstance(frame, ReplyFrame)
+            if isinstance(frame, ReplyFrame) and frame.reply.address == self.address
         )
 
     @cached_property
@@ -179,7 +191,7 @@ class Evidence:
         return tuple(blow for blow in self.blows if blow.kind in kinds)
 
     def _pump(self, to: To, stage: Stage) -> Iterator[Seen]:
-        for seen in self.rehearsal.seen["pump"]:
+        for seen in self.rehearsal.seen[self.wire]:
             if seen.to is to and seen.stage is stage:
                 yield seen
 
@@ -193,14 +205,14 @@ def _nearest(boots: list[int], record: dict[str, Any]) -> int:
     return min(boots, key=lambda at_ns: abs(record["utc_ns"] - BEGIN_NS - at_ns))
 
 
-def _commands(seen: Iterable[Seen]) -> Iterator[Said]:
+def _commands(seen: Iterable[Seen], address: int) -> Iterator[Said]:
     frames, last_ns = PumpDeframer(), 0
     for one in seen:
         if one.at_ns - last_ns >= INTER_BYTE_TIMEOUT_NS:
             frames.discard_partial()
         last_ns = one.at_ns
         for frame in frames.feed(one.data):
-            if isinstance(frame, CommandFrame):
+            if isinstance(frame, CommandFrame) and frame.command.address == address:
                 yield Said(one.at_ns, frame.command.text, frame.mode is Mode.SAFE)
 
 
@@ -233,7 +245,7 @@ class Witness:
         setting, order = stage.setting, stage.order
         fill_nl = setting.fill_ml * NL_PER_ML
         usable_nl = fill_nl - float(order["container"]["unusable_ml"]) * NL_PER_ML
-        return Evidence(
+        evidence = Evidence(
             rehearsal=rehearsal,
             moves=tuple(stage.world.room.moves),
             in_syringe_nl=fill_nl,
@@ -246,6 +258,13 @@ class Witness:
             faulty=bool(fired),
             blind=any((f.fault.place, f.fault.kind) in NOT_OBSERVABLE for f in fired),
         )
+        bay = stage.world.room.second
+        if bay is None:
+            return evidence
+        one_line = setting.devices.one_line
+        where = ("pump", SECOND_ADDRESS) if one_line else (FLUSH_PUMP, 0)
+        second = replace(evidence, moves=tuple(bay.moves), wire=where[0], address=where[1])
+        return replace(evidence, second=second)
 
 
 def _blow(at_ns: int, fault: Fault) -> Blow:

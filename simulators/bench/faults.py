@@ -12,10 +12,12 @@ from enum import Enum
 from typing import Any, Final
 
 from controller.clinic.documents import shown
+from simulators.bench.device_set import FLUSH_PUMP
 from simulators.bench.streams import To
 
 Value = float | str
-WIRES: Final = ("pump", "calibrator")
+WIRES: Final = ("pump", "calibrator", FLUSH_PUMP)
+PUMPS: Final = ("pump", FLUSH_PUMP)
 PHASES: Final = (
     *("ORDERED", "ASSAYED", "RELEASED", "SEATED", "ARMED", "INFUSING", "FLUSHING"),
     *("RESIDUAL", "CLOSED", "HELD", "STOPPED", "UNCERTAIN"),
@@ -198,6 +200,12 @@ def _check_parameter(row: Kind, name: str, value: object) -> None:
     check_number(name, value, rule.low, rule.high)
 
 
+def names_flush_pump(given: Fault) -> bool:
+    """True for a fault that needs a second pump in the room."""
+    named = given.place is Place.STREAM and given.line()[0] == FLUSH_PUMP
+    return named or dict(given.parameters).get("pump") == FLUSH_PUMP
+
+
 def check_number(name: str, value: object, low: float, high: float) -> None:
     """Raise ScenarioError unless ``value`` is a number in ``low`` .. ``high``, not infinite."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
@@ -317,7 +325,7 @@ KINDS: Final[dict[tuple[Place, str], Kind]] = {
         ("reboot", True, "no power for duration_s (0: a blink)", {}),
         ("keypad_take_over", False, "somebody presses a key of the pump",
          {"key": _w("start_stop", "trigger", "purge", "withdraw", "rate"),
-          "rate_ml_h": _n(100.0)}),
+          "rate_ml_h": _n(100.0), "pump": _w(*PUMPS)}),
         ("deaf_setting", True, "the pump says yes to a setting and does not take it",
          {"command": _w(*COMMANDS)}),
         ("wrong_nuclide", False, "somebody presses an isotope key of the calibrator",

@@ -14,7 +14,7 @@ from typing import Any, Final
 from controller.clinic.dosing import bsa_m2, prescribed_bq
 from controller.clinic.order import Order, parse_order
 from controller.clinic.regimen import Regimen, parse_regimen
-from simulators.bench.device_set import SITE_LINES, USUAL, DeviceSet
+from simulators.bench.device_set import SECOND_ADDRESS, SITE_LINES, USUAL, DeviceSet
 from simulators.bench.setting import CATALOGUE
 
 STUDY_REGIMEN: Final = "clr131"
@@ -149,7 +149,9 @@ def _flush(devices: DeviceSet, where: Addresses, directory: Path) -> str:
     if not devices.flush_pump:
         return 'method = "same_pump"\nvolume_dead_volumes = 3\n'
     lines = 'method = "second_pump"\nvolume_dead_volumes = 3\nkvo_ml_h = 5\n\n[flush_pump]\n'
-    section = _section(devices.flush_pump, where.flush_pump)
+    section = _section(devices.flush_pump, where.pump if devices.one_line else where.flush_pump)
+    if devices.one_line:
+        section = section.replace("address = 0", f"address = {SECOND_ADDRESS}")
     proven = _toml(str(directory / FLUSH_COMMISSIONING))
     return f"{lines}{section}commissioning = {proven}\n"
 

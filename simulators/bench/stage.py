@@ -36,7 +36,7 @@ from simulators.bench.commissioning import bench_commissioning
 from simulators.bench.device_set import FLUSH_PUMP, USUAL, DeviceSet
 from simulators.bench.disk import Disk
 from simulators.bench.fault_acts import Saboteur
-from simulators.bench.faults import Fault, ScenarioError
+from simulators.bench.faults import Fault, ScenarioError, names_flush_pump
 from simulators.bench.machine import Machine
 from simulators.bench.setting import Setting
 from simulators.bench.streams import Seen, Wire
@@ -106,6 +106,10 @@ class Case:
         if self.administer not in ADMINISTER:
             rule = f"must be one of {', '.join(ADMINISTER)}"
             raise ScenarioError("administer", self.administer, rule)
+        for fault in self.faults:
+            if not self.devices.flush_pump and names_flush_pump(fault):
+                rule = "only in a room with a second pump"
+                raise ScenarioError("devices", self.devices.kinds, f"{fault.kind}: {rule}")
 
 
 def _now(clock: Clock) -> Callable[[], Nanoseconds]:
@@ -161,14 +165,12 @@ class Stage:
         self.chance = random.Random(f"names {case.seed}")
         self.disk: Disk = Disk(loop)
         self._context = copy_context()
-        pump, calibrator = self.world.pump, self.world.calibrator_firmware
+        lines, calibrator = self.world.pump_lines, self.world.calibrator_firmware
+        names = {"pump": where.pump, FLUSH_PUMP: where.flush_pump}
         self.wires = {
-            "pump": Wire(loop, where.pump, pump, TICK_NS, pump.quiet),
-            "calibrator": Wire(loop, where.calibrator, calibrator, NEVER),
+            name: Wire(loop, names[name], line, TICK_NS, line.quiet) for name, line in lines.items()
         }
-        if self.world.flush_pump is not None:
-            flush = self.world.flush_pump
-            self.wires[FLUSH_PUMP] = Wire(loop, where.flush_pump, flush, TICK_NS, flush.quiet)
+        self.wires["calibrator"] = Wire(loop, where.calibrator, calibrator, NEVER)
         self.samples: list[Sample] = []
         self.seen: dict[str, list[Seen]] = {name: [] for name in self.wires}
         for name, wire in self.wires.items():

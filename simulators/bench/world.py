@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from simulators.bench import channel
 from simulators.bench.apparatus import CalibratorApparatus, PumpApparatus
-from simulators.bench.device_set import FLUSH_PUMP
+from simulators.bench.device_set import FLUSH_PUMP, SECOND_ADDRESS
 from simulators.bench.hands import NL_PER_ML, Apparatus, Grip, Hands
 from simulators.bench.setting import Setting, syringe_type
 from simulators.devices import hands as acts
@@ -25,6 +25,7 @@ from simulators.devices.kinds import CALIBRATORS, PUMPS
 from simulators.devices.plumbing import Syringe
 from simulators.devices.room import Room
 from simulators.devices.serve import Firmware, NowNs, loop_clock, serve_pty, serve_tcp
+from simulators.devices.shared_line import SharedLine
 from simulators.devices.truth import truth
 
 CHECK_SOURCE_BQ: Final = 7.4e6
@@ -68,8 +69,10 @@ class World:
         self.flush_pump: PumpApparatus | None = None
         if devices.flush_pump:
             second = PUMPS[devices.flush_pump].make(self.room.add_pump(), devices.tcp)
+            second.settings.address = SECOND_ADDRESS if devices.one_line else 0
             self.flush_pump = PumpApparatus(second, now_ns)
         self.calibrator_firmware = CALIBRATORS[devices.calibrator].make(self.room, devices.tcp)
+        self._one_line = devices.one_line
         self._now_ns = now_ns
         self._begun_utc_ns = utc_ns() - now_ns()
         grips = {
@@ -84,6 +87,15 @@ class World:
         if self.flush_pump is not None:
             apparatus[FLUSH_PUMP] = self.flush_pump
         self.hands = Hands(self.room, self.advance, grips, apparatus)
+
+    @property
+    def pump_lines(self) -> dict[str, PumpApparatus | SharedLine]:
+        """What is on each wire of a pump."""
+        if self.flush_pump is None:
+            return {"pump": self.pump}
+        if self._one_line:
+            return {"pump": SharedLine((self.pump, self.flush_pump))}
+        return {"pump": self.pump, FLUSH_PUMP: self.flush_pump}
 
     def advance(self) -> None:
         """Bring room and devices up to now."""
@@ -121,12 +133,14 @@ async def serve(directory: Path, setting: Setting) -> None:
         loop.add_signal_handler(number, ended.set)
     now_ns = loop_clock()
     world = World(setting, now_ns, time.time_ns)
+    kinds = setting.devices
+    schemes = {"pump": kinds.pump_scheme}
+    if kinds.flush_pump:
+        schemes[FLUSH_PUMP] = kinds.flush_pump_scheme
     devices: dict[str, tuple[Firmware, str]] = {
-        "pump": (world.pump, setting.devices.pump_scheme),
-        "calibrator": (world.calibrator_firmware, setting.devices.calibrator_scheme),
+        name: (line, schemes[name]) for name, line in world.pump_lines.items()
     }
-    if world.flush_pump is not None:
-        devices[FLUSH_PUMP] = (world.flush_pump, setting.devices.flush_pump_scheme)
+    devices["calibrator"] = (world.calibrator_firmware, kinds.calibrator_scheme)
     async with AsyncExitStack() as stack:
         ports = {}
         for name, (firmware, scheme) in devices.items():

@@ -253,7 +253,8 @@ def test_a_silent_idle_pump_does_not_stop_the_one_that_runs() -> None:
     [
         (PumpAlarm.RESET, None),
         (PumpAlarm.STALL, "occlusion"),
-        (PumpAlarm.WATCHDOG, "watchdog_fired"),
+        (PumpAlarm.WATCHDOG, None),
+        (PumpAlarm.PROGRAM_ERROR, "program_error"),
     ],
 )
 def test_an_alarm_of_the_idle_pump(alarm: PumpAlarm, row: str | None) -> None:
