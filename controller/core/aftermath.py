@@ -54,7 +54,9 @@ def settle_run(state: State) -> State:
         until = state.rested_ns if rested else state.now_ns + run.plan.watchdog_ns
         low, high = motion.doubted_nl(run, until)
     unbounded = state.unbounded or high > low
-    return replace(motion.book(state, low, high), unbounded=unbounded)
+    state = replace(motion.book(state, low, high), unbounded=unbounded)
+    # The interval holds what its counter may show later: that is not booked once more.
+    return state if state.order.second is None else motion.counted(state, run.plan.channel, None)
 
 
 def given_up(state: State, event: e.GivenUp, limits: Limits) -> Result | Refused:

@@ -217,8 +217,8 @@ def add(state: State, purpose: Purpose, more: Pumped) -> State:
     return changed(state, **{purpose.value: both})  # type: ignore[arg-type]
 
 
-def counted(state: State, channel: Channel, counter_nl: int) -> State:
-    """The state that knows up to where a pump's counter is booked."""
+def counted(state: State, channel: Channel, counter_nl: int | None) -> State:
+    """The state that knows up to where a pump's counter is booked; None: nobody knows."""
     return changed(state, **{f"{channel.value}_counter_nl": counter_nl})  # type: ignore[arg-type]
 
 

@@ -481,3 +481,17 @@ def test_no_vein_is_kept_open(spoil: Any, rule: str) -> None:
 def test_a_second_person_confirms_the_syringe() -> None:
     refusal = _held().refused(e.KvoRequested, SALINE, SALINE_UM, "ab")
     assert refusal.rule == "a second, different person must confirm"
+
+
+def test_what_an_interval_holds_is_not_booked_once_more() -> None:
+    hand = _infusing()
+    hand.see(e.WriteLost, hand.state.epoch, "RUN")
+    hand.do(e.GivenUp)
+    drug, given = hand.state.drug, hand.pump.counter_nl
+    hand.see(e.StopConfirmed, hand.state.epoch, status(hand.now_ns, given, Motion.STOPPED))
+    hand.do(e.Acknowledged, "")
+    hand.do(e.FlushRequested, SALINE, SALINE_UM, "cd")
+    seen(hand, Channel.DRUG, given + 10_000)
+    assert (hand.state.drug, hand.state.drug_counter_nl) == (drug, given + 10_000)
+    seen(hand, Channel.DRUG, given + 12_000)
+    assert hand.state.drug.low_nl == drug.low_nl + 2_000
