@@ -1,7 +1,8 @@
 """Two pumps as one: what is prepared runs, STOP reaches both, and the idle one is watched."""
 
 import asyncio
-from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,11 +10,15 @@ from controller.two_pumps import AGAIN_S, MISSES, QUIET_S, IdleListener, TwoPump
 from drivers.pump_errors import NotPermitted
 from drivers.request import LinkLost
 from firmware_interfaces.readings import Channel, Motion, Permit, PumpPlan, Trigger
+from firmware_interfaces.units import millilitre, millilitre_per_hour, millimetre, seconds
 from tests.controller.memory_devices import MemoryPump
 from tests.drivers.virtual_loop import VirtualLoop, now_ns
 
 DRUG, FLUSH = Channel.DRUG, Channel.FLUSH
 S = 1_000_000_000
+PLAN = PumpPlan(
+    millimetre("26.59"), millilitre_per_hour(20), millilitre(10), seconds(5), Trigger.OFF
+)
 
 
 class LoopClock:
@@ -27,7 +32,7 @@ class Room:
     """Two pumps in memory and what was told of the idle one."""
 
     def __init__(self):
-        self.told = []
+        self.told: list[Any] = []
         self.drug, self.flush = MemoryPump(LoopClock(), None), MemoryPump(LoopClock(), None)
         heard = IdleListener(
             status=lambda channel, status: self.told.append((channel, status.motion)),
@@ -36,19 +41,19 @@ class Room:
         self.pumps = TwoPumps(self.drug, self.flush, heard)
 
     async def run(self, channel=DRUG, epoch=0):
-        plan = PumpPlan(26_590, 20_000, 10_000_000, 5 * S, Trigger.OFF, channel)
+        plan = replace(PLAN, channel=channel)
         await self.pumps.prepare(plan, epoch)
         self.pumps.grant(Permit(epoch, now_ns() + 3600 * S))
         return await self.pumps.run(epoch)
 
     def press_start(self, pump):
         """A key on a pump that nobody here started."""
-        pump.plan = PumpPlan(26_590, 20_000, 10_000_000, 5 * S, Trigger.OFF)
+        pump.plan = PLAN
         pump.permit = Permit(0, now_ns() + 3600 * S)
         pump.running, pump.since_ns = True, now_ns()
 
 
-def in_room(play: Callable) -> object:
+def in_room(play):
     loop = VirtualLoop()
     try:
 

@@ -7,7 +7,7 @@ import pytest
 from drivers.new_era import NewEraPump
 from drivers.new_era_bus import NewEraBus
 from drivers.request import LinkLost, NoReply
-from firmware_interfaces.readings import Motion, Permit, PumpAlarm
+from firmware_interfaces.readings import Motion, Permit, PumpAlarm, PumpStatus
 from firmware_interfaces.units import seconds
 from simulators.devices.shared_line import SharedLine
 from simulators.devices.simulate import lone_pump
@@ -27,7 +27,7 @@ class Line:
         self.peer = Powered(SharedLine(self.devices))
         self.port = Port(self.peer.wire)
         self.bus = NewEraBus(self.port, now_ns, BAUD)
-        self.told = [], []
+        self.told: tuple[list[PumpStatus], list[PumpStatus]] = ([], [])
         self.drug, self.flush = (
             NewEraPump(self.bus, address, now_ns, on_event=told.append)
             for address, told in enumerate(self.told)

@@ -355,7 +355,8 @@ def test_each_pump_pushes_its_own_syringe_into_one_line() -> None:
     assert seen["syringes"]["drug"]["displaced_nl"] == drug["syringes"]["drug"]["displaced_nl"]
     assert seen["syringes"]["saline"]["expelled_nl"] > 0.9 * ML
     assert seen["activities_bq"]["patient"] > drug["activities_bq"]["patient"]
-    assert (seen["second"] or {})["mounted"] == "saline"
+    assert seen["second"] is not None
+    assert seen["second"]["mounted"] == "saline"
     assert balanced(room)
 
 
