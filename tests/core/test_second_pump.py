@@ -8,8 +8,9 @@ import pytest
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.line import line_of
-from controller.core.state import Phase
+from controller.core.state import Phase, Purpose
 from firmware_interfaces.readings import Channel, Motion, PumpAlarm
+from tests.core.situations import at
 from tests.core.two_pumps import (
     CALM,
     FLUSH_PUMP,
@@ -23,6 +24,14 @@ from tests.core.two_pumps import (
     seen,
 )
 from tests.core.world import COMMISSIONED, S, status
+
+
+def test_where_there_is_one_pump_all_saline_is_behind_the_drug() -> None:
+    hand = at("flush_running")
+    line, drug = line_of(hand.state), hand.state.drug.low_nl
+    flushed = hand.state.pumped(Purpose.FLUSH).low_nl
+    assert line.delivered_low_nl == min(drug, drug + flushed - hand.treatment.line_dead_nl)
+
 
 # --- which pump ---------------------------------------------------------------------------------
 
