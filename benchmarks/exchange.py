@@ -19,6 +19,7 @@ from benchmarks.samples import Comparison, compared
 from drivers.exchange import Exchange
 from drivers.modbus import ModbusBus
 from drivers.new_era import NewEraPump
+from drivers.new_era_bus import NewEraBus
 from drivers.new_era_line import NewEraLine
 from drivers.new_era_words import Heard, line_timing, reply_within_ns, verdict
 from drivers.request import Kind, Request
@@ -60,7 +61,7 @@ async def _basic_status(path: str) -> AsyncIterator[Ask]:
 
 @asynccontextmanager
 async def _safe_status(path: str) -> AsyncIterator[Ask]:
-    line = NewEraLine(opener(path, BAUD), ADDRESS, _now_ns, BAUD, lambda _status: None)
+    line = NewEraLine(NewEraBus(opener(path, BAUD), _now_ns, BAUD), ADDRESS, lambda _status: None)
     yield line.status
     await line.close()
 

@@ -51,6 +51,7 @@ from controller.records import NoRecord, record_of_journal
 from controller.service import Ready, Service
 from controller.store import JOURNAL
 from controller.units_known import NOT_ASKED, units_known_of, units_text
+from firmware_interfaces.readings import Channel
 from firmware_interfaces.units import as_mbq, as_mci
 
 REGIMEN: Final = "clr131"
@@ -120,6 +121,8 @@ def _check(args: argparse.Namespace, out: Out) -> int:
     site = site_of(args.file)
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
     out.say(commissioned_text(commissioned_of(site)))
+    if site.flush_pump is not None:
+        out.say(f"flush {commissioned_text(commissioned_of(site, Channel.FLUSH))}")
     units = units_known_of(site)
     if units is not NOT_ASKED:
         out.say(units_text(units))
@@ -134,6 +137,8 @@ def _status(args: argparse.Namespace, out: Out) -> int:
     open_ones = [session for session in state["sessions"] if session["phase"] != "CLOSED"]
     out.say(f"{state['site']}, {state['room']}: {len(open_ones)} open")
     out.say(state["commissioning"])
+    if "flush_commissioning" in state:
+        out.say(state["flush_commissioning"])
     for check in state["self_test"]:
         out.say(f"self-test, {check['name']}: {check['result']} ({check['evidence']})")
     for session in state["sessions"]:

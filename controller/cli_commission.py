@@ -22,7 +22,7 @@ from controller.clock import SystemClock
 from controller.commission import FULL_MINUTES, Commissioning, Outcome, Wish, size_ml
 from controller.config import Container, SiteConfig
 from controller.console import DONE, FAILED, WRONG, Out, fault, number_argument, site_of
-from controller.devices import UNHEARD, pump_of
+from controller.devices import UNHEARD, Lines, pump_of
 from controller.service import versions
 from controller.terminal import Terminal
 from drivers.pump_errors import (
@@ -43,6 +43,16 @@ PUMP: Final = desk.Device(
     (PumpAlarmed, PumpRefused, ReadbackMismatch, NotPermitted, PermitExpired, PlanRefused),
     "the pump was stopped",
 )
+
+
+def _site_of(args: argparse.Namespace) -> SiteConfig:
+    """The site, with the pump that is meant in the place of its pump."""
+    site = site_of(args.config)
+    if not args.flush_pump:
+        return site
+    if site.flush_pump is None:
+        raise fault(WRONG, "--flush-pump", "given", "must be a site with a second pump")
+    return site.model_copy(update={"pump": site.flush_pump})
 
 
 def wish_of(site: SiteConfig, names: Sequence[str], minutes: float) -> Wish:
@@ -98,7 +108,7 @@ def file_of(
 
 def commission_pump(args: argparse.Namespace, out: Out) -> int:
     """The command. A file is written whether the pump passed or not, never over another one."""
-    site = site_of(args.config)
+    site = _site_of(args)
     wish = wish_of(site, args.syringe, args.minutes)
     desk.no_treatment_open(site)
     path = desk.free_path(args, dated)
@@ -111,7 +121,7 @@ def commission_pump(args: argparse.Namespace, out: Out) -> int:
 async def _whole(site: SiteConfig, wish: Wish) -> CommissioningFile:
     clock, terminal = SystemClock(), Terminal()
     people = await desk.two_people(site, terminal, PUMP.name)
-    pump = pump_of(site.pump, opener, lambda: Nanoseconds(clock.monotonic_ns()), UNHEARD)
+    pump = pump_of(site.pump, Lines(opener), lambda: Nanoseconds(clock.monotonic_ns()), UNHEARD)
     try:
         outcome = await Commissioning(pump, clock, terminal, wish).whole()
     finally:
@@ -147,6 +157,8 @@ def _say(out: Out, file: CommissioningFile, path: Path) -> None:
 def commission_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``isodrip commission pump``."""
     desk.desk_arguments(parser)
+    parser.add_argument("--flush-pump", action="store_true",
+                        help="the second pump, not the drug's")  # fmt: skip
     parser.add_argument("--syringe", action="append", default=[], metavar="NAME",
                         help="only this one; repeatable (default: all of the site)")  # fmt: skip
     parser.add_argument("--minutes", type=number_argument, default=FULL_MINUTES, metavar="M",

@@ -71,6 +71,8 @@ def _ports(args: argparse.Namespace) -> tuple[str, ...]:
     if not named and args.config is not None:
         site = site_of(args.config)
         named = [site.pump.port, site.calibrator.port]
+        if site.flush_pump is not None:
+            named.append(site.flush_pump.port)
     if not args.ports:
         named += [port for port in serial_ports() if _real(port) not in map(_real, named)]
     if not named:

@@ -10,13 +10,21 @@ from controller.clinic.documents import DocumentError, sha256_hex
 from controller.clinic.text import utc_text
 from controller.config import SiteConfig
 from controller.core.commissioning import Commissioned
+from firmware_interfaces.readings import Channel
 
 
-def commissioned_of(site: SiteConfig) -> Commissioned:
-    """What the file that ``site`` names says, or why nothing is known. Blocking; never raises."""
-    named = site.pump.commissioning
+def commissioned_of(site: SiteConfig, channel: Channel = Channel.DRUG) -> Commissioned:
+    """What the file that ``site`` names for a pump says, or why nothing is known.
+
+    Blocking; never raises.
+    """
+    pump, name, how = site.pump, "pump", ""
+    if channel is Channel.FLUSH and site.flush_pump is not None:
+        pump, name, how = site.flush_pump, "flush_pump", " --flush-pump"
+    named = pump.commissioning
     if named is None:
-        return _unknown(site, "site.toml names no pump.commissioning: isodrip commission pump")
+        seen = f"site.toml names no {name}.commissioning: isodrip commission pump{how}"
+        return _unknown(site, seen)
     try:
         text = Path(named).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -19,10 +19,26 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from controller.clinic.documents import DocumentError, Problem, shown, toml_table
 from controller.core.limits import LimitError, Limits, limits_from
-from controller.device_sections import KINDS, CalibratorSection, DulcoFlexSection, PumpSection
+from controller.device_sections import (
+    KINDS,
+    CalibratorSection,
+    DulcoFlexSection,
+    Ne1000Section,
+    PumpSection,
+    may_share,
+)
 from controller.section import Section, Text, ruled
 from controller.telemetry import BrokerAddress, broker_address, slug
-from firmware_interfaces.units import Micrometre, Nanolitre, millilitre, millimetre, scaled_up
+from firmware_interfaces.units import (
+    NL_PER_ML,
+    UL_PER_ML,
+    Micrometre,
+    Nanolitre,
+    millilitre,
+    millimetre,
+    scaled_down,
+    scaled_up,
+)
 
 SOCKET_PATH_BYTES: Final = 107
 """sockaddr_un holds 108 bytes with its terminating zero (unix(7))."""
@@ -136,10 +152,25 @@ Container = Syringe | Hose
 
 
 class FlushSection(Section):
-    """How the line is cleared after the drug."""
+    """How the line is cleared after the drug, and whether its pump keeps a vein open in a hold.
 
-    method: Literal["same_pump", "manual"] = "same_pump"
+    1 mL/h is the least that PCA-R5.1.0 names for that; ``kvo_ml`` is for one treatment.
+    """
+
+    method: Literal["same_pump", "second_pump", "manual"] = "same_pump"
     volume_dead_volumes: Annotated[float, Field(ge=2, le=3)] = 3.0
+    kvo_ml_h: Annotated[float, Field(ge=1, le=5)] | None = None
+    kvo_ml: Annotated[float, Field(ge=0.1, le=5)] = 2.0
+
+    @property
+    def kvo_ul_h(self) -> int:
+        """The rate that keeps a vein open, uL/h, rounded down; 0 where none is kept open."""
+        return scaled_down(self.kvo_ml_h or 0.0, UL_PER_ML)
+
+    @property
+    def kvo_nl(self) -> int:
+        """The most that one treatment is given so, nL, rounded down."""
+        return scaled_down(self.kvo_ml, NL_PER_ML)
 
     def volume_nl(self, dead_volume_nl: int) -> Nanolitre:
         """Flush volume in nL for a line of ``dead_volume_nl``, rounded up."""
@@ -205,6 +236,7 @@ class SiteConfig(Section):
     site: SiteSection
     calibrator: CalibratorSection
     pump: PumpSection
+    flush_pump: Ne1000Section | None = None
     operator: Annotated[tuple[Operator, ...], Field(strict=False)]
     syringe: Annotated[tuple[Syringe, ...], Field(strict=False, min_length=1)]
     flush: FlushSection = FlushSection()
@@ -225,6 +257,11 @@ class SiteConfig(Section):
                 return self.syringe
 
     @property
+    def saline_containers(self) -> tuple[Container, ...]:
+        """What saline may be pumped out of: where there is a second pump, a syringe on that."""
+        return self.containers if self.flush_pump is None else self.syringe
+
+    @property
     def socket_path(self) -> Path:
         """The Unix socket for ``isodrip status`` and ``isodrip stop``."""
         return Path(self.api.socket or Path(self.journal.directory) / "isodrip.sock")
@@ -235,6 +272,7 @@ class SiteConfig(Section):
             *_repeated("operator.id", (person.id for person in self.operator)),
             *_repeated("syringe.name", (syringe.name for syringe in self.syringe)),
             *_repeated("pump.port and calibrator.port", (self.pump.port, self.calibrator.port)),
+            *self._second_pump(),
         ]
         if len(self.operator) < 2:
             rule = "must be at least two people: two release a dose"
@@ -244,6 +282,25 @@ class SiteConfig(Section):
             problems.append(Problem("api.socket", repr(str(self.socket_path)), rule))
         _refuse(problems)
         return self
+
+    def _second_pump(self) -> Iterable[Problem]:
+        """What is wrong with the pump that flushes, or with there being none."""
+        wanted, second = self.flush.method == "second_pump", self.flush_pump
+        if wanted and second is None:
+            yield Problem("flush_pump", "(absent)", "is required by flush.method = second_pump")
+        if self.flush.kvo_ml_h is not None and not wanted:
+            rule = "needs flush.method = second_pump: no drug keeps a vein open"
+            yield Problem("flush.kvo_ml_h", f"{self.flush.kvo_ml_h:g}", rule)
+        if second is None:
+            return
+        if not wanted:
+            rule = "is used only where flush.method = second_pump"
+            yield Problem("flush_pump", repr(second.port), rule)
+        if second.port == self.calibrator.port:
+            yield Problem("flush_pump.port", repr(second.port), "must not be the calibrator's")
+        rule = may_share(second, self.pump) if second.port == self.pump.port else ""
+        if rule:
+            yield Problem("flush_pump.address", f"{second.address}", rule)
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -35,12 +35,13 @@ from controller.sessions import (
 )
 from controller.store import Quarantined
 from controller.surroundings import Loaded, Setting, Surroundings
-from firmware_interfaces.readings import Identity
+from firmware_interfaces.readings import Channel, Identity
 
 _EVERY_SESSION: Final = (events.ConditionSeen, events.ShutdownRequested)
 _ACTIVE_SESSION: Final = (
     events.StopPressed,
     events.AlarmSeen,
+    events.IdlePumpSeen,
     events.PermitExpired,
     events.PumpIdentified,
     events.CalibratorIdentified,
@@ -64,6 +65,7 @@ class Daemon:
         self.quarantined: tuple[Quarantined, ...] = ()
         self.conditions: dict[str, events.ConditionSeen] = {}
         self.pump_identity: Identity | None = None
+        self.flush_identity: Identity | None = None
         self.calibrator_identity: Identity | None = None
         self._loading = asyncio.Lock()
         self._judging = True
@@ -145,9 +147,8 @@ class Daemon:
 
     async def _begin(self, order: Loaded) -> Session:
         name = self.world.new_id()
-        devices = [
-            plain(i) for i in (self.pump_identity, self.calibrator_identity) if i is not None
-        ]
+        known = (self.pump_identity, self.calibrator_identity, self.flush_identity)
+        flush = self.setting.flush
         facts = {
             "session": name,
             "order": order.text,
@@ -155,8 +156,9 @@ class Daemon:
             "regimen": order.regimen,
             "regimen_text": order.regimen_text,
             "regimen_hash": order.regimen_hash,
-            "devices": devices,
+            "devices": [plain(identity) for identity in known if identity is not None],
             "commissioned": plain(self.setting.commissioned),
+            **({} if flush is None else {"flush_commissioned": plain(flush.commissioned)}),
         }
         limits = self.setting.limits
         header = session_header({**self.setting.header, **facts}, self.pump.epoch, limits)
@@ -171,6 +173,8 @@ class Daemon:
         """A new session hears who the devices are and which conditions of the host hold."""
         if self.pump_identity is not None:
             self.inbox.tell(session, events.PumpIdentified, self.pump_identity)
+        if self.flush_identity is not None:
+            self.inbox.tell(session, events.PumpIdentified, self.flush_identity, Channel.FLUSH)
         if self.calibrator_identity is not None:
             self.inbox.tell(session, events.CalibratorIdentified, self.calibrator_identity)
         for seen in self.conditions.values():
@@ -256,7 +260,7 @@ class Daemon:
         Otherwise permits are withheld and the driver stops the pump: after a crash nobody could
         bound what was pumped on readings that were lost with it (`motion.upper_nl`).
         """
-        return session.journal.oldest_pending_ns <= self.setting.watchdog_ns // PERMIT_SHARE
+        return session.journal.oldest_pending_ns <= min(self.setting.watchdogs_ns) // PERMIT_SHARE
 
     def _hand_out(self, session: Session, decided: Iterable[c.Command], seq: int) -> None:
         """Give each worker what is its own; nothing here waits."""

@@ -126,6 +126,18 @@ class DulcoFlexSection(Section):
 
 PumpSection = Annotated[Ne1000Section | DulcoFlexSection, Field(discriminator="kind")]
 
+
+def may_share(one: Ne1000Section, other: PumpSection) -> str:
+    """Why two pumps may not be on one port; empty where they may: at addresses of their own."""
+    if not isinstance(other, Ne1000Section):
+        return f"must be on another port than the {other.kind}, which speaks another language"
+    if one.address == other.address:
+        return f"must be at another address than {other.address}, or on another port"
+    if one.baud != other.baud:
+        return f"must be at {other.baud} baud like the other pump on its port"
+    return ""
+
+
 KINDS: Final = frozenset(
     kind
     for section in (

@@ -26,6 +26,7 @@ from drivers.dulco_flex import TIMING as DULCO_TIMING
 from drivers.dulco_flex import DulcoFlexPump
 from drivers.modbus import ModbusBus, is_framed_for_tcp
 from drivers.new_era import NewEraPump
+from drivers.new_era_bus import NewEraBus
 from drivers.serial_port import Parity
 from drivers.stream import Opener
 from firmware_interfaces import activity_meter as nam
@@ -39,22 +40,36 @@ UNHEARD: Final = PumpListener(alarm=lambda _status: None, permit_expired=lambda:
 """Where nobody listens for what a pump says unasked."""
 
 
-def pump_of(section: PumpSection, open_: Open, now_ns: NowNs, heard: PumpListener) -> Pump:
-    """The pump of a site; ``heard`` is told what it says unasked."""
+class Lines:
+    """The lines of a room by their port: who is on one port shares one exchange."""
+
+    def __init__(self, open_: Open) -> None:
+        self.open = open_
+        self._new_era: dict[str, NewEraBus] = {}
+
+    def new_era(self, port: str, baud: int, now_ns: NowNs) -> NewEraBus:
+        """The line of New Era pumps on a port."""
+        if port not in self._new_era:
+            self._new_era[port] = NewEraBus(self.open(port, baud, "N"), now_ns, baud)
+        return self._new_era[port]
+
+
+def pump_of(section: PumpSection, lines: Lines, now_ns: NowNs, heard: PumpListener) -> Pump:
+    """A pump of a site; ``heard`` is told what it says unasked."""
     watchdog_ns = Nanoseconds(section.watchdog_s * NS_PER_S)
     match section:
         case Ne1000Section():
             return NewEraPump(
-                open_(section.port, section.baud, "N"),
+                lines.new_era(section.port, section.baud, now_ns),
                 section.address,
                 now_ns,
-                baud=section.baud,
                 watchdog_ns=watchdog_ns,
                 on_event=heard.alarm,
                 on_permit_expired=heard.permit_expired,
             )
         case DulcoFlexSection():
-            opener, tcp = open_(section.port, df.BAUD_RATE, "E"), is_framed_for_tcp(section.port)
+            opener = lines.open(section.port, df.BAUD_RATE, "E")
+            tcp = is_framed_for_tcp(section.port)
             return DulcoFlexPump(
                 ModbusBus(opener, [section.unit], now_ns, tcp=tcp, timing=DULCO_TIMING),
                 section.unit,

@@ -29,7 +29,8 @@ from controller.sessions import SessionJournal
 from controller.store import Listener
 from controller.supervisor import Supervisor
 from controller.surroundings import PumpListener, Setting, Surroundings, Telemetry
-from firmware_interfaces.readings import Identity
+from controller.two_pumps import IdleListener, TwoPumps, each_pump
+from firmware_interfaces.readings import Channel, Identity, PumpStatus
 from firmware_interfaces.units import NS_PER_S, Nanoseconds, as_seconds
 
 FAREWELL_S: Final = 2.0
@@ -101,7 +102,8 @@ class Life:
         watches = ("poller", "ticker", "lag", "clock", "disk", "journals", "self-test")
         await self.supervisor.stop(*watches)
         await self._say_farewell()
-        await self.supervisor.stop("calibrator", "pump", "identify pump", "identify calibrator")
+        devices = ("pump", "calibrator", "flush pump")
+        await self.supervisor.stop("calibrator", "pump", *(f"identify {name}" for name in devices))
         await self._leave()
         return rested
 
@@ -109,11 +111,14 @@ class Life:
 
     def _furnish(self, kept: Kept) -> None:
         daemon, world, inbox = self.daemon, self._world, self._inbox
-        heard = PumpListener(
-            alarm=lambda status: _ignore(inbox.tell(SITE, events.AlarmSeen, status)),
-            permit_expired=lambda: _ignore(inbox.tell(SITE, events.PermitExpired)),
-        )
-        self._pump = world.pump(self._clock, heard)
+        self._pump = world.pump(self._clock, self._heard(Channel.DRUG))
+        if world.flush_pump is not None:
+            flush = world.flush_pump(self._clock, self._heard(Channel.FLUSH))
+            self._pump = both = TwoPumps(self._pump, flush, self._idle_heard())
+            both.channel = next(
+                (s.state.run.plan.channel for s in kept.sessions if s.state.run is not None),
+                Channel.DRUG,
+            )
         self._calibrator = world.calibrator(self._clock)
         broker = periodic.Condition(inbox, "broker_lost")
         self._telemetry = world.telemetry(lambda up, reason: broker.be(not up, reason))
@@ -125,6 +130,27 @@ class Life:
         daemon.closed = {state.session: state for state in kept.closed}
         daemon.quarantined = kept.quarantined
         daemon.pump.epoch = max((s.state.epoch for s in kept.sessions), default=0)
+
+    def _heard(self, channel: Channel) -> PumpListener:
+        inbox = self._inbox
+        return PumpListener(
+            alarm=lambda status: _ignore(inbox.tell(SITE, events.AlarmSeen, status, channel)),
+            permit_expired=lambda: _ignore(inbox.tell(SITE, events.PermitExpired)),
+        )
+
+    def _idle_heard(self) -> IdleListener:
+        inbox = self._inbox
+
+        def status(channel: Channel, seen: PumpStatus) -> None:
+            if seen.alarm is None:
+                inbox.tell(SITE, events.IdlePumpSeen, channel, seen)
+            else:
+                inbox.tell(SITE, events.AlarmSeen, seen, channel)
+
+        def silent(channel: Channel, reason: str) -> None:
+            inbox.tell(SITE, events.IdlePumpSeen, channel, None, reason)
+
+        return IdleListener(status, silent)
 
     async def _site_journal(self, kept: SessionJournal | None) -> SessionJournal:
         if kept is not None:
@@ -144,10 +170,14 @@ class Life:
             self.daemon.pump.stop(SITE, self.daemon.pump.epoch)
 
     async def _meet(self, must_come_up: bool) -> None:
-        for name, connect, known in (
-            ("pump", self._pump.connect, self._know_pump),
+        pumps = each_pump(self._pump)
+        devices: list[tuple[str, Connect, Callable[[Identity], None]]] = [
+            ("pump", pumps[Channel.DRUG].connect, self._know_pump),
             ("calibrator", self._calibrator.connect, self._know_calibrator),
-        ):
+        ]
+        if Channel.FLUSH in pumps:
+            devices.append(("flush pump", pumps[Channel.FLUSH].connect, self._know_flush_pump))
+        for name, connect, known in devices:
             if must_come_up:
                 work = partial(self._identify, name, connect, known)
                 self.supervisor.keep(f"identify {name}", work, critical=False)
@@ -177,6 +207,10 @@ class Life:
     def _know_pump(self, identity: Identity) -> None:
         self.daemon.pump_identity = identity
         self._inbox.tell(SITE, events.PumpIdentified, identity)
+
+    def _know_flush_pump(self, identity: Identity) -> None:
+        self.daemon.flush_identity = identity
+        self._inbox.tell(SITE, events.PumpIdentified, identity, Channel.FLUSH)
 
     def _know_calibrator(self, identity: Identity) -> None:
         self.daemon.calibrator_identity = identity
@@ -230,7 +264,7 @@ class Life:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
                 await self.daemon.request(SITE, events.ShutdownRequested)
-        patience_ns = self._setting.watchdog_ns + self._setting.limits.stop_confirm_ns
+        patience_ns = max(self._setting.watchdogs_ns) + self._setting.limits.stop_confirm_ns
         try:
             async with asyncio.timeout(as_seconds(Nanoseconds(patience_ns))):
                 await self.daemon.pump.at_rest()

@@ -12,7 +12,7 @@ from controller.clinic.order import Order, OrderError, order_hash, order_json, p
 from controller.clinic.order_rules import check_order
 from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
 from controller.config import Container, SiteConfig
-from controller.core.treatment import Treatment
+from controller.core.treatment import SecondPump, Treatment
 from controller.device_sections import DulcoFlexSection
 from controller.surroundings import Loaded
 from firmware_interfaces.units import NS_PER_S, Nanoseconds, scaled_near
@@ -126,4 +126,13 @@ def _treatment(order: Order, regimen: Regimen, site: SiteConfig, mounted: Contai
         watchdog_ns=site.pump.watchdog_s * NS_PER_S,
         authorized_user=order.authorized_user.name,
         ordered_utc_ns=utc_ns(order.authorized_user.signed_at),
+        second=_second_pump(site),
     )
+
+
+def _second_pump(site: SiteConfig) -> SecondPump | None:
+    section = site.flush_pump
+    if section is None:
+        return None
+    watchdog_ns = section.watchdog_s * NS_PER_S
+    return SecondPump(watchdog_ns, section.trigger, site.flush.kvo_ul_h, site.flush.kvo_nl)

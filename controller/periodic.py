@@ -22,6 +22,7 @@ from controller.core.events import (
 from controller.core.limits import Limits
 from controller.inbox import SITE, Inbox
 from controller.ports import Clock, Pump
+from controller.two_pumps import channel_in_use
 from drivers import pump_errors
 from firmware_interfaces.units import NS_PER_MS, NS_PER_S, Nanoseconds, as_seconds
 
@@ -58,7 +59,10 @@ async def _poll_once(pump: Pump, inbox: Inbox, session: str) -> None:
     except Exception as error:  # noqa: BLE001 - whatever kept the answer away, there is none
         inbox.tell(session, PumpSilent, str(error) or type(error).__name__)
     else:
-        inbox.tell(session, PumpRead if status.alarm is None else AlarmSeen, status)
+        if status.alarm is None:
+            inbox.tell(session, PumpRead, status, channel_in_use(pump))
+        else:
+            inbox.tell(session, AlarmSeen, status, channel_in_use(pump))
 
 
 class Ticker:

@@ -19,7 +19,7 @@ from controller.device_sections import (
     Ne1000Section,
     PumpSection,
 )
-from controller.devices import NowNs, Open, calibrator_of, pump_of
+from controller.devices import Lines, NowNs, Open, calibrator_of, pump_of
 from controller.surroundings import PumpListener
 from controller.units_known import NOT_ASKED
 from drivers.calibrator_errors import ReadingRefused, UnitRefused
@@ -136,7 +136,7 @@ def _flex(port: str, unit: int, model: Model) -> DulcoFlexSection:
 
 def _pump(section: PumpSection, line: str) -> _Candidate:
     async def ask(open_: Open, now_ns: NowNs, heard: PumpListener) -> tuple[Identity, str]:
-        device = pump_of(section, open_, now_ns, heard)
+        device = pump_of(section, Lines(open_), now_ns, heard)
         try:
             identity = await device.connect()
             status = await device.poll()

@@ -16,6 +16,7 @@ from controller.core import events
 from controller.core.commands import DisarmPump, Prepare, RecoverPump, RunPump, SetRate
 from controller.inbox import Inbox
 from controller.ports import Clock, Pump
+from controller.two_pumps import channel_in_use
 from drivers import pump_errors
 from drivers.request import StaleEpoch, WriteLost
 from drivers.stream import PortError
@@ -134,6 +135,7 @@ class PumpWorker:
     async def _stop(self) -> None:
         while self._wanted is not None:
             number, session, epoch = self._wanted
+            channel = channel_in_use(self._pump)
             try:
                 status = await self._pump.stop(self.epoch + self._lead)
             except Exception as error:  # noqa: BLE001 - whatever failed, the pump must still stop
@@ -141,7 +143,7 @@ class PumpWorker:
                 await self._clock.sleep_until(self._clock.monotonic_ns() + RETRY_NS)
                 continue
             self._confirmed = number
-            self._inbox.tell(session, events.StopConfirmed, epoch, status)
+            self._inbox.tell(session, events.StopConfirmed, epoch, status, channel)
             if self._asked == number:
                 self._wanted = None
         self._rest.set()
@@ -168,7 +170,8 @@ class PumpWorker:
         except pump_errors.PermitExpired:
             self._inbox.tell(job.session, events.PermitExpired)
         except pump_errors.PumpAlarmed as error:
-            self._inbox.tell(job.session, events.AlarmSeen, error.status)
+            channel = channel_in_use(self._pump)
+            self._inbox.tell(job.session, events.AlarmSeen, error.status, channel)
             self._tell_failure(job, error)
         except Exception as error:  # noqa: BLE001 - an error nobody foresaw is a lost write
             self._tell_failure(job, error)
@@ -189,7 +192,7 @@ class PumpWorker:
             case SetRate():
                 if await self._may_energise(job):
                     status = await self._pump.set_rate(command.rate_ul_h, epoch)
-                    tell(job.session, events.PumpRead, status)
+                    tell(job.session, events.PumpRead, status, channel_in_use(self._pump))
             case RecoverPump():
                 await self._recover(job)
             case DisarmPump():
@@ -236,7 +239,8 @@ class PumpWorker:
             except Exception as error:  # noqa: BLE001 - it must be reached, whatever is in the way
                 self._inbox.tell(job.session, events.PumpSilent, f"recover: {error}")
             else:
-                self._inbox.tell(job.session, events.PumpRecovered, recovery)
+                channel = channel_in_use(self._pump)
+                self._inbox.tell(job.session, events.PumpRecovered, recovery, channel)
                 return
             pause = self._clock.sleep_until(self._clock.monotonic_ns() + RETRY_NS)
             await self._unless_newer(job, pause)

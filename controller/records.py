@@ -25,6 +25,7 @@ from controller.clinic.signatures import Meaning, Signature
 from controller.core.aftermath import PADS, SYRINGE_AND_LINE, outcome_of
 from controller.core.alarms import ALARMS, not_observable
 from controller.core.limits import Limits
+from controller.core.line import line_of
 from controller.core.state import Alarm, Purpose, Signed, State
 from controller.sessions import fold_state, limits_of
 from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds
@@ -124,6 +125,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         journal_head=head,
         not_observable=tuple(row.id for row in not_observable(tuple(header["kinds"]))),
         reported=_reported(state),
+        line=None if state.order.second is None else line_of(state),
     )
 
 

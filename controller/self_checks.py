@@ -16,8 +16,9 @@ from controller.core.state import Phase
 from controller.inbox import SITE
 from controller.ports import Calibrator, Pump
 from controller.self_test import CONDITION, CheckFailed, NotYet, Work
+from controller.two_pumps import each_pump
 from drivers.pump_errors import PumpAlarmed
-from firmware_interfaces.readings import Identity
+from firmware_interfaces.readings import Channel, Holdings, Identity
 from firmware_interfaces.units import NS_PER_S, UL_PER_ML
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ PROGRAM_UTC_NS: Final = 1_761_955_200 * NS_PER_S
 """2025-11-01: a computer that says it is earlier than this program has lost its clock's battery."""
 TEST: Final = "test of the way that alarms take"
 UM_PER_MM: Final = 1_000
+PUMPS: Final = {Channel.DRUG: "pump", Channel.FLUSH: "flush pump"}
+"""What people call them; the drug's pump is the one that is meant where none is named."""
 
 
 class SelfChecks:
@@ -91,21 +94,27 @@ class SelfChecks:
             raise CheckFailed(f"{free_mb} MB are free, limit {low_mb} MB")
         begun_s = loop.time()
         await world.store.probe()
-        took_s, allowed_s = loop.time() - begun_s, setting.watchdog_ns / PERMIT_SHARE / NS_PER_S
+        took_s, allowed_s = (
+            loop.time() - begun_s,
+            min(setting.watchdogs_ns) / PERMIT_SHARE / NS_PER_S,
+        )
         if took_s > allowed_s:
             raise CheckFailed(f"a sync took {took_s:.3f} s, limit {allowed_s:.3f} s")
         return f"{free_mb} MB are free, a sync took {took_s * 1000:.0f} ms"
 
     async def ports(self) -> str:
-        """Both devices answer now."""
-        self._known("pump")
-        self._known("calibrator")
+        """Every device answers now."""
+        pumps = each_pump(self._pump)
+        for name in (*(PUMPS[channel] for channel in pumps), "calibrator"):
+            self._known(name)
         await self._pump_may_be_asked()
-        status = await self._pump.poll()
-        if status.alarm is not None:
-            # Being read acknowledges it: nobody would hear of it again.
-            self._daemon.inbox.tell(SITE, AlarmSeen, status)
-            raise CheckFailed(f"the pump reports alarm '{status.alarm.value}'")
+        for channel, pump in pumps.items():
+            status = await pump.poll()
+            if status.alarm is not None:
+                # Being read acknowledges it: nobody would hear of it again.
+                self._daemon.inbox.tell(SITE, AlarmSeen, status, channel)
+                alarm = status.alarm.value
+                raise CheckFailed(f"the {PUMPS[channel]} reports alarm '{alarm}'")
         await self._calibrator.connect()
         return ", ".join(f"{name} at {port}" for name, port in self._daemon.setting.ports.items())
 
@@ -117,6 +126,7 @@ class SelfChecks:
         found = (pump.kind, calibrator.kind, pump.address)
         if found != wanted:
             raise CheckFailed(f"{found} answer, {wanted} are configured")
+        self._second_is_configured()
         serial = setting.calibrator_serial
         if serial and calibrator.serial not in (serial, None):
             raise CheckFailed(f"calibrator {calibrator.serial} answers, {serial} is configured")
@@ -125,18 +135,26 @@ class SelfChecks:
         return f"{pump.model} {pump.firmware} at {address}; {calibrator.model}, {told}"
 
     async def read_back(self) -> str:
-        """What the pump holds can be read, in units that are known, and is possible."""
-        self._known("pump")
-        await self._pump_may_be_asked()
-        try:
-            held = await self._pump.holdings()
-        except PumpAlarmed as alarmed:
-            raise CheckFailed(str(alarmed)) from alarmed
-        return (
-            f"{held.diameter_um / UM_PER_MM:g} mm, {held.rate_ul_h / UL_PER_ML:g} mL/h, "
-            f"volume {volume_text(held.volume_nl)}, counter {volume_text(held.infused_nl)}, "
-            f"watchdog {held.watchdog_ns // NS_PER_S} s"
-        )
+        """What each pump holds can be read, in units that are known, and is possible."""
+        told = []
+        for channel, pump in each_pump(self._pump).items():
+            self._known(PUMPS[channel])
+            await self._pump_may_be_asked()
+            try:
+                told.append(_held_text(await pump.holdings()))
+            except PumpAlarmed as alarmed:
+                raise CheckFailed(str(alarmed)) from alarmed
+        return "; flush pump: ".join(told)
+
+    def _second_is_configured(self) -> None:
+        """The second pump is the one that the site names, where it names one."""
+        flush = self._daemon.setting.flush
+        if flush is None:
+            return
+        identity = self._known("flush pump")
+        found, wanted = (identity.kind, identity.address), (flush.kind, flush.address)
+        if found != wanted:
+            raise CheckFailed(f"{found} answers as flush pump, {wanted} is configured")
 
     async def alarm_path(self) -> str:
         """An alarm that is told comes out where panels listen. A broker may be away."""
@@ -155,7 +173,12 @@ class SelfChecks:
         raise CheckFailed("the news are closed")
 
     def _known(self, name: str) -> Identity:
-        known = {"pump": self._daemon.pump_identity, "calibrator": self._daemon.calibrator_identity}
+        daemon = self._daemon
+        known = {
+            "pump": daemon.pump_identity,
+            "calibrator": daemon.calibrator_identity,
+            "flush pump": daemon.flush_identity,
+        }
         identity = known[name]
         if identity is None:
             port = self._daemon.setting.ports.get(name, "its port")
@@ -169,3 +192,11 @@ class SelfChecks:
         ):
             raise NotYet(f"{active.id} must be recovered and bounded first")
         await self._daemon.pump.at_rest()
+
+
+def _held_text(held: Holdings) -> str:
+    return (
+        f"{held.diameter_um / UM_PER_MM:g} mm, {held.rate_ul_h / UL_PER_ML:g} mL/h, "
+        f"volume {volume_text(held.volume_nl)}, counter {volume_text(held.infused_nl)}, "
+        f"watchdog {held.watchdog_ns // NS_PER_S} s"
+    )

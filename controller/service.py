@@ -25,7 +25,8 @@ from controller.commissioned import commissioned_of, known_by
 from controller.config import SiteConfig
 from controller.core.codec import CodecError
 from controller.daemon import Daemon
-from controller.devices import calibrator_of, pump_of
+from controller.device_sections import PumpSection
+from controller.devices import Lines, calibrator_of, pump_of
 from controller.inbox import Verdict
 from controller.life import Life, StartupFailure
 from controller.mqtt_link import mqtt_connect
@@ -36,12 +37,13 @@ from controller.panel.turnstile import Turnstile
 from controller.ports import Calibrator, Clock, Pump
 from controller.records import NoRecord, record_of, record_of_journal
 from controller.store import DirectoryStore
-from controller.surroundings import PumpListener, Setting, Surroundings, Telemetry
+from controller.surroundings import FlushPump, PumpListener, Setting, Surroundings, Telemetry
 from controller.telemetry import Telemetry as MqttTelemetry
 from controller.telemetry import room_prefix
 from controller.units_known import NOT_ASKED, UnitsKnown, units_known_of
 from controller.view import state_view
 from drivers.serial_port import opener
+from firmware_interfaces.readings import Channel
 from firmware_interfaces.units import NS_PER_S, Nanoseconds
 
 HEADER_SCHEMA: Final = 2
@@ -74,15 +76,20 @@ def versions() -> dict[str, str]:
 
 
 def setting_of(
-    site: SiteConfig, commissioning: str | None = None, units: UnitsKnown = NOT_ASKED
+    site: SiteConfig,
+    commissioning: str | None = None,
+    flush_commissioning: str | None = None,
+    units: UnitsKnown = NOT_ASKED,
 ) -> Setting:
     """What the daemon and every record 0 take from site.toml and what was commissioned.
 
-    ``commissioning`` is the text of the pump's file; None has the one read that site.toml names.
+    ``commissioning`` is the text of the pump's file; None has the one read that site.toml names. So
+    is ``flush_commissioning`` for the second pump.
     """
     known = commissioned_of(site) if commissioning is None else known_by(site, commissioning)
     running = versions()
     kinds = (site.pump.kind, site.calibrator.kind)
+    flush = _flush_pump_of(site, flush_commissioning)
     operators = {p.id: {"name": p.name, "role": p.role} for p in site.operator}
     header = {
         "schema": HEADER_SCHEMA,
@@ -91,7 +98,7 @@ def setting_of(
         "site_hash": site.site_hash,
         "simulated": site.site.simulated,
         "versions": running,
-        "kinds": list(kinds),
+        "kinds": list(kinds if flush is None else (*kinds, flush.kind)),
         "operators": operators,
         **({"unit_proof": units.seen} if units is not NOT_ASKED else {}),
     }
@@ -104,19 +111,29 @@ def setting_of(
         limits=site.limits,
         watchdog_ns=site.pump.watchdog_s * NS_PER_S,
         header=header,
-        ports={"pump": site.pump.port, "calibrator": site.calibrator.port},
+        ports=_ports(site),
         pump_address=site.pump.address,
         commissioned=known,
         calibrator_serial=site.calibrator.serial,
+        flush=flush,
     )
+
+
+def _flush_pump_of(site: SiteConfig, text: str | None) -> FlushPump | None:
+    section = site.flush_pump
+    if section is None:
+        return None
+    known = commissioned_of(site, Channel.FLUSH) if text is None else known_by(site, text)
+    return FlushPump(section.kind, section.address, section.watchdog_s * NS_PER_S, known)
+
+
+def _ports(site: SiteConfig) -> dict[str, str]:
+    ports = {"pump": site.pump.port, "calibrator": site.calibrator.port}
+    return ports if site.flush_pump is None else {**ports, "flush pump": site.flush_pump.port}
 
 
 def _now(clock: Clock) -> Callable[[], Nanoseconds]:
     return lambda: Nanoseconds(clock.monotonic_ns())
-
-
-def _pump(site: SiteConfig, clock: Clock, heard: PumpListener) -> Pump:
-    return pump_of(site.pump, opener, _now(clock), heard)
 
 
 def _calibrator(site: SiteConfig, units: UnitsKnown, clock: Clock) -> Calibrator:
@@ -133,6 +150,10 @@ def _telemetry(site: SiteConfig, on_link: Callable[[bool, str], None]) -> Teleme
 def surroundings_of(site: SiteConfig, clock: Clock, units: UnitsKnown) -> Surroundings:
     """The real world of a site; ``units`` is what is known of its calibrator's unit codes."""
     directory = Path(site.journal.directory)
+    lines = Lines(opener)
+
+    def pump(section: PumpSection, clock: Clock, heard: PumpListener) -> Pump:
+        return pump_of(section, lines, _now(clock), heard)
 
     def new_id() -> str:
         day = utc_datetime(Nanoseconds(clock.utc_ns())).strftime("%Y%m%d")
@@ -141,7 +162,8 @@ def surroundings_of(site: SiteConfig, clock: Clock, units: UnitsKnown) -> Surrou
     return Surroundings(
         clock=clock,
         store=DirectoryStore(directory),
-        pump=partial(_pump, site),
+        pump=partial(pump, site.pump),
+        flush_pump=None if site.flush_pump is None else partial(pump, site.flush_pump),
         calibrator=partial(_calibrator, site, units),
         telemetry=partial(_telemetry, site),
         new_id=new_id,

@@ -12,7 +12,7 @@ from controller.chain import Record
 from controller.core import events
 from controller.core.codec import CodecError, plain, revive
 from controller.core.commands import Command, GrantPermit
-from controller.core.commissioning import Commissioned
+from controller.core.commissioning import UNKNOWN, Commissioned
 from controller.core.limits import Limits, limits_as_dict
 from controller.core.state import Phase, State
 from controller.core.step import step
@@ -131,7 +131,13 @@ def state_of(session: str, header: Mapping[str, Any]) -> State:
         known = revive(Commissioned, told)
     else:
         known = Commissioned(asked=revive(int, header.get("schema", 0)) >= SCHEMA_COMMISSIONED)
-    return State(session=session, epoch=revive(int, header.get("epoch", 0)), commissioned=known)
+    flush = header.get("flush_commissioned")
+    return State(
+        session=session,
+        epoch=revive(int, header.get("epoch", 0)),
+        commissioned=known,
+        flush_commissioned=UNKNOWN if flush is None else revive(Commissioned, flush),
+    )
 
 
 def limits_of(header: Mapping[str, Any], site: Limits) -> Limits:

@@ -47,6 +47,17 @@ class Surroundings:
     new_id: Callable[[], str]
     disk_free_mb: Callable[[], int]
     executor: Executor | None = None
+    flush_pump: Callable[[Clock, PumpListener], Pump] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlushPump:
+    """What the site says of the second pump."""
+
+    kind: str
+    address: int | None
+    watchdog_ns: int
+    commissioned: Commissioned = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,17 @@ class Setting:
     pump_address: int | None = None
     calibrator_serial: str = ""
     commissioned: Commissioned = UNKNOWN
+    flush: FlushPump | None = None
+
+    @property
+    def all_kinds(self) -> tuple[str, ...]:
+        """Every device, the second pump included."""
+        return self.kinds if self.flush is None else (*self.kinds, self.flush.kind)
+
+    @property
+    def watchdogs_ns(self) -> tuple[int, ...]:
+        """How long each pump runs on in silence."""
+        return (self.watchdog_ns, *(() if self.flush is None else (self.flush.watchdog_ns,)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,21 @@ identifier of a patient either.
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from controller.clinic.ledger import LineModel
-from controller.clinic.order import Priming
 from controller.clinic.text import utc_text
 from controller.commissioned import commissioned_text
 from controller.core.alarms import ALARMS, not_observable
 from controller.core.judge import latched
+from controller.core.line import line_of
 from controller.core.sounding import audio_paused_ns, ordered, sounding
 from controller.core.state import Alarm, Pumped, Purpose, Run, Signed, State
-from controller.core.treatment import Treatment
+from controller.core.treatment import SecondPump, Treatment
+from controller.surroundings import FlushPump
 from firmware_interfaces.readings import Identity
 from firmware_interfaces.units import (
     NL_PER_ML,
     NS_PER_S,
     UL_PER_ML,
     Becquerel,
-    Nanolitre,
     Nanoseconds,
     as_mbq,
     as_mci,
@@ -57,12 +56,9 @@ def _interval(pumped: Pumped) -> dict[str, float]:
 
 def delivered(state: State) -> Pumped:
     """Drug that has passed the line, nL, as an interval; nothing before the first start."""
-    treatment = state.treatment
-    if treatment is None or state.first_start_utc_ns is None:
+    if state.treatment is None or state.first_start_utc_ns is None:
         return Pumped()
-    drug, flushed = state.pumped(Purpose.DRUG), state.pumped(Purpose.FLUSH)
-    line = LineModel(Nanolitre(treatment.line_dead_nl), Priming(treatment.primed_with))
-    past = line.state(drug.low_nl, drug.high_nl, flushed.low_nl)
+    past = line_of(state)
     return Pumped(past.delivered_low_nl, past.delivered_high_nl)
 
 
@@ -98,7 +94,15 @@ def _order(treatment: Treatment | None) -> dict[str, Any] | None:
         "primed_with": treatment.primed_with,
         "infusion_s": treatment.duration_ns / NS_PER_S,
         "flush": {"method": treatment.flush_method, "volume_ml": _ml(treatment.flush_volume_nl)},
+        "kvo": _kvo(treatment.second),
     }
+
+
+def _kvo(second: SecondPump | None) -> dict[str, float] | None:
+    """How the second pump may keep a vein open, or None."""
+    if second is None or not second.kvo_ul_h:
+        return None
+    return {"rate_ml_h": second.kvo_ul_h / UL_PER_ML, "volume_ml": _ml(second.kvo_nl)}
 
 
 def _run(run: Run | None, now_ns: int) -> dict[str, Any] | None:
@@ -106,6 +110,7 @@ def _run(run: Run | None, now_ns: int) -> dict[str, Any] | None:
         return None
     return {
         "purpose": run.purpose.value,
+        "pump": run.plan.channel.value,
         "stage": run.stage.value,
         "rate_ml_h": run.profile[run.part][0] / UL_PER_ML,
         "planned_ml": _ml(run.plan.volume_nl),
@@ -203,11 +208,17 @@ def _identity(identity: Identity | None) -> dict[str, Any] | None:
     return None if identity is None else asdict(identity)
 
 
+def _flush_commissioning(flush: FlushPump | None) -> dict[str, str]:
+    if flush is None:
+        return {}
+    return {"flush_commissioning": f"flush {commissioned_text(flush.commissioned)}"}
+
+
 def state_view(daemon: "Daemon") -> dict[str, Any]:
     """The whole room: every open session, and what is known beside them."""
     now_ns, setting = daemon.clock.monotonic_ns(), daemon.setting
     active = daemon.active()
-    hidden = not_observable(setting.kinds)
+    hidden = not_observable(setting.all_kinds)
     return {
         "schema": SCHEMA,
         "site": setting.site,
@@ -228,10 +239,12 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
             for seen in daemon.conditions.values()
         ],
         "commissioning": commissioned_text(setting.commissioned),
+        **_flush_commissioning(setting.flush),
         "self_test": [check.view() for check in daemon.self_test.checks],
         "link": {
             "pump": _identity(daemon.pump_identity),
             "calibrator": _identity(daemon.calibrator_identity),
+            **({} if setting.flush is None else {"flush_pump": _identity(daemon.flush_identity)}),
             "broker": "broker_lost" not in daemon.conditions,
         },
         "not_observable": [

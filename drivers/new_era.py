@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from drivers.new_era_bus import NewEraBus
 from drivers.new_era_line import NewEraLine
 from drivers.new_era_program import HOLDINGS, Expected, holdings_of, new_rate, program
 from drivers.pump_errors import (
@@ -50,7 +51,7 @@ WATCHDOG_NS: Final = seconds(5)
 
 
 class NewEraPump:
-    """One pump at ``address`` behind ``opener``.
+    """One pump at ``address`` of a line, or alone behind an opener at ``baud``.
 
     ``watchdog_ns`` is what the site arms: a pump found running may run on so long in silence.
     ``on_event`` is given each alarm that is not the result of the call that saw it;
@@ -60,7 +61,7 @@ class NewEraPump:
 
     def __init__(
         self,
-        opener: Opener,
+        line: NewEraBus | Opener,
         address: int,
         now_ns: Callable[[], int],
         *,
@@ -73,7 +74,8 @@ class NewEraPump:
         self._address = address
         self._site_watchdog_ns = watchdog_ns
         self._now_ns = now_ns
-        self._line = NewEraLine(opener, address, now_ns, baud, on_event)
+        bus = line if isinstance(line, NewEraBus) else NewEraBus(line, now_ns, baud)
+        self._line = NewEraLine(bus, address, on_event)
         self._stopping = Stopping(
             now_ns, self._stop_once, self._rested, lambda: self._line.links, self._watchdog_ns,
             on_permit_expired, on_unconfirmed,

@@ -10,10 +10,9 @@ import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
-from drivers.exchange import Exchange
+from drivers.new_era_bus import NewEraBus
 from drivers.new_era_words import (
     Heard,
-    line_timing,
     reply_of,
     reply_within_ns,
     status_of,
@@ -21,10 +20,9 @@ from drivers.new_era_words import (
 )
 from drivers.pump_errors import PumpAlarmed, PumpRefused, ReadbackMismatch
 from drivers.request import Answer, Kind, NoReply, Request
-from drivers.stream import Opener
 from firmware_interfaces.readings import PumpAlarm, PumpStatus
 from firmware_interfaces.units import Nanoseconds
-from protocols.new_era import Command, HostDeframer, Mode, Noise, ReplyFrame, encode_command
+from protocols.new_era import Command, Mode, Noise, ReplyFrame, encode_command
 
 T = TypeVar("T")
 Guard = Callable[[], None]
@@ -39,18 +37,16 @@ class NewEraLine:
 
     def __init__(
         self,
-        opener: Opener,
+        bus: NewEraBus,
         address: int,
-        now_ns: Callable[[], int],
-        baud: int,
         on_alarm: Callable[[PumpStatus], None],
     ) -> None:
         self._address = address
-        self._baud = baud
+        self._bus = bus
+        self._baud = bus.baud
         self._on_alarm = on_alarm
-        self._exchange: Exchange[Heard] = Exchange(
-            opener, HostDeframer(), line_timing(baud), now_ns, self._unasked
-        )
+        self._exchange = bus.exchange
+        bus.join(address, self._unasked)
         self.armed = False
         """True from ``SAFn``: a reply in Basic framing then means that no watchdog runs."""
         self.reset_seen = False
@@ -75,8 +71,8 @@ class NewEraLine:
         self._exchange.forget_loss()
 
     async def close(self) -> None:
-        """Close the line."""
-        await self._exchange.close()
+        """Leave the line; the last one closes it."""
+        await self._bus.leave(self._address)
 
     async def status(self) -> PumpStatus:
         """Prompt or alarm, without a counter. Raises NoReply, LinkLost, PortError."""
@@ -174,9 +170,7 @@ class NewEraLine:
 
     def _unasked(self, frame: Heard, at_ns: Nanoseconds) -> bool:
         """Auto-Alarm is the only thing this pump says by itself (1200-01, 10.2.3)."""
-        if isinstance(frame, Noise):
-            return True
-        if frame.reply.alarm is None or frame.reply.address != self._address:
+        if isinstance(frame, Noise) or frame.reply.alarm is None:
             return False
         self.report(status_of(Answer(frame, at_ns, at_ns)))
         return True

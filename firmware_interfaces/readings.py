@@ -5,8 +5,10 @@ know is ``None``, never a default. ``asked_ns`` is when the question left, ``rea
 answer was complete, both monotonic: a reading is as old as its question.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntFlag
+from types import MappingProxyType
+from typing import Final
 
 from firmware_interfaces.units import (
     Becquerel,
@@ -15,6 +17,17 @@ from firmware_interfaces.units import (
     Nanolitre,
     Nanoseconds,
 )
+
+ADDED: Final = MappingProxyType({"added": True})
+"""Metadata of a field that older records lack. Its default says what was so before there was it,
+and is not written, so that an old record and a new one of the same thing are the same letters."""
+
+
+class Channel(Enum):
+    """Which pump of a room: the drug's, or the saline pump beside it on the same line."""
+
+    DRUG = "drug"
+    FLUSH = "flush"
 
 
 class Motion(Enum):
@@ -140,6 +153,7 @@ class PumpPlan:
     """All that a pump must be told before it may run; each item is proven by reading it back.
 
     Rate and volume are upper bounds: a driver rounds both down to what the device can express.
+    ``channel`` says which pump it is for; a driver has only one and does not look.
     """
 
     diameter_um: Micrometre
@@ -147,6 +161,7 @@ class PumpPlan:
     volume_nl: Nanolitre
     watchdog_ns: Nanoseconds
     trigger: Trigger
+    channel: Channel = field(default=Channel.DRUG, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,10 @@ class LineState:
     in_line_high_nl: Nanolitre
 
 
+Mark = tuple[int, int]
+"""So much saline (the second) went in when so much drug (the first) had gone in, nL."""
+
+
 @dataclass(frozen=True, slots=True)
 class LineModel:
     """Plug flow from syringe tip to vein: what goes in first comes out first, unmixed."""
@@ -139,6 +143,34 @@ class LineModel:
             self.in_line_nl(pumped_low_nl, flushed_nl),
             self.in_line_nl(pumped_high_nl, flushed_nl),
         )
+
+    def interleaved(
+        self, drug_nl: tuple[int, int], marks: tuple[tuple[Mark, ...], tuple[Mark, ...]]
+    ) -> LineState:
+        """Bounds of both where saline went in between drug, each time after so much drug.
+
+        Ends are taken with ends, and the widest of them stands.
+        """
+        ends = [(drug, self._past(drug, several)) for drug in drug_nl for several in marks]
+        past = sorted(through for _, through in ends)
+        held = sorted(self.primed_nl + drug - through for drug, through in ends)
+        bounds = (past[0], past[-1], held[0], held[-1])
+        return LineState(*(Nanolitre(bound) for bound in bounds))
+
+    def _past(self, drug_nl: int, marks: tuple[Mark, ...]) -> int:
+        """Drug in all that has left the line: what went in first, the line's content before it."""
+        left = drug_nl + sum(saline for _, saline in marks)
+        past, before = 0, 0
+        parts = [(self.primed_nl > 0, int(self.dead_volume_nl))]
+        for drug_before, saline in marks:
+            at = min(max(drug_before, before), drug_nl)
+            parts += [(True, at - before), (False, saline)]
+            before = at
+        for is_drug, volume in (*parts, (True, drug_nl - before)):
+            part = min(volume, left)
+            left -= part
+            past += part if is_drug else 0
+        return past
 
     def arrival_offset_ns(self, rate_ul_h: int) -> Nanoseconds:
         """From pump start to drug at the vein, rounded up: 4.5 min for 1.5 mL at 20 mL/h."""

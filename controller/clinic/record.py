@@ -194,6 +194,8 @@ def _judged(facts: RecordFacts, measured: Measured, outcome: Account) -> dict[st
 
 
 def _line(facts: RecordFacts) -> LineState:
+    if facts.line is not None:
+        return facts.line
     model = line_of(facts.order)
     return model.state(facts.pumped_low_nl, facts.pumped_high_nl, facts.flushed_nl)
 

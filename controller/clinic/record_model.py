@@ -12,6 +12,7 @@ from pydantic import Field
 
 from controller.clinic.accounting import Budget, Candidate
 from controller.clinic.documents import Document
+from controller.clinic.ledger import LineState
 from controller.clinic.order import Order
 from controller.clinic.regimen import Regimen
 from controller.clinic.signatures import Signature
@@ -55,7 +56,8 @@ class RecordFacts:
     """All that a record is made of. ``started_at_utc_ns`` is None if nothing was started.
 
     ``resolution_bq`` is one display step of the calibrator. ``devices`` and ``versions`` are copied
-    as they are; ``ground_truth`` exists on a bench only.
+    as they are; ``ground_truth`` exists on a bench only. ``line`` is told where saline may have
+    gone in between drug; else it follows from what was pumped and flushed.
     """
 
     session: str
@@ -84,6 +86,7 @@ class RecordFacts:
     reported: tuple[Candidate, ...] = ()
     budget: Budget = field(default_factory=Budget)
     ground_truth: Mapping[str, Any] | None = None
+    line: LineState | None = None
 
 
 class RecordPatient(Document):

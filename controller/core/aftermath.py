@@ -34,7 +34,7 @@ def delivery_bounded(
     refused = second_person(event, event.confirmed_by)
     if refused:
         return refused
-    state = settle_run(state)
+    state = _settle_unasked(state)
     if not state.drug.low_nl <= event.low_nl <= event.high_nl <= state.drug.high_nl:
         known = f"{state.drug.low_nl} .. {state.drug.high_nl} nL"
         return Refused("inside what is certain", f"{event.low_nl} .. {event.high_nl}, not {known}")
@@ -62,6 +62,17 @@ def book_interval(state: State, low_nl: int, high_nl: int) -> State:
     return replace(motion.book(state, low_nl, high_nl), unbounded=unbounded)
 
 
+def _settle_unasked(state: State) -> State:
+    """A run that nobody asked about, settled: the interval holds what its counter may show later.
+
+    So where there are two pumps that is not booked once more.
+    """
+    run, state = state.run, settle_run(state)
+    if run is None or state.order.second is None:
+        return state
+    return motion.with_rest(state, run.plan.channel, None)
+
+
 def given_up(state: State, event: e.GivenUp, limits: Limits) -> Result | Refused:
     """The interval stands as it is, and there is no resume.
 
@@ -70,7 +81,7 @@ def given_up(state: State, event: e.GivenUp, limits: Limits) -> Result | Refused
     stopping = state.run is not None and state.run.stage is Stage.STOPPING
     if state.phase is Phase.STOPPED and not stopping:
         return Refused("something must be uncertain", "no STOP waits for its confirmation")
-    state = settle_run(sign(state, event, "given up: interval stands"))
+    state = _settle_unasked(sign(state, event, "given up: interval stands"))
     if stopping:
         state = note(state, "stop_unconfirmed", "given up before the pump confirmed its STOP")
     return done(leave_uncertain(replace(state, no_resume="delivery could not be bounded")))

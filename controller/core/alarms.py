@@ -180,6 +180,8 @@ ROWS: Final = (
          "Wait for it; if a check failed, put right what it names. It is repeated by itself."),
     _row("pump_link", _M, _S, ALL, HOST, "The pump does not answer",
          "Check cable and power of the pump."),
+    _row("idle_pump_link", _M, _S, ALL, HOST, "The pump that does not run does not answer",
+         "Check cable and power of the pump that the alarm names."),
     _row("pump_unprepared", _M, _S, ALL, HOST, "The pump could not be prepared",
          "Check cable, power and settings of the pump, acknowledge, and ask again."),
     _row("calibrator_link", _M, _S, ALL, HOST, "The dose calibrator gave no usable reading",

@@ -78,13 +78,44 @@ def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -
     if standing or state.no_resume:
         return Refused("the latch must be clear", standing or state.no_resume)
     state, cleared = judge.clear_latch(state)
-    state = replace(sign(state, event, "patency run"), patency_ok=False, connected=False)
+    state = replace(_saline_mounted(state, event), patency_ok=False)
+    state = sign(state, event, "patency run")
     state = replace(state, patency_ran=False, seat_before_nl=state.seat.high_nl)
     rate = rate_max_ul_h(drug_profile(state))
     profile = constant(limits.patency_volume_nl, rate)
     volume = limits.patency_volume_nl
     state, commands = begin(state, Purpose.PATENCY, volume, profile, event.diameter_um)
     return state, cleared + commands
+
+
+def _saline_mounted(
+    state: State, event: e.PatencyRequested | e.FlushRequested | e.KvoRequested
+) -> State:
+    """Saline takes the drug syringe's place, unless it has a pump of its own.
+
+    Drug then goes on only once it was seated and connected anew.
+    """
+    if state.order.second is None:
+        return replace(state, connected=False)
+    return replace(state, saline_syringe=event.syringe, saline_um=event.diameter_um)
+
+
+def flush_pump_refused(
+    state: State, syringe: str, diameter_um: int, limits: Limits
+) -> Refused | None:
+    """Why the second pump may not push saline out of this syringe; None where there is none."""
+    second = state.order.second
+    if second is None:
+        return None
+    mounted = replace(
+        state.order, syringe=syringe, diameter_um=diameter_um, watchdog_ns=second.watchdog_ns
+    )
+    known, now = state.flush_commissioned, state.now_utc_ns
+    objection = commissioning.objection(known, state.flush_pump, mounted, now, limits)
+    if objection is None:
+        return None
+    rule, seen = objection
+    return Refused("the second pump must be proven too", f"{rule}: {seen}")
 
 
 def patency_confirmed(state: State, event: e.PatencyConfirmed, limits: Limits) -> Result | Refused:
@@ -184,6 +215,9 @@ def arm_requested(state: State, event: e.ArmRequested, limits: Limits) -> Result
     objection = commissioning.objection(known, state.pump, state.order, event.utc_ns, limits)
     if objection is not None:
         return Refused(*objection)
+    refused = flush_pump_refused(state, state.saline_syringe, state.saline_um, limits)
+    if refused:
+        return refused
     return programme_drug(sign(state, event, "arm"), limits)
 
 
@@ -265,11 +299,15 @@ def flush_rate_ul_h(state: State) -> int:
 
 
 def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Result | Refused:
-    """FLUSHING, or STOPPED with a clear latch: flush with a saline syringe in the drug pump.
+    """FLUSHING, or STOPPED with a clear latch: flush with a saline syringe.
 
-    The drug syringe came off: drug goes on only once it was seated and connected anew.
+    Out of the drug pump, or out of the second one where there is one.
     """
-    refused = _ready(state) or second_person(event, event.confirmed_by)
+    refused = (
+        _ready(state)
+        or second_person(event, event.confirmed_by)
+        or flush_pump_refused(state, event.syringe, event.diameter_um, limits)
+    )
     if refused:
         return refused
     cleared: Commands = ()
@@ -283,10 +321,36 @@ def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Re
         return Refused("the flush is complete", f"{state.flush.low_nl} nL flushed")
     mounted = f"flush syringe {event.syringe} mounted"
     state = co_sign(state, event, event.confirmed_by, mounted)
-    state = enter(replace(state, connected=False), Phase.FLUSHING)
+    state = enter(_saline_mounted(state, event), Phase.FLUSHING)
     profile = constant(left, flush_rate_ul_h(state))
     state, commands = begin(state, Purpose.FLUSH, left, profile, event.diameter_um)
     return state, cleared + commands
+
+
+def kvo_requested(state: State, event: e.KvoRequested, limits: Limits) -> Result | Refused:
+    """HELD: saline out of the second pump keeps the vein open, slowly and up to a volume."""
+    refused = (
+        _ready(state)
+        or second_person(event, event.confirmed_by)
+        or flush_pump_refused(state, event.syringe, event.diameter_um, limits)
+    )
+    if refused:
+        return refused
+    second = state.order.second
+    if second is None or not second.kvo_ul_h:
+        return Refused("a vein is kept open only where the site says so", "no flush.kvo_ml_h")
+    if state.flush.low_nl >= state.order.flush_volume_nl:
+        return Refused("the flush is complete", f"{state.flush.low_nl} nL flushed")
+    if not state.patency_ok:
+        return Refused("patency must be confirmed before a vein is kept open", "it is not")
+    left = second.kvo_nl - state.kvo.high_nl
+    if left <= 0:
+        return Refused("the volume that keeps a vein open is capped", f"{state.kvo.high_nl} nL")
+    mounted = f"KVO syringe {event.syringe} mounted"
+    state = co_sign(state, event, event.confirmed_by, mounted)
+    profile = constant(left, min(second.kvo_ul_h, flush_rate_ul_h(state)))
+    state = _saline_mounted(state, event)
+    return begin(state, Purpose.KVO, left, profile, event.diameter_um)
 
 
 def flush_confirmed(state: State, event: e.FlushConfirmed, limits: Limits) -> Result | Refused:
@@ -296,8 +360,8 @@ def flush_confirmed(state: State, event: e.FlushConfirmed, limits: Limits) -> Re
         return refused
     if not 0 < event.volume_nl <= 20 * state.order.line_dead_nl:
         return Refused("a flush volume above 0 and up to 20 dead volumes", f"{event.volume_nl} nL")
-    total = Pumped(state.flush.low_nl + event.volume_nl, state.flush.high_nl + event.volume_nl)
-    state = replace(sign(state, event, "flushed by hand"), flush=total)
+    flushed = Pumped(event.volume_nl, event.volume_nl)
+    state = motion.add(sign(state, event, "flushed by hand"), Purpose.FLUSH, flushed)
     return to_residual(replace(state, clearance_utc_ns=event.utc_ns))
 
 

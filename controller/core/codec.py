@@ -1,7 +1,8 @@
 """Dataclasses of the core to plain JSON values and back, by their type hints and nothing else.
 
 Enums travel as their values, flags as integers, tuples as lists. An unknown or missing field is
-an error that names it: a journal is read exactly or not at all.
+an error that names it: a journal is read exactly or not at all. Only a field that a later version
+added (`firmware_interfaces.readings.ADDED`) may be missing, and is where it holds its default.
 """
 
 import types
@@ -26,6 +27,12 @@ def _names(cls: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(cls))
 
 
+@cache
+def _added(cls: Any) -> dict[str, Any]:
+    """Fields that older records lack, with what was so before."""
+    return {field.name: field.default for field in fields(cls) if field.metadata.get("added")}
+
+
 def plain(value: Any) -> Any:
     """``value`` as dicts, lists, strings, integers, booleans and None."""
     if type(value) in _PLAIN:
@@ -35,7 +42,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _names(type(value))}
+        added = _added(type(value))
+        return {
+            name: plain(held)
+            for name in _names(type(value))
+            for held in (getattr(value, name),)
+            if name not in added or held != added[name]
+        }
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     raise CodecError(f"a {type(value).__name__} has no place in the core: {value!r}")
@@ -50,9 +63,10 @@ def _dataclass(cls: type, value: Any, path: str) -> Any:
     if not isinstance(value, dict):
         raise CodecError(f"{path}: expected an object for {cls.__name__}")
     hints = _hints(cls)
-    if set(value) != set(hints):
-        raise CodecError(f"{path}: fields differ from {cls.__name__}: {set(value) ^ set(hints)}")
-    return cls(**{name: _value(hints[name], value[name], f"{path}.{name}") for name in hints})
+    differing = set(value) ^ set(hints)
+    if differing - (_added(cls).keys() - set(value)):
+        raise CodecError(f"{path}: fields differ from {cls.__name__}: {differing}")
+    return cls(**{name: _value(hints[name], value[name], f"{path}.{name}") for name in value})
 
 
 def _tuple(args: tuple[Any, ...], value: Any, path: str) -> Any:

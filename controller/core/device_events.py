@@ -1,17 +1,19 @@
 """Handlers of what devices say. A fact is taken in every phase; what follows depends on the run."""
 
-from controller.core import aftermath, judge, motion
+from controller.core import aftermath, interruption, judge, motion
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.alarms import LATCHING
-from controller.core.bedside import energise, to_residual
+from controller.core.bedside import FIRST_CHECK_NS, energise, to_residual
 from controller.core.changed import changed
+from controller.core.idle_pump import is_idle
 from controller.core.judge import enter, forget, note
 from controller.core.limits import Limits
+from controller.core.line import line_of
 from controller.core.profile import part_at
 from controller.core.rules import Result, done
 from controller.core.state import Phase, Purpose, Rest, Run, Sample, Stage, State
-from firmware_interfaces.readings import PlanReadback, PumpAlarm, PumpPlan, PumpStatus
+from firmware_interfaces.readings import Channel, PlanReadback, PumpAlarm, PumpPlan, PumpStatus
 from firmware_interfaces.units import NL_PER_UL, NS_PER_H, NS_PER_S
 
 ALARM_ROWS = {
@@ -38,11 +40,14 @@ to a whole second."""
 
 
 def pump_identified(state: State, event: e.PumpIdentified, limits: Limits) -> Result:
-    """Remember who the pump is; another one during a treatment is a trip."""
-    known = state.pump
+    """Remember who a pump is; another one during a treatment is a trip."""
+    drug = event.channel is Channel.DRUG
+    known = state.pump if drug else state.flush_pump
     if known is not None and known != event.identity and state.phase in LATCHING:
         state = note(state, "identity", f"{known} before, {event.identity} now")
-    return done(changed(state, pump=event.identity))
+    if drug:
+        return done(changed(state, pump=event.identity))
+    return done(changed(state, flush_pump=event.identity))
 
 
 def calibrator_identified(
@@ -87,7 +92,8 @@ def pump_prepared(state: State, event: e.PumpPrepared, limits: Limits) -> Result
     state = changed(state, watchdog_armed=True)
     if run is None or event.epoch != run.epoch or run.stage is not Stage.PREPARING:
         return done(state)
-    state = changed(state, rest=Rest(run.purpose, event.readback.infused_nl))
+    rest = Rest(run.purpose, event.readback.infused_nl)
+    state = motion.with_rest(state, run.plan.channel, rest)
     wrong = mismatch(run.plan, event.readback)
     if wrong:
         return done(note(changed(state, run=None), "readback", wrong))
@@ -158,7 +164,7 @@ def pump_read(state: State, event: e.PumpRead, limits: Limits) -> Result:
         ahead_ms = (status.asked_ns - state.now_ns) // 1_000_000
         return done(note(state, "monotonic", f"a reading is {ahead_ms} ms ahead of its event"))
     if run is None:
-        return _unexpected(state, status)
+        return _unexpected(state, event)
     if run.stage is Stage.PREPARING or status.asked_ns <= run.read_ns:
         return done(state)
     if run.stage is Stage.STOPPING:
@@ -176,16 +182,18 @@ def _fell_while_stopping(state: State, run: Run, status: PumpStatus) -> State:
     return changed(state, run=changed(run, doubt=run.doubt or "counter_fell"))
 
 
-def _unexpected(state: State, status: PumpStatus) -> Result:
+def _unexpected(state: State, event: e.PumpRead) -> Result:
     """A reading without a run: a pump that moves all the same is stopped each time it is seen.
 
     Not while *recover* is under way: a STOP would drop it. Once an interval waits for people,
     keys move the pump as ever.
     """
+    status = event.status
     recovering = state.phase is Phase.UNCERTAIN and not state.unbounded
     if recovering or status.asked_ns <= state.rested_ns:
         return done(state)
-    state = motion.moved_at_rest(state, status.infused_nl, status.counter_step_nl)
+    counter_nl, step_nl = status.infused_nl, status.counter_step_nl
+    state = motion.moved_at_rest(state, event.channel, counter_nl, step_nl)
     if status.motion is None or status.motion.at_rest:
         return done(state)
     evidence = f"pump is {status.motion.value} and nothing was run"
@@ -219,10 +227,20 @@ def _arrival(state: State) -> State:
     ahead = 0 if treatment.primed_with == "drug" else treatment.line_dead_nl
     if state.arrival_utc_ns is None and state.pumped(Purpose.DRUG).low_nl >= max(1, ahead):
         state = changed(state, arrival_utc_ns=state.now_utc_ns)
+    if state.arrival_utc_ns is None and state.order.second is not None:
+        state = _early_arrival(state)
     dead = treatment.line_dead_nl
     if state.clearance_utc_ns is None and 0 < dead <= state.pumped(Purpose.FLUSH).low_nl:
         state = changed(state, clearance_utc_ns=state.now_utc_ns)
     return state
+
+
+def _early_arrival(state: State) -> State:
+    """Saline of the second pump brings drug to the vein too, and the first site check with it."""
+    if line_of(state).delivered_low_nl <= 0 or state.check_due_active_ns is None:
+        return state
+    due = min(state.check_due_active_ns, state.active_ns + FIRST_CHECK_NS)
+    return changed(state, arrival_utc_ns=state.now_utc_ns, check_due_active_ns=due)
 
 
 def _finish(state: State, run: Run) -> Result:
@@ -246,6 +264,8 @@ def alarm_seen(state: State, event: e.AlarmSeen, limits: Limits) -> Result:
     alarm, run = event.status.alarm, state.run
     if alarm is None:
         return done(state)
+    if is_idle(state, event.channel):
+        return done(_idle_alarm(state, event.channel, alarm))
     fresh = run.stage is Stage.PREPARING if run is not None else not state.watchdog_armed
     if alarm is PumpAlarm.RESET and fresh:
         return done(state)
@@ -253,6 +273,16 @@ def alarm_seen(state: State, event: e.AlarmSeen, limits: Limits) -> Result:
     if alarm is PumpAlarm.RESET and run is not None and state.phase is not Phase.UNCERTAIN:
         return uncertain(state, "the pump was reset during a run")
     return done(state)
+
+
+def _idle_alarm(state: State, channel: Channel, alarm: PumpAlarm) -> State:
+    """A pump that rests loses nothing by a reset, and its watchdog stops nothing.
+
+    *Prepare* sets all that it holds anew.
+    """
+    if alarm in (PumpAlarm.RESET, PumpAlarm.WATCHDOG):
+        return state
+    return note(state, ALARM_ROWS[alarm], f"{channel.value} pump reports {alarm.value}")
 
 
 def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Result:
@@ -264,11 +294,12 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
         return done(state)
     status, run = event.status, state.run
     state = changed(forget(state, "stop_unconfirmed"), rested_ns=status.asked_ns)
+    counted = status.infused_nl
     if run is None:
-        return done(motion.moved_at_rest(state, status.infused_nl, status.counter_step_nl))
+        step_nl = status.counter_step_nl
+        return done(motion.moved_at_rest(state, event.channel, counted, step_nl))
     if run.stage is not Stage.STOPPING or state.phase is Phase.UNCERTAIN:
         return done(state)
-    counted = status.infused_nl
     state = motion.rest_at(state, run, counted)
     run = state.run or run
     if run.doubt:
@@ -276,7 +307,7 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
     if counted is None or counted < run.counter_nl:
         return uncertain(state, "the pump rests but its counter is lost")
     state = _last_reading(state, run, status)
-    return _rested(motion.book(state, *motion.counted_nl(run, counted)), run)
+    return _rested(motion.book(state, *motion.counted_nl(run, counted)), run, limits)
 
 
 def _doubted(state: State, run: Run) -> Result:
@@ -289,10 +320,12 @@ def _last_reading(state: State, run: Run, status: PumpStatus) -> State:
     return _arrival(changed(state, run=changed(run, counter_nl=status.infused_nl or 0)))
 
 
-def _rested(state: State, run: Run) -> Result:
+def _rested(state: State, run: Run, limits: Limits) -> Result:
     """What follows the end of a run. A STOP for another reason can fall on the last drop too."""
     if run.purpose is Purpose.PATENCY:
         return done(changed(state, patency_ran=not judge.latched(state)))
+    if run.purpose is Purpose.KVO:
+        return interruption.kvo_ended(state, limits)
     if run.purpose is Purpose.FLUSH and run.complete and state.phase is Phase.FLUSHING:
         return to_residual(state)
     all_in = run.complete or state.drug.low_nl >= state.planned_nl
@@ -317,11 +350,11 @@ def pump_recovered(state: State, event: e.PumpRecovered, limits: Limits) -> Resu
     """What the pump still knows bounds what was pumped, or leaves an interval to people."""
     state = forget(state, "stop_unconfirmed")
     recovery, run = event.recovery, state.run
+    counted = recovery.infused_nl
     if run is None:
         step_nl = recovery.found.counter_step_nl
-        state = motion.moved_at_rest(state, recovery.infused_nl, step_nl)
+        state = motion.moved_at_rest(state, event.channel, counted, step_nl)
         return done(state if state.unbounded else aftermath.leave_uncertain(state))
-    counted = recovery.infused_nl
     state = motion.rest_at(state, run, counted)
     run = state.run or run
     lost = recovery.power_cycled or counted is None or counted < run.counter_nl

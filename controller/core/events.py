@@ -4,36 +4,20 @@ Each carries both stamps: ``mono_ns`` enforces, ``utc_ns`` is for decay and the 
 return readings and people send requests; the daemon makes events of both.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from controller.core.event import ByPerson as ByPerson  # noqa: PLC0414
+from controller.core.event import Event as Event  # noqa: PLC0414
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
+    ADDED,
     ActivityReading,
+    Channel,
     Identity,
     PlanReadback,
     PumpStatus,
     Recovery,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Common stamps of every event."""
-
-    mono_ns: int
-    utc_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class ByPerson(Event):
-    """Something a person did at a station.
-
-    ``who`` is an operator id, empty where none is asked for.
-    """
-
-    who: str
-    role: str
-
 
 # --- people -------------------------------------------------------------------------------------
 
@@ -185,7 +169,16 @@ class EndRequested(ByPerson):
 
 @dataclass(frozen=True, slots=True)
 class FlushRequested(ByPerson):
-    """A saline syringe was mounted in the drug pump for the flush, and a second person agrees."""
+    """A saline syringe is mounted for the flush, and a second person agrees."""
+
+    syringe: str
+    diameter_um: int
+    confirmed_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class KvoRequested(ByPerson):
+    """The second pump shall keep the vein open with the saline syringe mounted on it."""
 
     syringe: str
     diameter_um: int
@@ -246,9 +239,10 @@ class CancelRequested(ByPerson):
 
 @dataclass(frozen=True, slots=True)
 class PumpIdentified(Event):
-    """The pump said who it is."""
+    """A pump said who it is."""
 
     identity: Identity
+    channel: Channel = field(default=Channel.DRUG, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +314,7 @@ class PumpRead(Event):
     """One poll was answered."""
 
     status: PumpStatus
+    channel: Channel = field(default=Channel.DRUG, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,9 +326,19 @@ class PumpSilent(Event):
 
 @dataclass(frozen=True, slots=True)
 class AlarmSeen(Event):
-    """The pump reported an alarm, asked or unasked."""
+    """A pump reported an alarm, asked or unasked."""
 
     status: PumpStatus
+    channel: Channel = field(default=Channel.DRUG, metadata=ADDED)
+
+
+@dataclass(frozen=True, slots=True)
+class IdlePumpSeen(Event):
+    """The pump that does not run showed something new; no status: it is silent, and why."""
+
+    channel: Channel
+    status: PumpStatus | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +347,7 @@ class StopConfirmed(Event):
 
     epoch: int
     status: PumpStatus
+    channel: Channel = field(default=Channel.DRUG, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +362,7 @@ class PumpRecovered(Event):
     """*Recover* ended: what was found, and what the pump still knows."""
 
     recovery: Recovery
+    channel: Channel = field(default=Channel.DRUG, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

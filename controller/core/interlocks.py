@@ -258,7 +258,8 @@ def near_end(state: State, limits: Limits) -> str:
 
 def hold_forgotten(state: State, limits: Limits) -> str:
     """Prompt: a pause, or a flush to begin, is forgotten. The time of waiting is up. Advises."""
-    if state.run is not None and state.run.stage is not Stage.READY:
+    run = state.run
+    if run is not None and run.stage is not Stage.READY and run.purpose is not Purpose.KVO:
         return ""
     waited = state.now_ns - state.phase_ns
     return f"waiting for {_s(waited)}" if waited >= limits.hold_reminder_ns else ""
@@ -367,6 +368,7 @@ NOTICED: Final = (
     "barrel_mismatch",
     "shutdown",
     "pump_link",
+    "idle_pump_link",
     "pump_unprepared",
     "calibrator_link",
 )

@@ -13,7 +13,7 @@ from controller.core.bedside import BARREL_NS, arrival_active_ns, programme_drug
 from controller.core.judge import STOPPABLE, Commands, enter, forget, note
 from controller.core.limits import Limits
 from controller.core.rules import Refused, Result, done, sign
-from controller.core.state import Phase, Purpose, State
+from controller.core.state import Phase, Purpose, Stage, State
 
 WRONG_SYRINGE = "barrel and counter disagree; a reading that agrees must come first"
 CHECK_EVERY_NS = 300_000_000_000
@@ -132,6 +132,8 @@ def _resume_held(state: State, event: e.ResumeRequested, limits: Limits) -> Resu
     back = state.held_from
     assert back is not None
     state = sign(state, event, "resumed")
+    if state.run is not None and state.run.purpose is Purpose.KVO:
+        return _end_kvo(state, event, back)
     if back is Phase.INFUSING:
         return programme_drug(state, limits)
     if state.run is not None and back is not Phase.ARMED:
@@ -140,6 +142,26 @@ def _resume_held(state: State, event: e.ResumeRequested, limits: Limits) -> Resu
         back = Phase.RESIDUAL
     state = replace(state, held_from=None, held_ns=None, hold_reason="")
     return to_residual(state) if back is Phase.RESIDUAL else done(enter(state, back))
+
+
+def _end_kvo(state: State, event: e.ResumeRequested, back: Phase) -> Result:
+    """The end of the hold ends what keeps the vein open; drug is programmed once that rests."""
+    commands: Commands = ()
+    if state.run is not None and state.run.stage is not Stage.STOPPING:
+        state, commands = judge.stop(state, "the hold ends")
+    if back is Phase.INFUSING:
+        return replace(state, resume_by=event.who), commands
+    state = replace(state, held_from=None, held_ns=None, hold_reason="")
+    return enter(state, back), commands
+
+
+def kvo_ended(state: State, limits: Limits) -> Result:
+    """The second pump rests: the resume that waited for it goes on, if there is one."""
+    if state.phase is not Phase.HELD or not state.resume_by:
+        return done(state)
+    state = replace(state, resume_by="")
+    result = programme_drug(state, limits)
+    return done(state) if isinstance(result, Refused) else result
 
 
 def _resume_stopped(state: State, event: e.ResumeRequested, limits: Limits) -> Result | Refused:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Final
 
 from controller.core import commands as c
-from controller.core.alarms import ALARMS, LATCHING, Action
+from controller.core.alarms import ALARMS, LATCHING, MOVING, Action
 from controller.core.changed import changed
-from controller.core.interlocks import COMPUTED, NOTICED
+from controller.core.interlocks import COMPUTED, NOTICED, Interlock
 from controller.core.limits import Limits
 from controller.core.motion import permit_life_ns, stood
-from controller.core.state import Alarm, Notice, Phase, Stage, State
+from controller.core.state import Alarm, Notice, Phase, Purpose, Stage, State
 from firmware_interfaces.readings import Permit
 from firmware_interfaces.units import Nanoseconds
 
@@ -95,9 +95,22 @@ _ARMED: Final = {
 """Interlocks that compute something, by the phase in which their row is armed."""
 
 
+_ARMED_IN_KVO: Final = tuple(
+    (id_, rule)
+    for id_, rule in COMPUTED.items()
+    if ALARMS[id_].phases >= MOVING or Phase.HELD in ALARMS[id_].phases
+)
+"""A vein is kept open while the treatment is held: that run is watched like any other."""
+
+
+def _armed(state: State) -> tuple[tuple[str, Interlock], ...]:
+    kvo = state.run is not None and state.run.purpose is Purpose.KVO
+    return _ARMED_IN_KVO if kvo and state.phase is Phase.HELD else _ARMED[state.phase]
+
+
 def _evaluate(state: State, limits: Limits) -> dict[str, str]:
     """Evidence by row, of every interlock whose row is armed in this phase."""
-    found = {id_: rule(state, limits) for id_, rule in _ARMED[state.phase]}
+    found = {id_: rule(state, limits) for id_, rule in _armed(state)}
     found = {id_: evidence for id_, evidence in found.items() if evidence}
     for seen in state.notices:
         if seen.id in NOTICED and state.phase in ALARMS[seen.id].phases:

@@ -9,8 +9,8 @@ from operator import attrgetter
 from controller.core.changed import changed
 from controller.core.limits import Limits
 from controller.core.profile import Profile, duration_ns, rate_max_ul_h, rate_min_ul_h
-from controller.core.state import Pumped, Purpose, Rest, Run, Sample, Stage, State
-from firmware_interfaces.readings import Motion, PumpPlan, PumpStatus, Trigger
+from controller.core.state import Pumped, Purpose, Rest, Run, Saline, Sample, Stage, State
+from firmware_interfaces.readings import Channel, Motion, PumpPlan, PumpStatus, Trigger
 from firmware_interfaces.units import (
     MicrolitrePerHour,
     Micrometre,
@@ -27,13 +27,20 @@ NO_FLOW_PERCENT = 50
 def begin(
     state: State, purpose: Purpose, volume_nl: int, profile: Profile, diameter_um: int
 ) -> State:
-    """The state with a new run in PREPARING. The plan's rate is the first part's."""
+    """The state with a new run in PREPARING, on the pump that gives what it is for.
+
+    The plan's rate is the first part's.
+    """
+    channel = state.order.saline_channel if purpose.saline else Channel.DRUG
+    second = state.order.second if channel is Channel.FLUSH else None
+    armed = second or state.order
     plan = PumpPlan(
         Micrometre(diameter_um),
         MicrolitrePerHour(profile[0][0]),
         Nanolitre(volume_nl),
-        Nanoseconds(state.order.watchdog_ns),
-        Trigger(state.order.trigger),
+        Nanoseconds(armed.watchdog_ns),
+        Trigger(armed.trigger),
+        channel,
     )
     return changed(state, run=Run(purpose, Stage.PREPARING, state.epoch, plan, profile))
 
@@ -244,28 +251,44 @@ def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
 def book(state: State, low_nl: int, high_nl: int) -> State:
     """The state with its run ended and its volume added to the run's purpose."""
     assert state.run is not None
-    return changed(_added(state, state.run.purpose, low_nl, high_nl), run=None)
+    return changed(add(state, state.run.purpose, Pumped(low_nl, high_nl)), run=None)
 
 
-def _added(state: State, purpose: Purpose, low_nl: int, high_nl: int) -> State:
-    """The state with a volume added to a purpose.
+def add(state: State, purpose: Purpose, more: Pumped) -> State:
+    """The state with a volume added to what was pumped for a purpose.
 
-    Drug that keys had the pump give before any start of ours has begun the treatment too.
+    Drug that keys had the pump give before any start of ours has begun the treatment too. Saline of
+    a second pump has its place in the line, behind the drug that had gone in before it.
     """
-    if high_nl > 0 and purpose is Purpose.DRUG and state.first_start_ns is None:
+    if more.high_nl > 0 and purpose is Purpose.DRUG and state.first_start_ns is None:
         state = changed(state, first_start_ns=state.now_ns, first_start_utc_ns=state.now_utc_ns)
+    if more.high_nl > 0 and purpose.saline and state.order.second is not None:
+        state = changed(state, saline=(*state.saline, Saline(more, state.drug)))
     total: Pumped = getattr(state, purpose.value)
-    booked = {purpose.value: Pumped(total.low_nl + low_nl, total.high_nl + high_nl)}
-    return changed(state, **booked)  # type: ignore[arg-type]
+    both = Pumped(total.low_nl + more.low_nl, total.high_nl + more.high_nl)
+    return changed(state, **{purpose.value: both})  # type: ignore[arg-type]
+
+
+def rest_of(state: State, channel: Channel) -> Rest | None:
+    """What is known of a pump's counter at rest."""
+    return state.rest if channel is Channel.DRUG else state.flush_rest
+
+
+def with_rest(state: State, channel: Channel, rest: Rest | None) -> State:
+    """The state with what is known of a pump's counter at rest; None: nobody knows."""
+    if channel is Channel.DRUG:
+        return changed(state, rest=rest)
+    return changed(state, flush_rest=rest)
 
 
 def rest_at(state: State, run: Run, counter_nl: int | None) -> State:
     """The state with what the pump's counter says at rest; a leap of it puts the run in doubt."""
+    channel = run.plan.channel
     if counter_nl is None:
-        return changed(state, rest=None)
+        return with_rest(state, channel, None)
     if _leapt(state, run, counter_nl):
         run = changed(run, counter_nl=counter_nl, doubt=run.doubt or "counter_jumped")
-    return changed(state, run=run, rest=Rest(run.purpose, counter_nl))
+    return with_rest(changed(state, run=run), channel, Rest(run.purpose, counter_nl))
 
 
 def _leapt(state: State, run: Run, counter_nl: int) -> bool:
@@ -277,22 +300,23 @@ def _leapt(state: State, run: Run, counter_nl: int) -> bool:
     return run.motion is not Motion.PURGING and counter_nl > most
 
 
-def moved_at_rest(state: State, counter_nl: int | None, step_nl: int) -> State:
+def moved_at_rest(state: State, channel: Channel, counter_nl: int | None, step_nl: int) -> State:
     """The state with what a pump counted that nothing was run on, as keys have it do.
 
     It may have been what ran last, and need not: the syringe may be another by now. So it only
     adds to the most, to one step. With the line joined, the seat's syringe gives drug. A counter
     that fell was cleared and may have counted all it says since then.
     """
-    rest = state.rest
+    rest = rest_of(state, channel)
     if rest is None or counter_nl is None or counter_nl == rest.counter_nl:
         return state
     joined = rest.purpose is Purpose.SEAT and state.connected
     more = counter_nl - rest.counter_nl if counter_nl > rest.counter_nl else counter_nl
-    state = changed(state, rest=Rest(rest.purpose, counter_nl))
+    state = with_rest(state, channel, Rest(rest.purpose, counter_nl))
     if not more:
         return state
-    return _added(state, Purpose.DRUG if joined else rest.purpose, 0, more + step_nl)
+    purpose = Purpose.DRUG if joined else rest.purpose
+    return add(state, purpose, Pumped(0, more + step_nl))
 
 
 def window(run: Run, length_ns: int) -> tuple[int, Sample] | None:

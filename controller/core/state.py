@@ -42,6 +42,12 @@ class Purpose(Enum):
     SEAT = "seat"
     DRUG = "drug"
     FLUSH = "flush"
+    KVO = "kvo"
+
+    @property
+    def saline(self) -> bool:
+        """True where saline is pushed: on the second pump, if there is one."""
+        return self in (Purpose.PATENCY, Purpose.FLUSH, Purpose.KVO)
 
 
 class Stage(Enum):
@@ -124,6 +130,14 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
+class Saline:
+    """Saline that the second pump let into the line, and how much drug had gone in before it."""
+
+    saline: Pumped
+    drug: Pumped
+
+
+@dataclass(frozen=True, slots=True)
 class Signed:
     """A signature: who, in which role, what it means, when (UTC), how the identity was proven."""
 
@@ -171,6 +185,9 @@ class State:
 
     Times ending in ``_ns`` are monotonic unless they end in ``_utc_ns``; None means "not yet".
     ``active_ns`` counts the time in which drug really ran.
+    Only where there is a second pump: ``saline`` is what it let into the line, in order,
+    ``saline_syringe`` what is mounted on it, ``flush_rest`` what is known of it at rest, as
+    ``rest`` is of the drug's pump.
     Without slots, so that `controller.core.changed` copies it in one go.
     """
 
@@ -186,6 +203,8 @@ class State:
     now_utc_ns: int = 0
     treatment: Treatment | None = None
     pump: Identity | None = None
+    flush_pump: Identity | None = None
+    flush_commissioned: Commissioned = UNKNOWN
     calibrator: Identity | None = None
     # hot lab
     assay_pending: str = ""
@@ -215,6 +234,11 @@ class State:
     patency: Pumped = Pumped()
     drug: Pumped = Pumped()
     flush: Pumped = Pumped()
+    kvo: Pumped = Pumped()
+    saline: tuple[Saline, ...] = ()
+    saline_syringe: str = ""
+    saline_um: int = 0
+    flush_rest: Rest | None = None
     unbounded: bool = False
     active_ns: int = 0
     first_start_utc_ns: int | None = None

@@ -9,7 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from controller.core import aftermath, bedside, device_events, host_events, hot_lab, interruption
+from controller.core import (
+    aftermath,
+    bedside,
+    device_events,
+    host_events,
+    hot_lab,
+    idle_pump,
+    interruption,
+)
 from controller.core import events as e
 from controller.core.limits import Limits
 from controller.core.rules import Refused, Result
@@ -79,6 +87,7 @@ ROWS: Final = (
     # flush
     _row(e.FlushRequested, {P.FLUSHING}, bedside.flush_requested),
     _row(e.FlushRequested, {P.STOPPED}, bedside.flush_requested, P.FLUSHING),
+    _row(e.KvoRequested, {P.HELD}, bedside.kvo_requested),
     _row(e.FlushConfirmed, {P.FLUSHING, P.STOPPED}, bedside.flush_confirmed, P.RESIDUAL),
     # after
     _row(e.DeliveryBounded, {P.UNCERTAIN}, aftermath.delivery_bounded, P.STOPPED),
@@ -99,6 +108,7 @@ ROWS: Final = (
     _row(e.PumpRead, WATCHED, device_events.pump_read),
     _row(e.PumpSilent, WATCHED, device_events.pump_silent),
     _row(e.AlarmSeen, WATCHED, device_events.alarm_seen, P.UNCERTAIN),
+    _row(e.IdlePumpSeen, WATCHED, idle_pump.idle_pump_seen),
     _row(e.StopConfirmed, {P.INFUSING}, device_events.stop_confirmed, P.FLUSHING, P.UNCERTAIN),
     _row(e.StopConfirmed, {P.FLUSHING}, device_events.stop_confirmed, P.RESIDUAL, P.UNCERTAIN),
     _row(e.StopConfirmed, ALL - {P.INFUSING, P.FLUSHING}, device_events.stop_confirmed),

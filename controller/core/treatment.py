@@ -1,6 +1,21 @@
 """One treatment as ordered, in base units: what the judgement needs of order, regimen and site."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from firmware_interfaces.readings import ADDED, Channel
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPump:
+    """The saline pump beside the drug's. ``kvo_ul_h`` is 0 where the site keeps no vein open.
+
+    ``kvo_nl`` is the most that one treatment may be given so, nL.
+    """
+
+    watchdog_ns: int
+    trigger: str
+    kvo_ul_h: int = 0
+    kvo_nl: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,12 @@ class Treatment:
     watchdog_ns: int
     authorized_user: str
     ordered_utc_ns: int
+    second: SecondPump | None = field(default=None, metadata=ADDED)
+
+    @property
+    def saline_channel(self) -> Channel:
+        """The pump that saline is on: its own where there are two."""
+        return Channel.DRUG if self.second is None else Channel.FLUSH
 
     @property
     def primed_nl(self) -> int:

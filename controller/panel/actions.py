@@ -172,7 +172,7 @@ class Action:
 
 
 def _diameter_um(name: str, site: SiteConfig) -> int:
-    for syringe in site.containers:
+    for syringe in site.saline_containers:
         if syringe.name == name:
             return syringe.diameter_um
     raise Wrong("syringe", name, "must be a syringe of the site's catalogue")
@@ -248,6 +248,8 @@ ACTIONS: Final = (
     Action("end", Caused, e.EndRequested, "No more delivery; account for what is left",
            _just("cause")),
     Action("flush", Flush, e.FlushRequested, "Flush by the pump", _flush),
+    Action("kvo", Flush, e.KvoRequested, "Keep the vein open while held, by the second pump",
+           _flush),
     Action("flush_confirm", Volume, e.FlushConfirmed, "Flushed by hand with this volume", _down),
     Action("bound", Bound, e.DeliveryBounded, "Bound an uncertain delivery", _bound),
     Action("give_up", InSession, e.GivenUp, "Leave an uncertain delivery as it is"),

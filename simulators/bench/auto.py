@@ -117,8 +117,7 @@ class TwoPeople:
     async def patency(self) -> None:
         """Saline at the infusion's rate; blood return seen, no leak."""
         await self.take_down()
-        await self.hands.hand("mount_syringe", which="saline")
-        await self.hands.hand("connect_line")
+        await self.mount_saline("saline")
         await self.hands.hand("open_clamp")
         await self.act("patency", AB, syringe=self.plan.setting.saline_syringe)
         await self._run("patency")
@@ -126,7 +125,7 @@ class TwoPeople:
         await self.until("patency", lambda view: view.patent)
         await self.line_quiet()
         await self.hands.hand("close_clamp")
-        await self.hands.hand("unmount")
+        await self.take_down()
         self._progress.say("line open, no leak")
 
     async def seat(self) -> None:
@@ -189,10 +188,10 @@ class TwoPeople:
         """Drug syringe off, saline on, and the line's content into the patient."""
         await self.until("flush", lambda view: view.phase == "FLUSHING" and not view.running)
         await self.line_quiet()
-        await self.hands.hand("close_clamp")
-        await self.take_down()
-        await self.hands.hand("mount_syringe", which="flush")
-        await self.hands.hand("connect_line")
+        if not self.second:
+            await self.hands.hand("close_clamp")
+            await self.take_down()
+        await self.mount_saline("flush")
         await self.hands.hand("open_clamp")
         await self.act("flush", AB, syringe=self.plan.setting.saline_syringe, confirmed_by=CD)
         await self.until("flush", lambda view: view.phase == "RESIDUAL", self.plan.duration_s)
@@ -203,6 +202,8 @@ class TwoPeople:
         """What stayed behind, weak before strong for the electrometer's sake; survey and close."""
         await self.hands.hand("close_clamp")
         await self.take_down()
+        if self.second and (await self.look())["second"]["mounted"] is not None:
+            await self.hands.hand("unmount_flush")
         await self.empty_chamber()
         await self.hands.hand("lead_line", to="waste")
         await self.hands.hand("collect_waste")
@@ -229,6 +230,20 @@ class TwoPeople:
         """Take whatever is on the pump off it."""
         if (await self.look())["mounted"] is not None:
             await self.hands.hand("unmount")
+
+    @property
+    def second(self) -> bool:
+        """True in a room with a pump of its own for saline."""
+        return bool(self.plan.setting.devices.flush_pump)
+
+    async def mount_saline(self, which: str) -> None:
+        """Saline into the pump and joined; where it has its own pump it stays there."""
+        if not self.second:
+            await self.hands.hand("mount_syringe", which=which)
+            await self.hands.hand("connect_line")
+        elif (await self.look())["second"]["mounted"] is None:
+            await self.hands.hand("mount_flush", which="flush")
+            await self.hands.hand("connect_flush")
 
     async def empty_chamber(self) -> None:
         """Take whatever was left in the chamber out of it."""

@@ -17,13 +17,14 @@ from controller.clinic.gravimetry import AIR_G_ML, WEIGHTS_G_ML, water_density_g
 from controller.commission import FULL_MINUTES, Commissioning
 from controller.config import SiteConfig, load_site
 from controller.device_sections import PumpSection
-from controller.devices import UNHEARD, pump_of
+from controller.devices import UNHEARD, Lines, pump_of
 from controller.ports import Pump
 from firmware_interfaces.units import NS_PER_S, Nanoseconds
 from simulators.bench.streams import Wire
 from simulators.bench.virtual_time import VirtualClock, VirtualLoop, run_virtual
 from simulators.devices import hands
 from simulators.devices.kinds import PUMPS, PumpFirmware, container
+from simulators.devices.new_era import Ne1000Firmware
 from simulators.devices.room import Room
 
 NL_PER_ML: Final = 1e6
@@ -153,12 +154,14 @@ async def simulated_pump(
     loop: VirtualLoop, room: Room, section: PumpSection, prepare: Prepare
 ) -> AsyncIterator[Pump]:
     """The ward's driver on a simulated pump in ``room``, over a wire in memory."""
-    firmware = PUMPS[section.kind].make(room, section.port.startswith("tcp:"))
+    firmware = PUMPS[section.kind].make(room.bay, section.port.startswith("tcp:"))
+    if isinstance(firmware, Ne1000Firmware):
+        firmware.settings.address = section.address
     prepare(room, firmware)
     wire = Wire(loop, "pump", firmware, TICK_NS)
     wire.start()
     pump = pump_of(
-        section, lambda *_: wire.open, lambda: Nanoseconds(loop.now_ns()), UNHEARD
+        section, Lines(lambda *_: wire.open), lambda: Nanoseconds(loop.now_ns()), UNHEARD
     )  # fmt: skip
     try:
         yield pump
@@ -168,6 +171,12 @@ async def simulated_pump(
 
 
 @lru_cache(maxsize=64)
-def bench_commissioning(site_text: str, syringe: str, at: datetime) -> str:
-    """The file's text for one syringe type: 30 minutes of water, in about a second."""
-    return commissioning_text(commission(load_site(site_text), [syringe], at))
+def bench_commissioning(site_text: str, syringe: str, at: datetime, *, flush: bool = False) -> str:
+    """The file's text for one syringe type: 30 minutes of water, in about a second.
+
+    ``flush``: of the second pump.
+    """
+    site = load_site(site_text)
+    if flush:
+        site = site.model_copy(update={"pump": site.flush_pump})
+    return commissioning_text(commission(site, [syringe], at))

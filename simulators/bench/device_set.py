@@ -12,6 +12,8 @@ from typing import Final
 from simulators.devices.kinds import CALIBRATORS, PUMPS
 
 PUMP_KINDS: Final = tuple(PUMPS)
+FLUSH_PUMP_KINDS: Final = ("ne1000",)
+"""What may be a second pump (`controller.config`)."""
 CALIBRATOR_KINDS: Final = tuple(CALIBRATORS)
 HOSE: Final = "bench hose 0.02 mL"
 VIAL_ML: Final = 60.0
@@ -32,7 +34,10 @@ UNIT_PROVEN: Final = frozenset({"crc15"})
 
 @dataclass(frozen=True, slots=True)
 class DeviceSet:
-    """One pump and one calibrator; ``tcp``: on TCP rather than on serial lines.
+    """A pump, a calibrator and perhaps a second pump.
+
+    ``tcp``: on TCP rather than on serial lines. ``one_line``: both pumps on one port, the second at
+    address 1.
 
     Raises ValueError for a kind that there is not.
     """
@@ -40,9 +45,15 @@ class DeviceSet:
     pump: str = "ne1000"
     calibrator: str = "crc55"
     tcp: bool = False
+    flush_pump: str = ""
+    one_line: bool = False
 
     def __post_init__(self) -> None:
-        for kind, known in ((self.pump, PUMP_KINDS), (self.calibrator, CALIBRATOR_KINDS)):
+        if self.one_line and not self.flush_pump == self.pump == "ne1000":
+            raise ValueError("one line is for two ne1000")
+        named = [(self.pump, PUMP_KINDS), (self.calibrator, CALIBRATOR_KINDS)]
+        named += [(self.flush_pump, FLUSH_PUMP_KINDS)] if self.flush_pump else []
+        for kind, known in named:
             if kind not in known:
                 raise ValueError(f"kind {kind!r} is none of {', '.join(known)}")
 
@@ -52,9 +63,19 @@ class DeviceSet:
         return self.pump, self.calibrator
 
     @property
+    def saline_pump(self) -> str:
+        """The kind that saline is on."""
+        return self.flush_pump or self.pump
+
+    @property
     def pump_scheme(self) -> str:
         """How the address of the pump begins where TCP carries it."""
         return PUMPS[self.pump].tcp_scheme if self.tcp else "socket"
+
+    @property
+    def flush_pump_scheme(self) -> str:
+        """How the address of the second pump begins where TCP carries it."""
+        return PUMPS[self.flush_pump].tcp_scheme if self.tcp else "socket"
 
     @property
     def calibrator_scheme(self) -> str:
@@ -66,37 +87,54 @@ class DeviceSet:
         """The options of a command line that choose these devices, each after a blank."""
         named = (("pump", self.pump, USUAL.pump), ("calibrator", self.calibrator, USUAL.calibrator))
         words = [f" --{name} {kind}" for name, kind, usual in named if kind != usual]
+        words += [f" --flush-pump {self.flush_pump}"] if self.flush_pump else []
+        words += [" --one-line"] if self.one_line else []
         return "".join([*words, *([" --tcp"] if self.tcp else [])])
 
     @property
     def suffix(self) -> str:
         """What tells sessions with these devices from those with the usual ones; else ""."""
         words = [*self.kinds, *(["tcp"] if self.tcp else [])]
+        words += [FLUSH + self.flush_pump] if self.flush_pump else []
+        words += [ONE_LINE] if self.one_line else []
         return "" if self == USUAL else "@" + "+".join(words)
 
 
 USUAL: Final = DeviceSet()
+ONE_LINE: Final = "one-line"
+SECOND_ADDRESS: Final = 1
+FLUSH_PUMP: Final = "flush_pump"
+"""The second pump's name among ports, wires and what hands touch."""
+FLUSH: Final = "flush-"
+"""Before the kind of a second pump in a `DeviceSet.suffix`."""
 
 
 def device_set_of(suffix: str) -> DeviceSet:
     """The devices of a `DeviceSet.suffix`, without its ``@``. Raises ValueError."""
     if not suffix:
         return USUAL
-    words = suffix.split("+")
-    tcp = words[2:] == ["tcp"]
-    if len(words) != 2 + tcp:
-        raise ValueError(f"{suffix!r} is not PUMP+CALIBRATOR or PUMP+CALIBRATOR+tcp")
-    return DeviceSet(words[0], words[1], tcp)
+    pump, _, rest = suffix.partition("+")
+    calibrator, *more = rest.split("+")
+    tcp = more[:1] == ["tcp"]
+    flush = [word.removeprefix(FLUSH) for word in more[tcp:] if word.startswith(FLUSH)]
+    one_line = more[-1:] == [ONE_LINE]
+    if len(more) != tcp + len(flush) + one_line or len(flush) > 1 or not calibrator:
+        raise ValueError(f"{suffix!r} is not PUMP+CALIBRATOR[+tcp][+{FLUSH}PUMP][+{ONE_LINE}]")
+    return DeviceSet(pump, calibrator, tcp, "".join(flush), one_line)
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
     """The options that choose devices."""
     parser.add_argument("--pump", choices=PUMP_KINDS, help="default: ne1000")
     parser.add_argument("--calibrator", choices=CALIBRATOR_KINDS, help="default: crc55")
+    parser.add_argument("--flush-pump", choices=FLUSH_PUMP_KINDS, help="a second pump, for saline")
+    parser.add_argument("--one-line", action="store_true", help="both pumps on one port")
     parser.add_argument("--tcp", action="store_true", help="devices on TCP, not serial lines")
 
 
 def devices_from(given: argparse.Namespace, usual: DeviceSet = USUAL) -> DeviceSet:
     """The devices that the options name, ``usual`` where they name none."""
     pump, calibrator = given.pump or usual.pump, given.calibrator or usual.calibrator
-    return DeviceSet(pump, calibrator, given.tcp or usual.tcp)
+    flush_pump = given.flush_pump or usual.flush_pump
+    tcp, one_line = given.tcp or usual.tcp, given.one_line or usual.one_line
+    return DeviceSet(pump, calibrator, tcp, flush_pump, one_line)

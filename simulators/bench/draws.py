@@ -113,7 +113,8 @@ def _together(chance: random.Random, minutes: float) -> tuple[Fault, ...]:
 
 
 def _of_kind(chance: random.Random, kind: Kind, when: When) -> Fault:
-    parameters = {name: _value(chance, rule) for name, rule in kind.parameters.items()}
+    drawn = {name: rule for name, rule in kind.parameters.items() if len(rule.words) != 1}
+    parameters = {name: _value(chance, rule) for name, rule in drawn.items()}
     ends = kind.lasting and chance.random() < 0.7
     lasts_s = round(chance.lognormvariate(1.0, 1.5), 3) if ends else None
     return fault(kind.place.value, kind.name, when, lasts_s, **parameters)

@@ -6,10 +6,11 @@ journal is where their acts are written down with a time), and the causes that i
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
+from simulators.bench.device_set import FLUSH_PUMP, SECOND_ADDRESS
 from simulators.bench.faults import Fault, Place
 from simulators.bench.papers import steepest
 from simulators.bench.rehearsal import Prepare, Rehearsal
@@ -24,7 +25,14 @@ NS_PER_S: Final = 1_000_000_000
 NL_PER_ML: Final = 1e6
 BEGIN_NS: Final = round(BEGIN.timestamp()) * NS_PER_S
 ASKS_TO_RUN: Final = frozenset(
-    ("PatencyRequested", "SeatRequested", "StartConfirmed", "FlushRequested", "ResumeRequested")
+    (
+        "PatencyRequested",
+        "SeatRequested",
+        "StartConfirmed",
+        "FlushRequested",
+        "ResumeRequested",
+        "KvoRequested",
+    )
 )
 """What a person does before a plunger may move."""
 ASKS_TO_WRITE: Final = ASKS_TO_RUN | {"ArmRequested"}
@@ -75,7 +83,8 @@ class Evidence:
     seat's drop included, ``released_nl`` what may be pumped into the line, ``slack_nl`` the play
     between pusher and plunger, ``duration_s`` how long the profile is, ``steepest`` its highest
     rate over its mean. ``faulty`` says that any fault was put in, ``blind`` that one was which the
-    devices cannot show: then only the whole syringe bounds what leaves.
+    devices cannot show: then only the whole syringe bounds what leaves. ``moves``, ``wire`` and
+    ``address`` are of one pump; ``second`` is the same of the pump beside it, where there is one.
     """
 
     rehearsal: Rehearsal
@@ -89,6 +98,9 @@ class Evidence:
     blows: tuple[Blow, ...] = ()
     faulty: bool = False
     blind: bool = False
+    wire: str = "pump"
+    address: int = 0
+    second: "Evidence | None" = None
 
     @cached_property
     def asked(self) -> tuple[Said, ...]:
@@ -112,8 +124,8 @@ class Evidence:
     @cached_property
     def answered(self) -> tuple[Said, ...]:
         """Replies that arrived at the host whole."""
-        devices = self.rehearsal.case.devices
-        return tuple(answers(devices.pump, devices.tcp, self._pump(To.HOST, Stage.HEARD)))
+        heard = self._pump(To.HOST, Stage.HEARD)
+        return tuple(answers(self._kind, self._tcp, heard, self.address))
 
     @cached_property
     def acts(self) -> tuple[Act, ...]:
@@ -163,11 +175,19 @@ class Evidence:
         return tuple(blow for blow in self.blows if blow.kind in kinds)
 
     def _commands(self, stage: Stage) -> Iterator[Said]:
+        return commands(self._kind, self._tcp, self._pump(To.DEVICE, stage), self.address)
+
+    @property
+    def _kind(self) -> str:
         devices = self.rehearsal.case.devices
-        return commands(devices.pump, devices.tcp, self._pump(To.DEVICE, stage))
+        return devices.flush_pump if self.wire == FLUSH_PUMP else devices.pump
+
+    @property
+    def _tcp(self) -> bool:
+        return self.rehearsal.case.devices.tcp
 
     def _pump(self, to: To, stage: Stage) -> Iterator[Seen]:
-        for seen in self.rehearsal.seen["pump"]:
+        for seen in self.rehearsal.seen[self.wire]:
             if seen.to is to and seen.stage is stage:
                 yield seen
 
@@ -210,7 +230,7 @@ class Witness:
         setting, order = stage.setting, stage.order
         fill_nl = setting.fill_ml * NL_PER_ML
         usable_nl = fill_nl - float(order["container"]["unusable_ml"]) * NL_PER_ML
-        return Evidence(
+        evidence = Evidence(
             rehearsal=rehearsal,
             moves=tuple(stage.world.room.moves),
             in_syringe_nl=fill_nl,
@@ -223,6 +243,13 @@ class Witness:
             faulty=bool(fired),
             blind=any((f.fault.place, f.fault.kind) in NOT_OBSERVABLE for f in fired),
         )
+        bay = stage.world.room.second
+        if bay is None:
+            return evidence
+        one_line = setting.devices.one_line
+        where = ("pump", SECOND_ADDRESS) if one_line else (FLUSH_PUMP, 0)
+        second = replace(evidence, moves=tuple(bay.moves), wire=where[0], address=where[1])
+        return replace(evidence, second=second)
 
 
 def _blow(at_ns: int, fault: Fault) -> Blow:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from simulators.bench.apparatus import PumpApparatus
 from simulators.bench.failing_vfs import Failure
 from simulators.bench.faults import AtFrame, AtRecord, AtTime, AtWrite, Fault, InPhase, Place
 from simulators.bench.line_faults import LineFaults
@@ -192,8 +193,13 @@ def _reboot(stage: "Stage", fault: Fault) -> End:
     return pump.plug_in
 
 
+def _pump(stage: "Stage", fault: Fault) -> PumpApparatus:
+    second = stage.world.flush_pump
+    return stage.world.pump if second is None or fault.word("pump") == "pump" else second
+
+
 def _keypad(stage: "Stage", fault: Fault) -> End:
-    pump, key = stage.world.pump, fault.word("key")
+    pump, key = _pump(stage, fault), fault.word("key")
     if pump.firmware.powered:
         with contextlib.suppress(ValueError):  # a key that the pump refuses does nothing
             pump.press(f"rate {fault.value('rate_ml_h'):.4g}" if key == "rate" else key)

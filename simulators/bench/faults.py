@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Final
 
 from controller.clinic.documents import shown
+from simulators.bench.device_set import FLUSH_PUMP
 from simulators.bench.streams import To
 
 Value = float | str
@@ -92,12 +93,16 @@ When = AtTime | InPhase | AtFrame | AtRecord | AtWrite
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a parameter may be: a number of a range, or one of some words."""
+    """What a parameter may be: a number of a range, or one of some words.
+
+    ``second``: words for a room with a second pump. They are named, and never drawn by chance.
+    """
 
     default: Value
     low: float = 0.0
     high: float = math.inf
     words: tuple[str, ...] = ()
+    second: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ def _check_when(when: When) -> None:
             check_number("after_s", after_s, 0.0, math.inf)
         case AtFrame(n, wire, _):
             _check_whole("frame", n, 1)
-            if wire not in WIRES:
+            if wire not in (*WIRES, FLUSH_PUMP):
                 raise ScenarioError("of_wire", wire, f"must be one of {', '.join(WIRES)}")
         case AtRecord(n, durable):
             _check_whole("record", n, 0)
@@ -192,10 +197,16 @@ def _check_parameter(row: Kind, name: str, value: object) -> None:
         known = ", ".join(row.parameters) or "no parameter"
         raise ScenarioError(name, value, f"{row.place.value} {row.name} takes {known}")
     if isinstance(rule.default, str):
-        if (rule.words and value not in rule.words) or not isinstance(value, str):
+        if (rule.words and value not in rule.words + rule.second) or not isinstance(value, str):
             raise ScenarioError(name, value, f"must be one of {', '.join(rule.words)}")
         return
     check_number(name, value, rule.low, rule.high)
+
+
+def names_flush_pump(given: Fault) -> bool:
+    """True for a fault that needs a second pump in the room."""
+    named = given.place is Place.STREAM and given.line()[0] == FLUSH_PUMP
+    return named or dict(given.parameters).get("pump") == FLUSH_PUMP
 
 
 def check_number(name: str, value: object, low: float, high: float) -> None:
@@ -278,7 +289,9 @@ def _kinds(place: Place, *rows: tuple[str, bool, str, Mapping[str, Parameter]]) 
     return {(place, name): Kind(place, name, text, last, ps) for name, last, text, ps in rows}
 
 
-_LINE: Final = {"wire": _w(*WIRES), "to": _w("device", "host"), "frames": _n(1, 1)}
+_WIRE: Final = Parameter(WIRES[0], words=WIRES, second=(FLUSH_PUMP,))
+_PUMP: Final = Parameter("pump", words=("pump",), second=(FLUSH_PUMP,))
+_LINE: Final = {"wire": _WIRE, "to": _w("device", "host"), "frames": _n(1, 1)}
 _SHARE: Final = _n(0.2, 0.0, 1.0)
 _FACTOR: Final = _n(2.0, 0.0, 20.0)
 SYRINGES: Final = ("BD 20 mL", "BD 10 mL", "BD 60 mL")
@@ -296,7 +309,7 @@ KINDS: Final[dict[tuple[Place, str], Kind]] = {
          {**_LINE, "gap_s": _n(0.02)}),
         ("stall_then_burst", True, "nothing for hold_s, then all of it at once",
          {**_LINE, "hold_s": _n(1.0)}),
-        ("unplugged", True, "the adapter is pulled", {"wire": _w(*WIRES)}),
+        ("unplugged", True, "the adapter is pulled", {"wire": _WIRE}),
     ),
     **_kinds(
         Place.DEVICE,
@@ -317,7 +330,7 @@ KINDS: Final[dict[tuple[Place, str], Kind]] = {
         ("reboot", True, "no power for duration_s (0: a blink)", {}),
         ("keypad_take_over", False, "somebody presses a key of the pump",
          {"key": _w("start_stop", "trigger", "purge", "withdraw", "rate"),
-          "rate_ml_h": _n(100.0)}),
+          "rate_ml_h": _n(100.0), "pump": _PUMP}),
         ("deaf_setting", True, "the pump says yes to a setting and does not take it",
          {"command": _w(*COMMANDS)}),
         ("wrong_nuclide", False, "somebody presses an isotope key of the calibrator",

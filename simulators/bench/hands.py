@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from controller.clinic.documents import shown
 from simulators.bench.channel import Refused
 from simulators.devices import hands as acts
-from simulators.devices.room import LineEnd, Room
+from simulators.devices.room import Bay, LineEnd, Room
 
 NL_PER_ML: Final = 1e6
 
@@ -96,13 +96,13 @@ class Hands:
         parts = WELL_ITEMS[item]
         if self._room.well:
             raise Refused(f"the chamber holds {', '.join(self._room.well)}")
-        if "line" in parts and (self._room.line_joined or self._room.line_end == "patient"):
+        if "line" in parts and (self._joined() or self._room.line_end == "patient"):
             raise Refused("the line is still on the syringe or in the patient")
         if "waste" in parts and not self._waste_collected:
             raise Refused("the waste is not collected")
-        mounted = self._room.mounted
-        if mounted is not None and mounted.name in parts:
-            raise Refused(f"{mounted.name} is on the pump")
+        for part in parts:
+            if acts.is_mounted(self._room, part):
+                raise Refused(f"{part} is on the pump")
         for part in parts:
             acts.put_in_well(self._room, part)
 
@@ -119,6 +119,27 @@ class Hands:
 
     def _unmount(self) -> None:
         acts.unmount(self._room)
+
+    def _joined(self) -> bool:
+        return any(bay.line_joined for bay in self._room.bays)
+
+    def _second(self) -> Bay:
+        if self._room.second is None:
+            raise Refused("there is one pump here")
+        return self._room.second
+
+    def _mount_flush(self, which: str) -> None:
+        self._room.syringes[which]
+        grip = self._grips.get(which, Grip(0.0))
+        acts.mount_on(self._second(), which, grip.gap_um, grip.play_um)
+
+    def _unmount_flush(self) -> None:
+        acts.unmount_from(self._second())
+
+    def _connect_flush(self) -> None:
+        if self._second().line_joined:
+            raise Refused("the branch is joined already")
+        acts.join_to(self._second())
 
     def _connect_line(self) -> None:
         if self._room.line_joined:
@@ -146,7 +167,7 @@ class Hands:
         raise Refused(f"a line leads to {', '.join(LINE_ENDS)}, not to {to!r}")
 
     def _change_line(self) -> None:
-        if self._room.line_joined:
+        if self._joined():
             raise Refused("the line is still on the syringe")
         acts.new_line(self._room)
 
@@ -154,7 +175,7 @@ class Hands:
         self._waste_collected = True
 
     def _flush_by_hand(self, volume_ml: float | str) -> None:
-        if self._room.line_joined:
+        if self._joined():
             raise Refused("the line is still on the syringe in the pump")
         given_ml = float(volume_ml)
         if not 0.0 <= given_ml <= HAND_ML_MAX:
@@ -176,6 +197,9 @@ VERBS: Final[dict[str, tuple[Callable[..., None], tuple[str, ...]]]] = {
     "take_from_chamber": (Hands._take_from_chamber, ()),
     "mount_syringe": (Hands._mount_syringe, ("which",)),
     "unmount": (Hands._unmount, ()),
+    "mount_flush": (Hands._mount_flush, ("which",)),
+    "unmount_flush": (Hands._unmount_flush, ()),
+    "connect_flush": (Hands._connect_flush, ()),
     "connect_line": (Hands._connect_line, ()),
     "disconnect_line": (Hands._disconnect_line, ()),
     "open_clamp": (Hands._open_clamp, ()),

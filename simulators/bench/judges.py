@@ -244,6 +244,14 @@ JUDGES: Final[dict[str, Judge]] = {
 """Every judge by the promise that it holds."""
 
 
+OF_EACH_PUMP: Final = ("S2", "S3", "S4", "S5")
+"""Promises that a second pump is held to by itself: what is drug is the first one's alone."""
+
+
 def judged(evidence: Evidence) -> tuple[Violation, ...]:
     """All that was broken, in the order of the promises."""
-    return tuple(found for judge in JUDGES.values() for found in judge(evidence))
+    found = tuple(found for judge in JUDGES.values() for found in judge(evidence))
+    second = evidence.second
+    if second is None:
+        return found
+    return (*found, *(broken for name in OF_EACH_PUMP for broken in JUDGES[name](second)))

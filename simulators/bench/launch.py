@@ -20,7 +20,7 @@ from simulators.bench.api import Api
 from simulators.bench.broker import Broker, Kind, free_port, start_broker
 from simulators.bench.channel import Channel
 from simulators.bench.commissioning import bench_commissioning
-from simulators.bench.device_set import UNIT_PROVEN, USUAL, DeviceSet
+from simulators.bench.device_set import FLUSH_PUMP, UNIT_PROVEN, USUAL, DeviceSet
 from simulators.bench.directory import make_directory
 from simulators.bench.processes import Child, ChildFailed
 from simulators.bench.setting import Setting
@@ -103,7 +103,8 @@ async def bench(wish: Wish, program: Sequence[str] = WARD) -> AsyncIterator[Benc
         ending.push_async_callback(world.end)
         ports = await world_ports(world)
         address = f"127.0.0.1:{free_port()}"
-        where = papers.Addresses(ports["pump"], ports["calibrator"], broker.url, address)
+        devices = ports["pump"], ports["calibrator"]
+        where = papers.Addresses(*devices, broker.url, address, ports.get(FLUSH_PUMP, ""))
         write_site(directory, parsed, where, wish.devices)
         daemon = await start_daemon(directory, program)
         ending.push_async_callback(daemon.end)
@@ -134,6 +135,10 @@ def write_site(
     (directory / papers.COMMISSIONING).write_text(proven)
     if devices.calibrator in UNIT_PROVEN:
         (directory / papers.UNIT_PROOF).write_text(bench_unit_proof(text, datetime.now(UTC)))
+    if devices.flush_pump:
+        now, saline = datetime.now(UTC), Setting.of(order, 1, devices).saline_syringe
+        proven = bench_commissioning(text, saline, now, flush=True)
+        (directory / papers.FLUSH_COMMISSIONING).write_text(proven)
     return site
 
 

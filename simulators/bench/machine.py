@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from controller.life import Life, StartupFailure
 from controller.panel.api import Api as DaemonApi
 from controller.panel.app import make_app
-from controller.service import record_json, setting_of
+from controller.service import record_json
 from simulators.bench.api import PATIENCE_S, ApiDown
 from simulators.bench.asgi import AsgiApi
 from simulators.bench.virtual_time import PROCESS
@@ -204,7 +204,7 @@ class Machine:
         self._within = self._context.copy()
         self._within.run(PROCESS.set, self.boots)
         self._down = loop.create_future()
-        life = Life(setting_of(stage.site, stage.commissioning, stage.units), stage.surroundings())
+        life = Life(stage.site_setting(), stage.surroundings())
         try:
             daemon = await self._inside(life.start())
         except StartupFailure:

@@ -14,7 +14,14 @@ from typing import Any, Final
 from controller.clinic.dosing import bsa_m2, prescribed_bq
 from controller.clinic.order import Order, parse_order
 from controller.clinic.regimen import Regimen, parse_regimen
-from simulators.bench.device_set import HOSE, SITE_LINES, UNIT_PROVEN, USUAL, DeviceSet
+from simulators.bench.device_set import (
+    HOSE,
+    SECOND_ADDRESS,
+    SITE_LINES,
+    UNIT_PROVEN,
+    USUAL,
+    DeviceSet,
+)
 from simulators.bench.setting import CATALOGUE
 
 STUDY_REGIMEN: Final = "clr131"
@@ -23,6 +30,7 @@ EXAMPLE_ORDER: Final = Path(__file__).parents[2] / "examples" / "order.json"
 
 COMMISSIONING: Final = "commissioning.json"
 UNIT_PROOF: Final = "unit_proof.json"
+FLUSH_COMMISSIONING: Final = "commissioning-flush.json"
 
 OPERATORS: Final = (
     ("ab", "Anna Berger", "technician"),
@@ -39,6 +47,7 @@ class Addresses:
     calibrator: str
     broker: str
     api: str
+    flush_pump: str = ""
 
 
 def steepest(order: Mapping[str, Any]) -> float:
@@ -110,6 +119,7 @@ def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSe
         commissioning=_toml(str(directory / COMMISSIONING)),
         calibrator=_section(devices.calibrator, where.calibrator)
         + _unit_proof(devices.calibrator, directory),
+        flush=_flush(devices, where, directory),
         journal=_toml(str(directory / "journal")),
         broker=_toml(where.broker),
         api=_toml(where.api),
@@ -132,9 +142,7 @@ simulated = true
 {pump}commissioning = {commissioning}
 
 [flush]
-method = "same_pump"
-volume_dead_volumes = 3
-
+{flush}
 [regimen]
 allowed = ["clr131", "clr131-bench", "clr131-bench-steps"]
 
@@ -157,6 +165,18 @@ def _section(kind: str, port: str) -> str:
 
 def _unit_proof(kind: str, directory: Path) -> str:
     return f"unit_proof = {_toml(str(directory / UNIT_PROOF))}\n" if kind in UNIT_PROVEN else ""
+
+
+def _flush(devices: DeviceSet, where: Addresses, directory: Path) -> str:
+    """How the line is flushed, and the section of the second pump where there is one."""
+    if not devices.flush_pump:
+        return 'method = "same_pump"\nvolume_dead_volumes = 3\n'
+    lines = 'method = "second_pump"\nvolume_dead_volumes = 3\nkvo_ml_h = 5\n\n[flush_pump]\n'
+    section = _section(devices.flush_pump, where.pump if devices.one_line else where.flush_pump)
+    if devices.one_line:
+        section = section.replace("address = 0", f"address = {SECOND_ADDRESS}")
+    proven = _toml(str(directory / FLUSH_COMMISSIONING))
+    return f"{lines}{section}commissioning = {proven}\n"
 
 
 def _time(moment: datetime) -> str:

@@ -39,32 +39,32 @@ class Said:
     reply: Reply | None = None
 
 
-def commands(kind: str, tcp: bool, seen: Iterable[Seen]) -> Iterator[Said]:
-    """What the host said, in its order."""
-    return _batches(tcp, seen) if kind == "dulcoflex" else _commands(seen)
+def commands(kind: str, tcp: bool, seen: Iterable[Seen], address: int = 0) -> Iterator[Said]:
+    """What the host said, in its order; ``address`` is of a pump that may share its line."""
+    return _batches(tcp, seen) if kind == "dulcoflex" else _commands(seen, address)
 
 
-def answers(kind: str, tcp: bool, seen: Iterable[Seen]) -> Iterator[Said]:
+def answers(kind: str, tcp: bool, seen: Iterable[Seen], address: int = 0) -> Iterator[Said]:
     """What the pump said, in its order."""
-    return _readings(tcp, seen) if kind == "dulcoflex" else _replies(seen)
+    return _readings(tcp, seen) if kind == "dulcoflex" else _replies(seen, address)
 
 
-def _commands(seen: Iterable[Seen]) -> Iterator[Said]:
+def _commands(seen: Iterable[Seen], address: int) -> Iterator[Said]:
     frames, last_ns = PumpDeframer(), 0
     for one in seen:
         if one.at_ns - last_ns >= INTER_BYTE_TIMEOUT_NS:
             frames.discard_partial()
         last_ns = one.at_ns
         for frame in frames.feed(one.data):
-            if isinstance(frame, CommandFrame):
+            if isinstance(frame, CommandFrame) and frame.command.address == address:
                 yield Said(one.at_ns, frame.command.text, frame.mode is Mode.SAFE)
 
 
-def _replies(seen: Iterable[Seen]) -> Iterator[Said]:
+def _replies(seen: Iterable[Seen], address: int) -> Iterator[Said]:
     frames = HostDeframer()
     for one in seen:
         for frame in frames.feed(one.data):
-            if isinstance(frame, ReplyFrame):
+            if isinstance(frame, ReplyFrame) and frame.reply.address == address:
                 yield Said(one.at_ns, "", frame.mode is Mode.SAFE, frame.reply)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from controller.clinic.documents import DocumentError, toml_table
 from controller.core.alarms import ALARMS, COUNTER, STATUS, Action
-from simulators.bench.device_set import USUAL, DeviceSet
+from simulators.bench.device_set import ONE_LINE, USUAL, DeviceSet
 from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence, Violation, Witness
 from simulators.bench.faults import Fault, ScenarioError, check_number, fault_from
 from simulators.bench.judges import judged, tail_nl
@@ -311,10 +311,13 @@ def _case(given: Mapping[str, Any]) -> Case:
 def _devices(given: Mapping[str, Any]) -> DeviceSet:
     kinds = _listed(given, "devices", str) or USUAL.kinds
     try:
-        pump, calibrator = kinds
-        return DeviceSet(pump, calibrator)
+        pump, calibrator, *second = kinds
+        one_line = second[1:] == [ONE_LINE]
+        if len(second) > 1 + one_line:
+            raise ValueError(f"{len(kinds)} devices")
+        return DeviceSet(pump, calibrator, flush_pump="".join(second[:1]), one_line=one_line)
     except ValueError as error:
-        rule = f"must be a pump and a calibrator ({error})"
+        rule = f"must be a pump and a calibrator, and perhaps a second pump ({error})"
         raise ScenarioError("devices", given["devices"], rule) from error
 
 

@@ -83,6 +83,7 @@ class Setting:
             spread += SURPLUS
         saline_ml = 3.0 * line + 5.0
         hosed = isinstance(order.container, VialContainer)
+        saline_hosed = hosed and not devices.flush_pump
         return cls(
             seed=seed,
             drug_syringe=order.container.name,
@@ -92,11 +93,11 @@ class Setting:
             primed_with=order.line.primed_with.value,
             prime_ml=1.5 * line,
             saline_syringe=(
-                order.container.name if hosed else saline_type(rate_ml_h, saline_ml).name
+                order.container.name if saline_hosed else saline_type(rate_ml_h, saline_ml).name
             ),
             saline_ml=saline_ml,
             drug_gap_um=chance.uniform(100.0, 400.0) * (DRY_UREV_PER_UM if hosed else 1.0),
-            saline_gap_um=0.0 if hosed else chance.uniform(50.0, 150.0),
+            saline_gap_um=0.0 if saline_hosed else chance.uniform(50.0, 150.0),
             devices=devices,
         )
 

@@ -12,15 +12,19 @@ from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from controller.clinic.order import Administer, parse_order
 from controller.config import load_site
-from controller.devices import calibrator_of, pump_of
+from controller.device_sections import PumpSection
+from controller.devices import Lines, calibrator_of, pump_of
 from controller.ports import Calibrator, Clock, Pump
+from controller.service import setting_of
 from controller.store import DirectoryStore
 from controller.surroundings import PumpListener, Surroundings
+from controller.surroundings import Setting as WardSetting
 from controller.telemetry import Telemetry, room_prefix
 from drivers.serial_port import Parity
 from drivers.stream import Opener
@@ -29,10 +33,10 @@ from simulators.bench import papers
 from simulators.bench.api import ApiDown, ApiRefused
 from simulators.bench.broker_stand_in import BrokerStandIn
 from simulators.bench.commissioning import bench_commissioning
-from simulators.bench.device_set import USUAL, DeviceSet
+from simulators.bench.device_set import FLUSH_PUMP, USUAL, DeviceSet
 from simulators.bench.disk import Disk
 from simulators.bench.fault_acts import Saboteur
-from simulators.bench.faults import Fault, ScenarioError
+from simulators.bench.faults import Fault, ScenarioError, names_flush_pump
 from simulators.bench.machine import Machine
 from simulators.bench.setting import Setting
 from simulators.bench.streams import Seen, Wire
@@ -65,6 +69,7 @@ def addresses(devices: DeviceSet = USUAL) -> papers.Addresses:
         f"{devices.calibrator_scheme}://calibrator:1",
         "mqtt://broker",
         "127.0.0.1:8131",
+        f"{devices.flush_pump_scheme}://flush_pump:1" if devices.flush_pump else "",
     )
 
 
@@ -102,6 +107,10 @@ class Case:
         if self.administer not in ADMINISTER:
             rule = f"must be one of {', '.join(ADMINISTER)}"
             raise ScenarioError("administer", self.administer, rule)
+        for fault in self.faults:
+            if not self.devices.flush_pump and names_flush_pump(fault):
+                rule = "only in a room with a second pump"
+                raise ScenarioError("devices", self.devices.kinds, f"{fault.kind}: {rule}")
 
 
 def _now(clock: Clock) -> Callable[[], Nanoseconds]:
@@ -148,17 +157,22 @@ class Stage:
         syringe, proven_at = order.container.name, BEGIN - timedelta(days=1)
         self.commissioning = bench_commissioning(site_text, syringe, proven_at)
         self.units = units_known(site_text, self.site, proven_at)
+        self.flush_commissioning: str | None = None
+        if case.devices.flush_pump:
+            saline = self.setting.saline_syringe
+            self.flush_commissioning = bench_commissioning(site_text, saline, proven_at, flush=True)
         self.clock = VirtualClock(loop, begin_ns)
         self.world: World = World(self.setting, loop.now_ns, lambda: begin_ns + loop.now_ns())
         self.broker: BrokerStandIn = BrokerStandIn()
         self.chance = random.Random(f"names {case.seed}")
         self.disk: Disk = Disk(loop)
         self._context = copy_context()
-        pump, calibrator = self.world.pump, self.world.calibrator_firmware
+        lines, calibrator = self.world.pump_lines, self.world.calibrator_firmware
+        names = {"pump": where.pump, FLUSH_PUMP: where.flush_pump}
         self.wires = {
-            "pump": Wire(loop, where.pump, pump, TICK_NS, pump.quiet),
-            "calibrator": Wire(loop, where.calibrator, calibrator, NEVER),
+            name: Wire(loop, names[name], line, TICK_NS, line.quiet) for name, line in lines.items()
         }
+        self.wires["calibrator"] = Wire(loop, where.calibrator, calibrator, NEVER)
         self.samples: list[Sample] = []
         self.seen: dict[str, list[Seen]] = {name: [] for name in self.wires}
         for name, wire in self.wires.items():
@@ -166,6 +180,10 @@ class Stage:
         self.visits: set[asyncio.Task[None]] = set()
         self.machine = Machine(self)
         self.saboteur = Saboteur(self, case.faults, case.seed)
+
+    def site_setting(self) -> WardSetting:
+        """What the daemon takes from site.toml and the commissioning of its pumps."""
+        return setting_of(self.site, self.commissioning, self.flush_commissioning, self.units)
 
     def later(self, delay_s: float, act: Callable[[], None]) -> None:
         """Let something happen in the world, whatever program is alive then."""
@@ -198,19 +216,23 @@ class Stage:
 
     def surroundings(self) -> Surroundings:
         """What the daemon is given, in the place of disk, wires and broker of a ward."""
+        lines = Lines(self._opener)
+
+        def pump(section: PumpSection, clock: Clock, heard: PumpListener) -> Pump:
+            return pump_of(section, lines, _now(clock), heard)
+
+        second = self.site.flush_pump
         store = DirectoryStore(self.directory, executor=self.disk, synchronous="OFF")
         return Surroundings(
             clock=self.clock,
             store=store,
-            pump=self._pump,
+            pump=partial(pump, self.site.pump),
+            flush_pump=None if second is None else partial(pump, second),
             calibrator=self._calibrator,
             telemetry=self._telemetry,
             new_id=lambda: f"{BEGIN:%Y%m%d}-{self.chance.getrandbits(24):06x}",
             disk_free_mb=lambda: int(self.disk.free_mb),
         )
-
-    def _pump(self, clock: Clock, heard: PumpListener) -> Pump:
-        return pump_of(self.site.pump, self._opener, _now(clock), heard)
 
     def _calibrator(self, clock: Clock) -> Calibrator:
         return calibrator_of(self.site.calibrator, self._opener, _now(clock), self.units)

@@ -27,6 +27,8 @@ SEARCH_S: Final = 20.0
 RECOVERY_S: Final = 10.0
 REST_S: Final = 30.0
 TRIES: Final = 2
+KVO_S: Final = 60.0
+"""How long a hold lasts in which the vein is kept open."""
 RESUMES: Final = 3
 CLOSED: Final = "CLOSED"
 STEPS: Final = 60
@@ -174,11 +176,23 @@ class Trouble:
 
     # --- stopped, held, uncertain ---------------------------------------------------------------
 
-    async def _held(self, _view: View) -> None:
+    async def _held(self, view: View) -> None:
         if self._policy == "resume":
+            kept_open = self._people.second and not view.running
+            if kept_open:
+                await self._keep_open()
             await self._people.act("resume", AB)
+            if kept_open:
+                await self._seen(lambda now: now.phase != "HELD", REST_S)
         else:
-            await self._abort(_view)
+            await self._abort(view)
+
+    async def _keep_open(self) -> None:
+        """Where saline has a pump of its own it keeps the vein open for a while."""
+        saline = self._people.plan.setting.saline_syringe
+        await self._people.act("kvo", AB, syringe=saline, confirmed_by=CD)
+        if await self._seen(lambda now: now.running == "kvo", REST_S):
+            await asyncio.sleep(KVO_S)
 
     async def _stopped(self, view: View) -> None:
         """Clamp, see what the alarms say, have the pump at rest; then on, or the end of it."""

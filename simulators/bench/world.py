@@ -17,13 +17,14 @@ from typing import Any, Final
 
 from simulators.bench import channel
 from simulators.bench.apparatus import CalibratorApparatus, PumpApparatus
-from simulators.bench.device_set import VIAL_ML
+from simulators.bench.device_set import FLUSH_PUMP, SECOND_ADDRESS, VIAL_ML
 from simulators.bench.hands import NL_PER_ML, Apparatus, Grip, Hands
 from simulators.bench.setting import Setting, syringe_type
 from simulators.devices import hands as acts
 from simulators.devices.kinds import CALIBRATORS, PUMPS, container
 from simulators.devices.room import Room
 from simulators.devices.serve import Firmware, NowNs, loop_clock, serve_pty, serve_tcp
+from simulators.devices.shared_line import SharedLine
 from simulators.devices.truth import truth
 
 CHECK_SOURCE_BQ: Final = 7.4e6
@@ -41,25 +42,25 @@ def furnish(setting: Setting) -> Room:
     needle_nl = 0.0 if setting.devices.pump == "dulcoflex" else NEEDLE_NL
     vial_nl = drawn_nl + needle_nl
     acts.bring_vial(room, vial_nl, setting.activity_bq / fill_nl * vial_nl)
-    _bring(room, setting, "drug", setting.drug_syringe)
+    _bring(room, setting.devices.pump, "drug", setting.drug_syringe)
     acts.draw_up(room, "drug", drawn_nl, needle_nl)
     if prime_nl:
         acts.prime_line(room, "drug", prime_nl)
     for name in ("saline", "flush"):
-        _bring(room, setting, name, setting.saline_syringe)
+        _bring(room, setting.devices.saline_pump, name, setting.saline_syringe)
         acts.fill_saline(room, name, setting.saline_ml * NL_PER_ML)
     acts.bring_source(room, "Cs137", "Cs137", CHECK_SOURCE_BQ)
     acts.lead_line(room, "patient")
     return room
 
 
-def _bring(room: Room, setting: Setting, name: str, kind_name: str) -> None:
-    if setting.devices.pump == "dulcoflex":
+def _bring(room: Room, pump: str, name: str, kind_name: str) -> None:
+    if pump == "dulcoflex":
         diameter_mm, capacity_ml = 0.0, VIAL_ML
     else:
         kind = syringe_type(kind_name)
         diameter_mm, capacity_ml = kind.diameter_mm, kind.capacity_ml
-    one = container(setting.devices.pump, name, diameter_mm, capacity_ml * NL_PER_ML)
+    one = container(pump, name, diameter_mm, capacity_ml * NL_PER_ML)
     acts.bring_syringe(room, one)
 
 
@@ -69,8 +70,15 @@ class World:
     def __init__(self, setting: Setting, now_ns: NowNs, utc_ns: Callable[[], int]) -> None:
         self.room = furnish(setting)
         devices = setting.devices
-        self.pump = PumpApparatus(PUMPS[devices.pump].make(self.room, devices.tcp), now_ns)
+        pump = PUMPS[devices.pump].make(self.room.bay, devices.tcp)
+        self.pump = PumpApparatus(pump, now_ns)
+        self.flush_pump: PumpApparatus | None = None
+        if devices.flush_pump:
+            second = PUMPS[devices.flush_pump].make(self.room.add_pump(), devices.tcp)
+            self.flush_pump = PumpApparatus(second, now_ns)
+            self.flush_pump.ne1000.settings.address = SECOND_ADDRESS if devices.one_line else 0
         self.calibrator_firmware = CALIBRATORS[devices.calibrator].make(self.room, devices.tcp)
+        self._one_line = devices.one_line
         self._now_ns = now_ns
         self._begun_utc_ns = utc_ns() - now_ns()
         grips = {
@@ -82,11 +90,24 @@ class World:
             "pump": self.pump,
             "calibrator": CalibratorApparatus(self.calibrator_firmware),
         }
+        if self.flush_pump is not None:
+            apparatus[FLUSH_PUMP] = self.flush_pump
         self.hands = Hands(self.room, self.advance, grips, apparatus)
+
+    @property
+    def pump_lines(self) -> dict[str, PumpApparatus | SharedLine]:
+        """What is on each wire of a pump."""
+        if self.flush_pump is None:
+            return {"pump": self.pump}
+        if self._one_line:
+            return {"pump": SharedLine((self.pump, self.flush_pump))}
+        return {"pump": self.pump, FLUSH_PUMP: self.flush_pump}
 
     def advance(self) -> None:
         """Bring room and devices up to now."""
         self.pump.advance()
+        if self.flush_pump is not None:
+            self.flush_pump.advance()
         self.room.process(self._now_ns())
 
     def truth(self) -> dict[str, Any]:
@@ -118,10 +139,14 @@ async def serve(directory: Path, setting: Setting) -> None:
         loop.add_signal_handler(number, ended.set)
     now_ns = loop_clock()
     world = World(setting, now_ns, time.time_ns)
+    kinds = setting.devices
+    schemes = {"pump": kinds.pump_scheme}
+    if kinds.flush_pump:
+        schemes[FLUSH_PUMP] = kinds.flush_pump_scheme
     devices: dict[str, tuple[Firmware, str]] = {
-        "pump": (world.pump, setting.devices.pump_scheme),
-        "calibrator": (world.calibrator_firmware, setting.devices.calibrator_scheme),
+        name: (line, schemes[name]) for name, line in world.pump_lines.items()
     }
+    devices["calibrator"] = (world.calibrator_firmware, kinds.calibrator_scheme)
     async with AsyncExitStack() as stack:
         ports = {}
         for name, (firmware, scheme) in devices.items():

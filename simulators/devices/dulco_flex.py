@@ -24,7 +24,7 @@ from firmware_interfaces.register import (
 from protocols.modbus_messages import Failure
 from simulators.devices.dulco_flex_motor import Motor, State
 from simulators.devices.modbus_unit import Declined, ModbusUnit
-from simulators.devices.room import Room
+from simulators.devices.room import Bay, Room
 
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
@@ -100,18 +100,19 @@ class DulcoFlexFirmware:
 
     def __init__(
         self,
-        room: Room,
+        room: Room | Bay,
         now_ns: int = 0,
         meanings: Meanings | None = None,
         unit: int = df.UNIT,
         *,
         tcp: bool = False,
     ) -> None:
-        self.room = room
+        self.bay = room.bay if isinstance(room, Room) else room
+        self.room = self.bay.room
         self.meanings = meanings or Meanings()
         self.held: dict[Register, Value] = dict(FACTORY)
         self.held[df.START_STOP] = 0
-        self.motor = Motor(room)
+        self.motor = Motor(self.bay)
         self.powered = True
         self.errors = 0
         self.power_ups = 1
@@ -251,7 +252,7 @@ class DulcoFlexFirmware:
         self.motor.advance(now_ns)
         if not self.powered:
             return
-        if self.motor.turning and self.room.drive.stalled:
+        if self.motor.turning and self.bay.drive.stalled:
             self._raise(BLOCKAGE)
         if self.room.surroundings.hose_torn and self._whole(df.RUPTURE_RESPONSE):
             self._raise(df.RUPTURE)

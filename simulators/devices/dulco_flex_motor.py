@@ -8,8 +8,8 @@ import math
 from enum import Enum
 from typing import Final
 
+from simulators.devices.bay import Bay
 from simulators.devices.hose import NL_PER_REV, UREV, HosedVial
-from simulators.devices.room import Room
 
 HALF_UREV: Final = UREV / 2
 SLACK: Final = 1e-6
@@ -31,8 +31,8 @@ class Motor:
     ``revolution_nl`` is the content that it reckons with.
     """
 
-    def __init__(self, room: Room, revolution_nl: float = NL_PER_REV) -> None:
-        self._room = room
+    def __init__(self, bay: Bay, revolution_nl: float = NL_PER_REV) -> None:
+        self._bay = bay
         self.half_nl = revolution_nl / 2
         self.state = State.RESTING
         self.key_stopped = False
@@ -42,7 +42,7 @@ class Motor:
         self._batch_from_urev = 0.0
         self._halves = 0
         self._urev_s = 0.0
-        self._travel_urev = room.drive.travel_um
+        self._travel_urev = bay.drive.travel_um
 
     @property
     def turning(self) -> bool:
@@ -75,7 +75,7 @@ class Motor:
     @property
     def left_nl(self) -> float:
         """What the spike still reaches in the vial that hangs on the pump; much where none does."""
-        mounted = self._room.mounted
+        mounted = self._bay.mounted
         return mounted.left_nl if isinstance(mounted, HosedVial) else math.inf
 
     def begin(self, volume_nl: float, time_s: float) -> None:
@@ -105,26 +105,26 @@ class Motor:
         """Let the drive do what the motor is told from now on."""
         self._count()
         speed = self._urev_s if self.turning else 0.0
-        self._room.set_speed(-speed if self.backwards else speed)
+        self._bay.set_speed(-speed if self.backwards else speed)
 
     def advance(self, now_ns: int) -> None:
         """Turn until ``now_ns``, or until the batch is done."""
         ends_ns = self._ends_ns()
         if ends_ns is not None and ends_ns <= now_ns:
-            self._room.process(ends_ns)
+            self._bay.process(ends_ns)
             self._count()
             self.halt()
-        self._room.process(now_ns)
+        self._bay.process(now_ns)
         self._count()
 
     def _ends_ns(self) -> int | None:
-        if self.state is not State.BATCH or not self.turning or self._room.drive.stalled:
+        if self.state is not State.BATCH or not self.turning or self._bay.drive.stalled:
             return None
         left_urev = self._batch_from_urev + self._halves * HALF_UREV - self._turned_urev
-        return self._room.now_ns + math.ceil(left_urev / self._urev_s * 1e9)
+        return self._bay.now_ns + math.ceil(left_urev / self._urev_s * 1e9)
 
     def _count(self) -> None:
-        travel = self._room.drive.travel_um
+        travel = self._bay.drive.travel_um
         self._turned_urev += abs(travel - self._travel_urev)
         self._travel_urev = travel
 

@@ -3,6 +3,7 @@
 An act that is physically impossible raises ValueError with the reason; an unknown name KeyError.
 """
 
+from simulators.devices.bay import Bay
 from simulators.devices.plumbing import Fluid
 from simulators.devices.room import Container, LineEnd, Room
 
@@ -49,7 +50,7 @@ def fill_saline(room: Room, name: str, volume_nl: float) -> None:
 
 def put_in_well(room: Room, name: str, factor: float = 1.0) -> None:
     """Lower a source, syringe or place into the chamber; ``factor`` is its geometry's response."""
-    if room.mounted is not None and room.mounted.name == name:
+    if is_mounted(room, name):
         raise ValueError(f"{name} is on the pump")
     if name not in room.sources:
         room.fluid_of(name)
@@ -65,40 +66,68 @@ def take_from_well(room: Room, name: str) -> None:
     room.well.remove(name)
 
 
+def is_mounted(room: Room, name: str) -> bool:
+    """True if that syringe lies in a pump."""
+    return any(bay.mounted is not None and bay.mounted.name == name for bay in room.bays)
+
+
 def mount(room: Room, name: str, gap_um: float = 0.0, play_um: float = 0.0) -> None:
-    """Lay a syringe into the pump with ``gap_um`` between block and plunger; its tip is open."""
-    if room.mounted is not None:
-        raise ValueError(f"{room.mounted.name} is on the pump")
+    """Lay a syringe into the drug's pump with ``gap_um`` between block and plunger."""
+    mount_on(room.bay, name, gap_um, play_um)
+
+
+def mount_on(bay: Bay, name: str, gap_um: float = 0.0, play_um: float = 0.0) -> None:
+    """Lay a syringe into a pump with ``gap_um`` between block and plunger; its tip is open."""
+    room = bay.room
+    if bay.mounted is not None:
+        raise ValueError(f"{bay.mounted.name} is on the pump")
+    if any(other.mounted is room.syringes[name] for other in room.bays):
+        raise ValueError(f"{name} is on the other pump")
     if name in room.well:
         raise ValueError(f"{name} is in the chamber")
-    room.mounted = room.syringes[name]
-    room.mounted.gap_um, room.mounted.play_um = gap_um, max(gap_um, play_um)
-    room.line_joined = False
-    room.tip_nl = 0.0
+    bay.mounted = room.syringes[name]
+    bay.mounted.gap_um, bay.mounted.play_um = gap_um, max(gap_um, play_um)
+    bay.line_joined = False
+    bay.tip_nl = 0.0
 
 
 def unmount(room: Room) -> None:
+    """Take the syringe off the drug's pump and off the line."""
+    unmount_from(room.bay)
+
+
+def unmount_from(bay: Bay) -> None:
     """Take the syringe off pump and line; what was stored under pressure leaves by the open tip."""
-    if room.mounted is None:
+    if bay.mounted is None:
         raise ValueError("no syringe is on the pump")
-    part_line(room)
-    room.mounted.relax()
-    room.mounted = None
+    part_from(bay)
+    bay.mounted.relax()
+    bay.mounted = None
 
 
 def join_line(room: Room) -> None:
-    """Join the line to the mounted syringe's tip."""
-    if room.mounted is None:
+    """Join the line to the tip of the syringe in the drug's pump."""
+    join_to(room.bay)
+
+
+def join_to(bay: Bay) -> None:
+    """Join the line, or its branch, to the tip of the syringe in a pump."""
+    if bay.mounted is None:
         raise ValueError("no syringe is on the pump")
-    room.line_joined = True
+    bay.line_joined = True
 
 
 def part_line(room: Room) -> None:
+    """Part line and syringe of the drug's pump."""
+    part_from(room.bay)
+
+
+def part_from(bay: Bay) -> None:
     """Part line and syringe: the stored volume of the syringe runs out on the pad."""
-    room.line_joined = False
-    if room.mounted is not None:
-        stored = room.mounted.fluid.volume_nl - room.mounted.swept_nl
-        room.deliver(room.squeeze(room.mounted, stored))
+    bay.line_joined = False
+    if bay.mounted is not None:
+        stored = bay.mounted.fluid.volume_nl - bay.mounted.swept_nl
+        bay.deliver(bay.room.squeeze(bay.mounted, stored))
 
 
 def set_clamp(room: Room, is_open: bool) -> None:
@@ -115,12 +144,13 @@ def new_line(room: Room) -> None:
     """Throw the line away with what is in it (it becomes waste) and bring one full of saline."""
     room.places["waste"].add(room.line.drain_all())
     room.supplied.add(Fluid(room.line.dead_nl))
-    room.line_joined = False
+    for bay in room.bays:
+        bay.line_joined = False
 
 
 def prime_line(room: Room, name: str, volume_nl: float) -> None:
     """Push ``volume_nl`` from an unmounted syringe through the line into the discard cup."""
-    if room.mounted is not None and room.mounted.name == name:
+    if is_mounted(room, name):
         raise ValueError(f"{name} is on the pump")
     syringe = room.syringes[name]
     room.places["prime"].add(room.line.pour(room.squeeze(syringe, volume_nl)))

@@ -6,7 +6,7 @@ where TCP carries it; what a kind does stands in its own module.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from simulators.devices.activity_meter import ActivityMeterFirmware
 from simulators.devices.crc15 import Crc15Firmware
@@ -15,7 +15,7 @@ from simulators.devices.dulco_flex import DulcoFlexFirmware
 from simulators.devices.hose import HosedVial
 from simulators.devices.new_era import Ne1000Firmware
 from simulators.devices.plumbing import Syringe
-from simulators.devices.room import Container, Room
+from simulators.devices.room import Bay, Container, Room
 from simulators.devices.serve import Firmware
 
 TICKET_EVERY_NS: Final = 17_000_000_000
@@ -68,13 +68,13 @@ class PumpFirmware(Firmware, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeviceKind(Generic[Made_co]):
-    """``make`` is given the room and whether TCP carries it.
+    """``make`` is given the room (a pump its bay of it) and whether TCP carries it.
 
     ``tcp_scheme``: ``socket`` where TCP carries a serial line's bytes, ``tcp`` where the device
     frames them for TCP itself.
     """
 
-    make: Callable[[Room, bool], Made_co]
+    make: Callable[[Any, bool], Made_co]
     tcp_scheme: str = "socket"
 
 
@@ -91,12 +91,12 @@ def _activity_meter(room: Room, tcp: bool) -> CalibratorFirmware:
     return ActivityMeterFirmware(room, tcp=tcp)
 
 
-def _ne1000(room: Room, _tcp: bool) -> PumpFirmware:
-    return Ne1000Firmware(room)
+def _ne1000(bay: Bay, _tcp: bool) -> PumpFirmware:
+    return Ne1000Firmware(bay)
 
 
-def _dulcoflex(room: Room, tcp: bool) -> PumpFirmware:
-    return DulcoFlexFirmware(room, tcp=tcp)
+def _dulcoflex(bay: Bay, tcp: bool) -> PumpFirmware:
+    return DulcoFlexFirmware(bay, tcp=tcp)
 
 
 PUMPS: Final[Mapping[str, DeviceKind[PumpFirmware]]] = {

@@ -21,7 +21,7 @@ from protocols.new_era import (
 from simulators.devices.new_era_commands import NOT_APPLICABLE, OUT_OF_RANGE, UNKNOWN, find
 from simulators.devices.new_era_motor import Defects, Program, State
 from simulators.devices.new_era_settings import PHASES, Meanings, Settings, parse_count
-from simulators.devices.room import Room
+from simulators.devices.room import Bay, Room
 
 INTER_BYTE_NS: Final = 500_000_000
 BAUDS: Final = (300, 1200, 2400, 9600, 19200)
@@ -41,13 +41,14 @@ class Ne1000Firmware:
     """
 
     def __init__(
-        self, room: Room, now_ns: int = 0, meanings: Meanings | None = None, address: int = 0
+        self, room: Room | Bay, now_ns: int = 0, meanings: Meanings | None = None, address: int = 0
     ) -> None:
-        self.room = room
+        self.bay = room.bay if isinstance(room, Room) else room
+        self.room = self.bay.room
         self.settings = Settings(meanings=meanings or Meanings(), address=address)
         self.defects = Defects()
         self.deaf_to: set[str] = set()
-        self.program = Program(room, self.settings, self.defects)
+        self.program = Program(self.bay, self.settings, self.defects)
         self.powered = True
         self.alarm: str | None = "R"
         self._was_running = False
@@ -110,7 +111,7 @@ class Ne1000Firmware:
         """Pull the plug: the screw stands, everything volatile is gone."""
         self.process(now_ns)
         self._was_running = self.program.state is State.RUNNING
-        self.room.set_speed(0.0)
+        self.bay.set_speed(0.0)
         self.powered = False
         self.alarm, self._expires_ns, self._unasked = None, None, b""
 
@@ -121,7 +122,7 @@ class Ne1000Firmware:
         """
         self.room.process(now_ns)
         self.powered = True
-        self.program = Program(self.room, self.settings, self.defects)
+        self.program = Program(self.bay, self.settings, self.defects)
         self._deframer.discard_partial()
         if self.settings.flags["PF"] and self._was_running:
             self._raise(self.program.run(None))

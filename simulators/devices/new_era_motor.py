@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
+from simulators.devices.bay import Bay
 from simulators.devices.new_era_settings import PHASES, ROLL_OVER, Phase, Settings
-from simulators.devices.room import Room
 
 
 class State(Enum):
@@ -33,8 +33,8 @@ class Defects:
 class Program:
     """The running program and the volatile numbers that a power cut takes away."""
 
-    def __init__(self, room: Room, settings: Settings, defects: Defects | None = None) -> None:
-        self._room = room
+    def __init__(self, bay: Bay, settings: Settings, defects: Defects | None = None) -> None:
+        self._bay = bay
         self._defects = defects or Defects()
         self._settings = settings
         self.state = State.STOPPED
@@ -42,7 +42,7 @@ class Program:
         self.live_rate: Decimal | None = None
         self.counted_nl = {"INF": 0.0, "WDR": 0.0}
         self._done_nl = 0.0
-        self._travel_um = room.drive.travel_um
+        self._travel_um = bay.drive.travel_um
         self._ends_ns: int | None = None
 
     @property
@@ -77,7 +77,7 @@ class Program:
     def purge(self) -> None:
         """Run at full speed till stopped."""
         self.state, self._ends_ns = State.PURGING, None
-        self._room.set_speed(self._settings.meanings.fastest_um_s * self._sign())
+        self._bay.set_speed(self._settings.meanings.fastest_um_s * self._sign())
 
     def pause(self) -> None:
         """First STP: stand still, keep the place in the program. A purge just ends."""
@@ -108,9 +108,9 @@ class Program:
         while True:
             ends = self._ends_ns
             until = now_ns if ends is None else min(now_ns, ends)
-            self._room.process(until)
+            self._bay.process(until)
             self._count()
-            if self.moving and self._room.drive.stalled:
+            if self.moving and self._bay.drive.stalled:
                 self.reset()
                 return "S"
             if ends is None or ends > now_ns:
@@ -123,7 +123,7 @@ class Program:
         """True if neither a phase's end nor a stall comes before ``now_ns``, a second at most."""
         if not self.moving:
             return True
-        return self._room.steady and (self._ends_ns is None or self._ends_ns > now_ns)
+        return self._bay.steady and (self._ends_ns is None or self._ends_ns > now_ns)
 
     def _enter(self, number: int) -> str | None:
         self.reset()
@@ -149,23 +149,23 @@ class Program:
     def _turn(self) -> None:
         told = self._settings.speed_um_s(self.rate, self.phase.rate_unit)
         speed = told * self._defects.runaway
-        self._travel_um = self._room.drive.travel_um
-        self._room.set_speed(speed * self._sign())
+        self._travel_um = self._bay.drive.travel_um
+        self._bay.set_speed(speed * self._sign())
         left_nl = self._target_nl() - self._done_nl
         seconds = left_nl / (speed * self._settings.area_mm2)
         endless = self._target_nl() == 0
-        self._ends_ns = None if endless else self._room.now_ns + math.ceil(seconds * 1e9)
+        self._ends_ns = None if endless else self._bay.now_ns + math.ceil(seconds * 1e9)
 
     def _halt(self) -> None:
-        self._room.set_speed(0.0)
+        self._bay.set_speed(0.0)
         self._ends_ns = None
 
     def _count(self) -> None:
-        travel_um = abs(self._room.drive.travel_um - self._travel_um)
+        travel_um = abs(self._bay.drive.travel_um - self._travel_um)
         if travel_um == 0.0:
             return
         turned = travel_um * self._settings.area_mm2
-        self._travel_um = self._room.drive.travel_um
+        self._travel_um = self._bay.drive.travel_um
         self._done_nl += turned
         if self._defects.counter_stuck:
             return

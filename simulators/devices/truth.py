@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from simulators.devices.room import DROP_NL, Container, Room
+from simulators.devices.room import DROP_NL, Bay, Container, Room
 
 
 class SyringeTruth(TypedDict):
@@ -20,6 +20,15 @@ class SyringeTruth(TypedDict):
     pressure_kpa: float
     gap_um: float
     air_nl: float
+
+
+class SecondTruth(TypedDict):
+    """The second pump: which syringe lies in it, and whether its branch of the line is joined."""
+
+    mounted: str | None
+    line_joined: bool
+    plunger_um_s: float
+    stalled: bool
 
 
 class Truth(TypedDict):
@@ -46,6 +55,7 @@ class Truth(TypedDict):
     line_end: str
     clamp_open: bool
     stalled: bool
+    second: SecondTruth | None
     well: list[str]
     well_bq: float
 
@@ -76,8 +86,18 @@ def truth(room: Room) -> Truth:
         "line_end": room.line_end,
         "clamp_open": room.clamp_open,
         "stalled": room.drive.stalled,
+        "second": None if room.second is None else _second(room.second),
         "well": list(room.well),
         "well_bq": sum(item.activity_bq for item in room.well_items()),
+    }
+
+
+def _second(bay: Bay) -> SecondTruth:
+    return {
+        "mounted": None if bay.mounted is None else bay.mounted.name,
+        "line_joined": bay.line_joined,
+        "plunger_um_s": bay.plunger_um_s,
+        "stalled": bay.drive.stalled,
     }
 
 

@@ -171,3 +171,38 @@ def test_no_rate_no_arrival() -> None:
 def test_the_line_of_an_order(make_order: MakeOrder) -> None:
     assert line_of(make_order()) == SALINE_LINE
     assert line_of(make_order(line__primed_with="drug")) == DRUG_LINE
+
+
+# --- saline between drug --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "drug", "marks", "delivered"),
+    [
+        (SALINE_LINE, 5_000_000, (), 3_500_000),
+        (SALINE_LINE, 5_000_000, ((5_000_000, 1_000_000),), 4_500_000),
+        (SALINE_LINE, 10_000_000, ((5_000_000, 1_000_000),), 8_500_000),
+        (SALINE_LINE, 7_000_000, ((5_000_000, 1_000_000),), 5_500_000),
+        (SALINE_LINE, 5_400_000, ((5_000_000, 1_000_000),), 4_900_000),
+        (SALINE_LINE, 10_000_000, ((5_000_000, 1_000_000), (10_000_000, 4_500_000)), 10_000_000),
+        (SALINE_LINE, 0, ((0, 1_000_000),), 0),
+        (DRUG_LINE, 0, ((0, 1_000_000),), 1_000_000),
+        (DRUG_LINE, 2_000_000, ((0, 1_000_000),), 2_000_000),
+    ],
+)
+def test_saline_between_drug_is_no_drug(
+    line: LineModel, drug: int, marks: tuple[tuple[int, int], ...], delivered: int
+) -> None:
+    state = line.interleaved((drug, drug), (marks, marks))
+    assert state.delivered_low_nl == state.delivered_high_nl == delivered
+    assert state.in_line_low_nl == state.in_line_high_nl == line.primed_nl + drug - delivered
+
+
+@given(
+    line=st.sampled_from((SALINE_LINE, DRUG_LINE)),
+    drug=st.integers(0, 60_000_000),
+    flushed=st.integers(0, 6_000_000),
+)
+def test_saline_behind_all_drug_is_a_flush(line: LineModel, drug: int, flushed: int) -> None:
+    marks = ((drug, flushed),)
+    assert line.interleaved((drug, drug), (marks, marks)) == line.state(drug, drug, flushed)

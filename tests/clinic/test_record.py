@@ -9,6 +9,7 @@ import pytest
 from controller.clinic.accounting import Candidate
 from controller.clinic.documents import utc_ns
 from controller.clinic.dosing import Rounding, decayed_bq
+from controller.clinic.ledger import LineState
 from controller.clinic.order import Order, order_hash
 from controller.clinic.record import (
     AlarmFact,
@@ -149,6 +150,12 @@ def test_an_uncertain_delivery_keeps_its_interval(facts: RecordFacts) -> None:
     assert "Candidate medical event       leak or spill: a person decides" in text
     assert "Routes " not in text
     assert "Delivered, between            636.4 MBq (17.20 mCi) and 721.2 MBq (19.49 mCi)" in text
+
+
+def test_what_saline_between_drug_pushed_out_is_delivered(facts: RecordFacts) -> None:
+    line = LineState(*(Nanolitre(nl) for nl in (8_000_000, 9_000_000, 500_000, 1_000_000)))
+    record = build_record(replace(facts, flushed_nl=Nanolitre(0), line=line))
+    assert (record.delivered_ml, record.in_line_ml) == (8.0, 1.0)
 
 
 def test_half_a_strong_syringe_given_on_purpose(facts: RecordFacts, make_order: MakeOrder) -> None:

@@ -144,7 +144,22 @@ REFUSALS = [
     ('"ne1000"', '"ne500"', "pump.kind", "'ne500'", "'ne1000'"),
     ('"crc55"', '"crc25"', "calibrator.kind", "'crc25'", "'crc55', 'crc15', 'activity-meter'"),
     ('kind = "crc55"', "", "calibrator.kind", "(absent)", "is required"),
-    ('"same_pump"', '"second_pump"', "flush.method", "'second_pump'", "'same_pump' or 'manual'"),
+    ('"same_pump"', '"by_gravity"', "flush.method", "'by_gravity'", "'second_pump' or 'manual'"),
+    ('"same_pump"', '"second_pump"', "flush_pump", "(absent)", "by flush.method = second_pump"),
+    (
+        '"same_pump"',
+        '"same_pump"\nkvo_ml_h = 2',
+        "flush.kvo_ml_h",
+        "2",
+        "no drug keeps a vein open",
+    ),
+    (
+        '"same_pump"',
+        '"second_pump"\nkvo_ml_h = 6',
+        "flush.kvo_ml_h",
+        "6",
+        "less than or equal to 5",
+    ),
     ("volumes = 3", "volumes = 1.9", "flush.volume_dead_volumes", "1.9", "equal to 2"),
     ("volumes = 3", "volumes = nan", "flush.volume_dead_volumes", "nan", "finite number"),
     ("diameter_mm = 26.59", "diameter_mm = 0", "syringe[0].diameter_mm", "0", "equal to 0.1"),
@@ -180,6 +195,48 @@ def test_a_port_is_a_device_or_a_socket(port):
     [problem] = problems(changed('"socket://127.0.0.1:4001"', f'"{port}"', MINIMAL))
     assert problem.field == "pump.port"
     assert "absolute device path or socket://host:port" in problem.rule
+
+
+SECOND = (
+    changed('method = "same_pump"', 'method = "second_pump"\nkvo_ml_h = 1.5')
+    + """
+[flush_pump]
+kind = "ne1000"
+port = "/dev/ttyUSB2"
+address = 0
+"""
+)
+
+
+def test_a_second_pump_may_keep_a_vein_open():
+    site = load_site(SECOND)
+    assert site.flush_pump is not None
+    assert (site.flush_pump.port, site.flush_pump.watchdog_s) == ("/dev/ttyUSB2", 5)
+    assert (site.flush.kvo_ul_h, site.flush.kvo_nl) == (1_500, 2_000_000)
+
+
+def test_two_pumps_share_a_port_at_addresses_of_their_own():
+    shared = changed('ttyUSB2"\naddress = 0', 'ttyUSB1"\naddress = 3', SECOND)
+    site = load_site(shared)
+    assert site.flush_pump is not None
+    assert (site.flush_pump.port, site.flush_pump.address) == (site.pump.port, 3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "rule"),
+    [
+        ("ttyUSB2", "ttyUSB1", "flush_pump.address", "must be at another address than 0"),
+        ("ttyUSB2", "ttyUSB0", "flush_pump.port", "must not be the calibrator's"),
+        ('"second_pump"\nkvo_ml_h = 1.5', '"manual"', "flush_pump", "is used only where"),
+        ('kind = "ne1000"\nport = "/dev/ttyUSB2"\naddress = 0',
+         'kind = "ne1000"\nport = "/dev/ttyUSB1"\naddress = 1\nbaud = 9600',
+         "flush_pump.address", "must be at 19200 baud"),
+    ],
+)  # fmt: skip
+def test_what_a_second_pump_may_not_be(old, new, field, rule):
+    [problem] = problems(changed(old, new, SECOND))
+    assert problem.field == field
+    assert rule in problem.rule
 
 
 METER = 'calibrator = {kind = "activity-meter", port = "tcp://10.0.0.7:502"}'

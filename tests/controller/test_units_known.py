@@ -110,7 +110,7 @@ def test_without_a_proof_only_the_codes_count_that_all_hosts_read_alike(tmp_path
 
 def test_record_0_says_which_proof_the_readings_rest_on():
     known = units_by(SITE, PROOF)
-    assert setting_of(SITE, "{}", known).header["unit_proof"] == known.seen
+    assert setting_of(SITE, "{}", units=known).header["unit_proof"] == known.seen
     other = load_site(site_text("j"))
     assert units_known_of(other) is NOT_ASKED
     assert "unit_proof" not in setting_of(other, "{}").header

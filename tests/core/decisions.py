@@ -54,7 +54,7 @@ def _changed(was: Any, now: Any, path: str) -> Iterator[str]:
         return
     if isinstance(was, dict) and isinstance(now, dict):
         for key in now:
-            yield from _changed(was[key], now[key], f"{path}.{key}" if path else key)
+            yield from _changed(was.get(key), now[key], f"{path}.{key}" if path else key)
     elif isinstance(was, list) and isinstance(now, list) and was and now[: len(was)] == was:
         yield f"{path}+={_short(now[len(was) :])}"
     else:

@@ -12,7 +12,7 @@ from controller.core import events as e
 from controller.core.limits import Limits, limits_from
 from controller.core.state import Purpose
 from controller.core.treatment import Treatment
-from firmware_interfaces.readings import Motion, PumpAlarm
+from firmware_interfaces.readings import Channel, Motion, PumpAlarm
 from tests.core.hand import Hand
 from tests.core.world import (
     CALIBRATOR,
@@ -274,6 +274,7 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
         e.AbortRequested: (*person, "medical"),
         e.EndRequested: (*person, "medical"),
         e.FlushRequested: (*person, "saline 10 mL", 14_430, "cd"),
+        e.KvoRequested: (*person, "saline 10 mL", 14_430, "cd"),
         e.FlushConfirmed: (*person, 3_000_000),
         e.DeliveryBounded: (*person, "cd", "barrel", state.drug.low_nl, state.drug.high_nl),
         e.GivenUp: person,
@@ -293,6 +294,7 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
         e.PumpRead: (going,),
         e.PumpSilent: ("nothing",),
         e.AlarmSeen: (status(now, None, None, alarm=PumpAlarm.STALL),),
+        e.IdlePumpSeen: (Channel.FLUSH, going),
         e.StopConfirmed: (state.epoch, rest),
         e.StopUnconfirmed: (state.epoch,),
         e.PumpRecovered: (recovery(pumped, at_ns=now),),

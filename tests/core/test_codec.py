@@ -12,7 +12,7 @@ from controller.core.codec import CodecError, plain, revive
 from controller.core.limits import LIMIT_ROWS, LimitError, Limits, limits_as_dict, limits_from
 from controller.core.state import Phase, State
 from controller.core.table import EVENTS
-from firmware_interfaces.readings import ReadingStatus
+from firmware_interfaces.readings import Channel, PumpPlan, ReadingStatus
 from tests.core.situations import BUILDERS, at, plausible
 from tests.core.world import LIMITS, S, activity, round_trip
 
@@ -151,3 +151,29 @@ def test_every_limit_has_a_row_and_stands_in_record_zero() -> None:
     assert [row.field for row in LIMIT_ROWS] == names
     assert limits_as_dict(LIMITS) == {name: getattr(LIMITS, name) for name in names}
     assert replace(LIMITS, **limits_as_dict(LIMITS)) == LIMITS
+
+
+# --- fields of a later version --------------------------------------------------------------------
+
+
+def _plan(**changes: Any) -> PumpPlan:
+    return replace(at("infusing").run.plan, **changes)
+
+
+def test_a_field_of_a_later_version_is_missing_where_it_says_what_was_so_before() -> None:
+    told = plain(_plan())
+    assert "channel" not in told
+    assert revive(PumpPlan, told) == _plan(channel=Channel.DRUG)
+
+
+def test_a_field_of_a_later_version_is_written_where_it_says_more() -> None:
+    told = plain(_plan(channel=Channel.FLUSH))
+    assert told["channel"] == "flush"
+    assert revive(PumpPlan, told).channel is Channel.FLUSH
+    assert revive(PumpPlan, {**told, "channel": "drug"}).channel is Channel.DRUG
+
+
+def test_no_other_field_may_be_missing_beside_it() -> None:
+    told = {name: value for name, value in plain(_plan()).items() if name != "rate_ul_h"}
+    with pytest.raises(CodecError, match=r"fields differ from PumpPlan: .*'rate_ul_h'"):
+        revive(PumpPlan, told)

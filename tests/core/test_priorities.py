@@ -13,6 +13,7 @@ SOMEBODY_MUST_LOOK = {
     "site_check_late",
     "clock_step",
     "pump_link",
+    "idle_pump_link",
     "pump_unprepared",
     "calibrator_link",
 }

@@ -14,7 +14,7 @@ from controller.core import events as e
 from controller.core.alarms import ALARMS, Action
 from controller.core.judge import latched
 from controller.core.state import Phase
-from firmware_interfaces.readings import Motion, PumpAlarm
+from firmware_interfaces.readings import Channel, Motion, PumpAlarm
 from tests.core.hand import Hand
 from tests.core.situations import at
 from tests.core.world import ML, OTHER_PUMP, S, activity, status
@@ -319,6 +319,12 @@ CASES: Final[dict[str, Case]] = {
     ),
     "barrel_mismatch": Case("infusing_thirty", barrel_reads(ML + 1), barrel_reads(ML)),
     "shutdown": Case("infusing", lambda h: h.see(e.ShutdownRequested), goes_on),
+    "idle_pump_link": Case(
+        "seated",
+        lambda h: h.see(e.IdlePumpSeen, Channel.FLUSH, None, "silence"),
+        lambda h: h.see(e.IdlePumpSeen, Channel.FLUSH, status(h.now_ns, 0, Motion.STOPPED)),
+        None,
+    ),
     "pump_link": Case("seated", lambda h: h.see(e.PumpSilent, "nothing"), lambda h: h.poll(), None),
     "pump_unprepared": Case("arming", fresh_prepare_fails("", "silent"), lambda h: h.tick(S), None),
     "calibrator_link": Case("ordered", reads_assay(None), reads_assay(10**9), None),

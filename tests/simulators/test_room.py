@@ -36,6 +36,17 @@ def joined(room: Room) -> Room:
     return room
 
 
+def second_room() -> Room:
+    """Drug in one pump, saline in the other, both joined to the line in the vein."""
+    room = drug_room()
+    hands.bring_syringe(room, Syringe("saline", 14.43, 10 * ML))
+    hands.fill_saline(room, "saline", 9 * ML)
+    hands.mount_on(room.add_pump(), "saline")
+    assert room.second is not None
+    hands.join_to(room.second)
+    return joined(room)
+
+
 def balanced(room: Room) -> bool:
     seen = truth(room)
     volume = sum(seen["volumes_nl"].values())
@@ -325,3 +336,56 @@ def test_priming_with_drug_fills_the_line_with_activity() -> None:
     assert seen["volumes_nl"]["prime"] == pytest.approx(2 * ML)
     assert seen["activities_bq"]["line"] == pytest.approx(1.5 * 1.6e9 / 10.5, rel=1e-3)
     assert balanced(room)
+
+
+# --- two pumps ------------------------------------------------------------------------------------
+
+
+def test_each_pump_pushes_its_own_syringe_into_one_line() -> None:
+    room = second_room()
+    assert room.second is not None
+    room.set_speed(RATE_20_ML_H)
+    room.process(300 * S)
+    room.set_speed(0.0)
+    drug = truth(room)
+    assert drug["syringes"]["saline"]["expelled_nl"] == 0.0
+    room.second.set_speed(20.0)
+    room.process(600 * S)
+    seen = truth(room)
+    assert seen["syringes"]["drug"]["displaced_nl"] == drug["syringes"]["drug"]["displaced_nl"]
+    assert seen["syringes"]["saline"]["expelled_nl"] > 0.9 * ML
+    assert seen["activities_bq"]["patient"] > drug["activities_bq"]["patient"]
+    assert seen["second"] is not None
+    assert seen["second"]["mounted"] == "saline"
+    assert balanced(room)
+
+
+@given(
+    acts=st.lists(
+        st.tuples(st.sampled_from(("drug", "saline", "clamp")), st.floats(-1, 1), st.floats(0, 60)),
+        max_size=12,
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_two_pumps_lose_no_fluid_and_no_activity(acts: list[tuple[str, float, float]]) -> None:
+    room = second_room()
+    assert room.second is not None
+    for what, speed, time_s in acts:
+        if what == "clamp":
+            hands.set_clamp(room, is_open=speed > 0)
+        else:
+            (room.bay if what == "drug" else room.second).set_speed(speed * 100.0)
+        room.process(room.now_ns + int(time_s * S))
+        assert balanced(room)
+
+
+def test_one_syringe_lies_in_one_pump() -> None:
+    room = second_room()
+    assert room.second is not None
+    hands.unmount(room)
+    with pytest.raises(ValueError, match="saline is on the other pump"):
+        hands.mount(room, "saline")
+    hands.new_line(room)
+    assert not room.second.line_joined
+    hands.unmount_from(room.second)
+    assert room.second.mounted is None

@@ -13,6 +13,7 @@ from controller.core import events as e
 from controller.core.state import Phase, Stage
 from controller.core.table import HANDLERS
 from firmware_interfaces.readings import (
+    Channel,
     Motion,
     PumpAlarm,
     PumpPlan,
@@ -306,6 +307,8 @@ def _polls() -> Iterable[Move]:
     ):
         yield Move(name, e.PumpRead, _polled(**gear), times)
     yield Move("silent", e.PumpSilent, seen(e.PumpSilent, "nothing"))
+    idle = seen(e.IdlePumpSeen, Channel.FLUSH, None, "nothing")
+    yield Move("idle pump silent", e.IdlePumpSeen, idle)
 
 
 def _stops() -> Iterable[Move]:

@@ -77,6 +77,7 @@ PEOPLE: Final[tuple[tuple[Any, ...], ...]] = (
     ("end", e.EndRequested, AB, ""),
     ("flush run", e.FlushRequested, AB, "saline 10 mL", FLUSH_UM, "cd"),
     ("flush run", e.FlushRequested, AB, "saline 10 mL", FLUSH_UM, "ab"),
+    ("keep open", e.KvoRequested, AB, "saline 10 mL", FLUSH_UM, "cd"),
     ("flushed", e.FlushConfirmed, AB, 150_000),
     ("flushed", e.FlushConfirmed, AB, 0),
     ("give up", e.GivenUp, AB),

@@ -23,6 +23,7 @@ RUNS_IN: Final = {
     Purpose.SEAT: {(Phase.RELEASED, Phase.RELEASED)},
     Purpose.DRUG: {(Phase.ARMED, Phase.INFUSING)},
     Purpose.FLUSH: {(Phase.FLUSHING, Phase.FLUSHING)},
+    Purpose.KVO: {(Phase.HELD, Phase.HELD)},
 }
 """From and to which phase a RUN of a purpose may leave."""
 EDGES: Final = {(phase, to) for row in ROWS for phase in row.phases for to in row.to} | {

@@ -29,6 +29,10 @@ SETS = [
     for pump in PUMP_KINDS
     for calibrator in CALIBRATOR_KINDS
     for tcp in (False, True)
+] + [
+    DeviceSet(flush_pump="ne1000"),
+    DeviceSet(tcp=True, flush_pump="ne1000"),
+    DeviceSet(flush_pump="ne1000", one_line=True),
 ]
 ORDER = parse_order(json.dumps(order_for(1.0)))
 METER = DeviceSet(calibrator="activity-meter")
@@ -53,9 +57,11 @@ def test_a_set_is_found_again_by_its_options_and_its_suffix(devices):
     assert device_set_of(devices.suffix.removeprefix("@")) == devices
 
 
-@pytest.mark.parametrize("suffix", ["ne1000", "ne1000+scale", "a+b+c+d", "ne1000+crc55+udp"])
+@pytest.mark.parametrize(
+    "suffix", ["ne1000", "ne1000+scale", "a+b+c+d", "ne1000+crc55+udp", "ne1000+crc55+one-line"]
+)
 def test_a_set_that_there_is_not_is_refused(suffix):
-    with pytest.raises(ValueError, match=r"is not PUMP|is none of"):
+    with pytest.raises(ValueError, match=r"is not PUMP|is none of|one line is for two"):
         device_set_of(suffix)
 
 
