@@ -321,6 +321,8 @@ def test_a_pump_that_must_be_recovered_is_asked_nothing_before(tmp_path):
             await asyncio.sleep(4)
             before = results(again), [name for name, _ in again.pump.calls]
             again.absent = again.pump.absent = ""
+            # It ran on until its watchdog stopped it: six seconds at 19.45 mL a minute.
+            again.pump.counter_nl = 2_000_000
             await again.until_phase("STOPPED", 30)
             await again.tested()
             return before, results(again)
