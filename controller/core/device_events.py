@@ -163,8 +163,7 @@ def _unexpected(state: State, status: PumpStatus) -> Result:
     Not while *recover* is under way: a STOP would drop it. Once an interval waits for people,
     keys move the pump as ever.
     """
-    recovering = state.phase is Phase.UNCERTAIN and not state.unbounded
-    if recovering or status.asked_ns <= state.rested_ns:
+    if state.recovering or status.asked_ns <= state.rested_ns:
         return done(state)
     state = motion.moved_at_rest(state, status.infused_nl, status.counter_step_nl)
     if status.motion is None or status.motion.at_rest:
@@ -250,8 +249,7 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
     if run.stage is not Stage.STOPPING or state.phase is Phase.UNCERTAIN:
         return done(state)
     counted = status.infused_nl
-    state = motion.rest_at(state, run, counted)
-    run = state.run or run
+    state, run = motion.rest_at(state, run, counted)
     if run.doubt:
         return _doubted(state, run)
     if counted is None or counted < run.counter_nl:
@@ -303,8 +301,7 @@ def pump_recovered(state: State, event: e.PumpRecovered, limits: Limits) -> Resu
         state = motion.moved_at_rest(state, recovery.infused_nl, step_nl)
         return done(state if state.unbounded else aftermath.leave_uncertain(state))
     counted = recovery.infused_nl
-    state = motion.rest_at(state, run, counted)
-    run = state.run or run
+    state, run = motion.rest_at(state, run, counted)
     lost = recovery.power_cycled or counted is None or counted < run.counter_nl
     if run.doubt or lost or counted is None:
         state = aftermath.settle_run(state)

@@ -56,6 +56,12 @@ class Said:
     safe: bool
     reply: Reply | None = None
 
+    @property
+    def watchdog_s(self) -> int | None:
+        """The watchdog that this command arms, 0 for none; None if it is another command."""
+        arms = self.text.startswith("SAF") and self.text != "SAF"
+        return int(self.text[3:]) if arms else None
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -116,8 +122,8 @@ class Evidence:
         for said in _commands(self._pump(To.DEVICE, Stage.HEARD)):
             if said.safe or not armed:
                 heard.append(said)
-            if said.text.startswith("SAF") and said.text != "SAF":
-                armed = int(said.text[3:]) > 0
+            if said.watchdog_s is not None:
+                armed = said.watchdog_s > 0
         return tuple(heard)
 
     @cached_property

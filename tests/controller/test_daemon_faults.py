@@ -14,6 +14,7 @@ from controller.store import JOURNAL
 from drivers import pump_errors
 from drivers.request import NoReply
 from firmware_interfaces.units import NS_PER_MS, NS_PER_S
+from tests.controller.memory_devices import RAN_ON_NL
 from tests.controller.room import NOON_UTC_NS, Room
 from tests.controller.stepped_loop import HeldExecutor, run_stepped
 
@@ -181,10 +182,6 @@ def test_without_a_treatment_an_absent_pump_is_named_and_nothing_comes_up(tmp_pa
         assert room.pump.closed
 
     run_stepped(main)
-
-
-RAN_ON_NL = 2_000_000
-"""What a pump gives in the six seconds until its watchdog stops it, at 19.45 mL a minute."""
 
 
 def test_with_a_treatment_under_way_it_comes_up_without_the_pump(tmp_path):
