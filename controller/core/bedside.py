@@ -230,7 +230,7 @@ def start_refused(state: State, limits: Limits) -> Refused | None:
     if blocking:
         return Refused("no alarm may forbid the start", ", ".join(blocking))
     age = state.now_ns - run.read_ns
-    if age > limits.stale_polls * limits.poll_ns:
+    if age > limits.stale_ns:
         return Refused("the pump must answer", f"last status {age // 1_000_000} ms old")
     assert state.released_ns is not None
     since = state.now_ns - state.released_ns

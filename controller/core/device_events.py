@@ -189,8 +189,7 @@ def _unexpected(state: State, event: e.PumpRead) -> Result:
     keys move the pump as ever.
     """
     status = event.status
-    recovering = state.phase is Phase.UNCERTAIN and not state.unbounded
-    if recovering or status.asked_ns <= state.rested_ns:
+    if state.recovering or status.asked_ns <= state.rested_ns:
         return done(state)
     counter_nl, step_nl = status.infused_nl, status.counter_step_nl
     state = motion.moved_at_rest(state, event.channel, counter_nl, step_nl)
@@ -300,8 +299,7 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
         return done(motion.moved_at_rest(state, event.channel, counted, step_nl))
     if run.stage is not Stage.STOPPING or state.phase is Phase.UNCERTAIN:
         return done(state)
-    state = motion.rest_at(state, run, counted)
-    run = state.run or run
+    state, run = motion.rest_at(state, run, counted)
     if run.doubt:
         return _doubted(state, run)
     if counted is None or counted < run.counter_nl:
@@ -355,8 +353,7 @@ def pump_recovered(state: State, event: e.PumpRecovered, limits: Limits) -> Resu
         step_nl = recovery.found.counter_step_nl
         state = motion.moved_at_rest(state, event.channel, counted, step_nl)
         return done(state if state.unbounded else aftermath.leave_uncertain(state))
-    state = motion.rest_at(state, run, counted)
-    run = state.run or run
+    state, run = motion.rest_at(state, run, counted)
     lost = recovery.power_cycled or counted is None or counted < run.counter_nl
     if run.doubt or lost or counted is None:
         state = aftermath.settle_run(state)

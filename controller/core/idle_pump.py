@@ -5,7 +5,7 @@ from controller.core import judge, motion
 from controller.core.judge import forget, note
 from controller.core.limits import Limits
 from controller.core.rules import Result, done
-from controller.core.state import Phase, Purpose, Rest, State
+from controller.core.state import Purpose, Rest, State
 from firmware_interfaces.readings import Channel, PumpStatus
 
 
@@ -27,8 +27,7 @@ def idle_pump_seen(state: State, event: e.IdlePumpSeen, limits: Limits) -> Resul
     if status is None:
         return done(note(state, "idle_pump_link", f"{name} pump: {event.reason}"))
     state = _booked(forget(state, "idle_pump_link"), event.channel, status)
-    recovering = state.phase is Phase.UNCERTAIN and not state.unbounded
-    old = status.asked_ns <= state.rested_ns or recovering
+    old = status.asked_ns <= state.rested_ns or state.recovering
     if old or status.motion is None or status.motion.at_rest:
         return done(state)
     evidence = f"{name} pump is {status.motion.value} and was not started"

@@ -44,8 +44,7 @@ def _flow(run: Run, length_ns: int, limits: Limits) -> tuple[int, int, int] | No
     if found is None:
         return None
     advance, first = found
-    lag_ns = limits.stale_polls * limits.poll_ns
-    return advance, *motion.due_nl(run, first.at_ns, run.samples[-1].at_ns, lag_ns)
+    return advance, *motion.due_nl(run, first.at_ns, run.samples[-1].at_ns, limits.stale_ns)
 
 
 def status_stale(state: State, limits: Limits) -> str:
@@ -60,9 +59,9 @@ def status_stale(state: State, limits: Limits) -> str:
     if run.stage is Stage.STARTING and started > run.plan.watchdog_ns:
         return f"no answer to RUN for {_s(started)}, limit {_s(run.plan.watchdog_ns)}"
     age = state.now_ns - max(run.read_ns, run.started_ns or 0)
-    if age <= limits.stale_polls * limits.poll_ns:
+    if age <= limits.stale_ns:
         return ""
-    return f"no status for {_s(age)}, limit {_s(limits.stale_polls * limits.poll_ns)}"
+    return f"no status for {_s(age)}, limit {_s(limits.stale_ns)}"
 
 
 def no_flow(state: State, limits: Limits) -> str:

@@ -127,6 +127,11 @@ class Limits:
     flow_error_percent: int
     commissioning_age_ns: int
 
+    @property
+    def stale_ns(self) -> int:
+        """How old a pump's last answer may be: so many polls without one make it stale, ns."""
+        return self.stale_polls * self.poll_ns
+
 
 def _value(row: LimitRow, given: object) -> int:
     if isinstance(given, bool) or not isinstance(given, (int, float, str)):

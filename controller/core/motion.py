@@ -84,10 +84,12 @@ def stood(run: Run, limits: Limits) -> bool:
     """
     if not run.samples:
         return False
-    lag_ns = limits.stale_polls * limits.poll_ns
     first, last = run.samples[0], run.samples[-1]
-    advance, first = window(run, max(2 * lag_ns, _steps_ns(run, limits))) or (last.nl, first)
-    least = due_nl(run, first.at_ns, last.at_ns, lag_ns)[0]
+    advance, first = window(run, max(2 * limits.stale_ns, _steps_ns(run, limits))) or (
+        last.nl,
+        first,
+    )
+    least = due_nl(run, first.at_ns, last.at_ns, limits.stale_ns)[0]
     seen = least >= limits.flow_window_steps * run.step_nl
     return (seen and advance * 100 < least * NO_FLOW_PERCENT) or _frozen(run, limits)
 
@@ -106,8 +108,7 @@ def _frozen(run: Run, limits: Limits) -> bool:
     equal = [sample for sample in moving if sample.nl == moving[-1].nl]
     if len(equal) < FROZEN_READINGS:
         return False
-    lag_ns = limits.stale_polls * limits.poll_ns
-    least = due_nl(run, equal[0].at_ns, equal[-1].at_ns, lag_ns)[0]
+    least = due_nl(run, equal[0].at_ns, equal[-1].at_ns, limits.stale_ns)[0]
     return least >= limits.flow_window_steps * run.step_nl
 
 
@@ -121,8 +122,7 @@ def fell_short(run: Run, counter_nl: int, until_ns: int, limits: Limits) -> bool
         return False
     last = run.samples[-1]
     until_ns = min(until_ns, last.at_ns + run.plan.watchdog_ns)
-    lag_ns = limits.stale_polls * limits.poll_ns
-    least = due_nl(run, last.at_ns, until_ns, lag_ns)[0]
+    least = due_nl(run, last.at_ns, until_ns, limits.stale_ns)[0]
     least = min(least, programmed_nl(run) - last.nl)
     advance = counter_nl - last.nl + run.step_nl
     return advance * 100 < least * (100 - limits.rate_low_percent)
@@ -281,14 +281,15 @@ def with_rest(state: State, channel: Channel, rest: Rest | None) -> State:
     return changed(state, flush_rest=rest)
 
 
-def rest_at(state: State, run: Run, counter_nl: int | None) -> State:
-    """The state with what the pump's counter says at rest; a leap of it puts the run in doubt."""
+def rest_at(state: State, run: Run, counter_nl: int | None) -> tuple[State, Run]:
+    """State and run with what the pump's counter says at rest; a leap puts the run in doubt."""
     channel = run.plan.channel
     if counter_nl is None:
-        return with_rest(state, channel, None)
+        return with_rest(state, channel, None), run
     if _leapt(state, run, counter_nl):
         run = changed(run, counter_nl=counter_nl, doubt=run.doubt or "counter_jumped")
-    return with_rest(changed(state, run=run), channel, Rest(run.purpose, counter_nl))
+    rest = Rest(run.purpose, counter_nl)
+    return with_rest(changed(state, run=run), channel, rest), run
 
 
 def _leapt(state: State, run: Run, counter_nl: int) -> bool:

@@ -268,6 +268,11 @@ class State:
     audio_pause_until_ns: int = 0
 
     @property
+    def recovering(self) -> bool:
+        """True while *recover* is under way: uncertain, and no interval waits for people yet."""
+        return self.phase is Phase.UNCERTAIN and not self.unbounded
+
+    @property
     def order(self) -> Treatment:
         """The treatment; only asked for in phases that have one."""
         assert self.treatment is not None

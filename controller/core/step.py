@@ -86,9 +86,8 @@ def polls(state: State) -> bool:
     """
     run = state.run
     if run is None:
-        recovering = state.phase is Phase.UNCERTAIN and not state.unbounded
         let_go = state.phase in (Phase.RESIDUAL, Phase.CLOSED)
-        return state.watchdog_armed and not (recovering or let_go)
+        return state.watchdog_armed and not (state.recovering or let_go)
     return run.stage in (Stage.READY, Stage.STARTING, Stage.RUNNING)
 
 

@@ -47,8 +47,6 @@ NOT_OBSERVABLE: Final = frozenset(
     for kind in ("leak", "gain_error", "wrong_syringe", "slack_not_seated", "siphon")
 )
 """What neither an NE-1000 nor a CRC-55 shows while it happens: found at residual (design.md)."""
-
-
 OF_THE_CHAMBER: Final = frozenset(
     ("wrong_nuclide", "noisy_chamber", "drifting_chamber", "saturated_chamber", "contaminated_well")
 )
@@ -117,8 +115,8 @@ class Evidence:
         for said in self._commands(Stage.HEARD):
             if said.safe or not armed:
                 heard.append(said)
-            if said.text.startswith("SAF") and said.text != "SAF":
-                armed = int(said.text[3:]) > 0
+            if said.watchdog_s is not None:
+                armed = said.watchdog_s > 0
         return tuple(heard)
 
     @cached_property

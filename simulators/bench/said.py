@@ -38,6 +38,12 @@ class Said:
     safe: bool
     reply: Reply | None = None
 
+    @property
+    def watchdog_s(self) -> int | None:
+        """The watchdog that this command arms, 0 for none; None if it is another command."""
+        arms = self.text.startswith("SAF") and self.text != "SAF"
+        return int(self.text[3:]) if arms else None
+
 
 def commands(kind: str, tcp: bool, seen: Iterable[Seen], address: int = 0) -> Iterator[Said]:
     """What the host said, in its order; ``address`` is of a pump that may share its line."""

@@ -30,7 +30,6 @@ TRIES: Final = 2
 KVO_S: Final = 60.0
 """How long a hold lasts in which the vein is kept open."""
 RESUMES: Final = 3
-CLOSED: Final = "CLOSED"
 STEPS: Final = 60
 RESIDUALS: Final = 3
 """After so many attempts to account for what is left it waits for another day."""
@@ -105,7 +104,7 @@ class Trouble:
         ended = {item["session"] for item in state["closed"]}
         shown = {item["session"]: item["phase"] for item in state["sessions"]}
         session = self._people.session
-        return session in ended or shown.get(session) == CLOSED
+        return session in ended or shown.get(session) == "CLOSED"
 
     async def _step(self) -> None:
         """The next thing to do in the phase that the panel shows."""
@@ -116,9 +115,6 @@ class Trouble:
         if await self._closed():
             return
         view = await people.view()
-        if view.phase == CLOSED:
-            # It was closed while the panel was asked: a program that was frozen went on.
-            return
         self._tried[view.phase] += 1
         if self._tried["RESIDUAL"] > RESIDUALS:
             raise LeftOpen("the residual cannot be measured now")
@@ -164,6 +160,9 @@ class Trouble:
 
     async def _flush(self, _view: View) -> None:
         await self._people.flush()
+
+    async def _leave(self, _view: View) -> None:
+        """It was closed while the panel was asked: a program that was frozen went on."""
 
     async def _account(self, _view: View) -> None:
         await self._people.account()
@@ -297,6 +296,7 @@ ON: Final[dict[str, Step]] = {
     "INFUSING": Trouble._infuse,
     "FLUSHING": Trouble._flush,
     "RESIDUAL": Trouble._account,
+    "CLOSED": Trouble._leave,
     "HELD": Trouble._held,
     "STOPPED": Trouble._stopped,
     "UNCERTAIN": Trouble._uncertain,

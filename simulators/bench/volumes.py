@@ -65,6 +65,11 @@ def by_hand_nl(
     return total
 
 
+def hidden_nl(evidence: Evidence, pumped: Travel) -> float:
+    """What was pumped that no program could have seen in time, nL."""
+    return by_hand_nl(evidence, pumped) + uncounted_nl(evidence, pumped)
+
+
 def let_go_nl(evidence: Evidence) -> float:
     """What a pump pressed against the clamp once it was let go of: after SAF0, no watchdog since.
 
@@ -74,8 +79,8 @@ def let_go_nl(evidence: Evidence) -> float:
     clamped = Travel(evidence, lambda move: move.syringe == "drug" and move.to == "closed")
     ended_ns = None
     for said in evidence.obeyed:
-        if said.text.startswith("SAF") and said.text != "SAF":
-            ended_ns = said.at_ns if said.text == "SAF0" else None
+        if said.watchdog_s is not None:
+            ended_ns = said.at_ns if said.watchdog_s == 0 else None
     return 0.0 if ended_ns is None else clamped.between(ended_ns, evidence.end_ns)
 
 
@@ -119,10 +124,10 @@ def judge_s1(evidence: Evidence) -> tuple[Violation, ...]:
     if evidence.blind:
         return tuple(_out_of_the_tip(evidence, evidence.in_syringe_nl))
     pumped = drug_pumped(evidence)
-    hidden_nl = by_hand_nl(evidence, pumped) + uncounted_nl(evidence, pumped)
-    bound_nl = evidence.released_nl + hidden_nl
+    unseen_nl = hidden_nl(evidence, pumped)
+    bound_nl = evidence.released_nl + unseen_nl
     return (
-        *_out_of_the_tip(evidence, evidence.usable_nl + hidden_nl),
+        *_out_of_the_tip(evidence, evidence.usable_nl + unseen_nl),
         *_pumped_too_much(pumped, bound_nl),
         *_programmed_too_much(evidence, pumped, bound_nl),
     )
@@ -192,8 +197,7 @@ def judge_account(evidence: Evidence) -> tuple[Violation, ...]:
     pumped = drug_pumped(evidence)
     truth_nl = pumped.swept[-1]
     low_nl, high_nl = (limit * NL_PER_ML for limit in interval)
-    hidden_nl = by_hand_nl(evidence, pumped) + uncounted_nl(evidence, pumped)
-    most_nl = high_nl + hidden_nl + let_go_nl(evidence)
+    most_nl = high_nl + hidden_nl(evidence, pumped) + let_go_nl(evidence)
     least_nl = low_nl - _play_nl(evidence)
     if least_nl - OUT_TOLERANCE_NL <= truth_nl <= most_nl + OUT_TOLERANCE_NL:
         return ()

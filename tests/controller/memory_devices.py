@@ -32,6 +32,10 @@ from firmware_interfaces.units import (
 PRESCRIBED_MBQ = 1681.7
 
 
+RAN_ON_NL = 2_000_000
+"""What a pump gives in the six seconds until its watchdog stops it, at 19.45 mL a minute."""
+
+
 class MemoryPump:
     """A pump that does what the port says, and can be made to fail at it."""
 

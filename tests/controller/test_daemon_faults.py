@@ -14,6 +14,7 @@ from controller.store import JOURNAL
 from drivers import pump_errors
 from drivers.request import NoReply
 from firmware_interfaces.units import NS_PER_MS, NS_PER_S
+from tests.controller.memory_devices import RAN_ON_NL
 from tests.controller.room import NOON_UTC_NS, Room
 from tests.controller.stepped_loop import HeldExecutor, run_stepped
 
@@ -195,7 +196,7 @@ def test_with_a_treatment_under_way_it_comes_up_without_the_pump(tmp_path):
             view = await room.until(lambda v: "stop_unconfirmed" in alarm_ids(v), 10)
             assert view["phase"] == "UNCERTAIN"
             assert room.daemon.pump_identity is None
-            room.pump.absent = ""
+            room.pump.counter_nl, room.pump.absent = RAN_ON_NL, ""
             await room.until_phase("STOPPED", 30)
             await asyncio.sleep(6)
             assert room.daemon.pump_identity is not None

@@ -15,6 +15,7 @@ from controller.store import SITE_JOURNAL
 from drivers.pump_errors import ReadbackMismatch
 from firmware_interfaces.readings import Identity, PumpAlarm, PumpStatus
 from firmware_interfaces.units import NS_PER_S, Nanolitre
+from tests.controller.memory_devices import RAN_ON_NL
 from tests.controller.room import NOON_UTC_NS, ORDER, Room
 from tests.controller.stepped_loop import run_stepped
 
@@ -321,6 +322,7 @@ def test_a_pump_that_must_be_recovered_is_asked_nothing_before(tmp_path):
             await asyncio.sleep(4)
             before = results(again), [name for name, _ in again.pump.calls]
             again.absent = again.pump.absent = ""
+            again.pump.counter_nl = RAN_ON_NL
             await again.until_phase("STOPPED", 30)
             await again.tested()
             return before, results(again)

@@ -30,11 +30,15 @@ from typing import Any, Final
 import pytest
 
 from tests.core import situations
+from tools.mutate.verdicts import (
+    BY_MUTANT,
+    KILLED,
+    NO_TESTS,
+    SURVIVED,
+    TIMEOUT,
+    function_of,
+)
 
-KILLED: Final = 1
-SURVIVED: Final = 0
-NO_TESTS: Final = 33
-TIMEOUT: Final = 36
 CPU_S_MIN: Final = 20
 CPU_FACTOR: Final = 5.0
 BUDGET_S: Final = 6.0
@@ -51,7 +55,7 @@ class Verdicts:
             path: json.loads(path.read_text()) for path in sorted(Path().rglob("*.meta"))
         }
         self._file_of = {
-            name: path for path, held in self._files.items() for name in held["exit_code_by_key"]
+            name: path for path, held in self._files.items() for name in held[BY_MUTANT]
         }
         self._patterns = patterns or ["*"]
 
@@ -60,14 +64,14 @@ class Verdicts:
         return [
             name
             for held in self._files.values()
-            for name, code in held["exit_code_by_key"].items()
+            for name, code in held[BY_MUTANT].items()
             if code is None and any(fnmatch.fnmatch(name, one) for one in self._patterns)
         ]
 
     def settle(self, name: str, code: int) -> None:
         """Keep a verdict."""
         path = self._file_of[name]
-        self._files[path]["exit_code_by_key"][name] = code
+        self._files[path][BY_MUTANT][name] = code
         path.write_text(json.dumps(self._files[path], indent=4))
 
 
@@ -94,13 +98,13 @@ class Judge:
         random.Random(1).shuffle(names)
         gc.freeze()
         for number, name in enumerate(names):
-            tests = [one for one in self._tests.get(_function(name), ()) if one in items]
+            tests = [one for one in self._tests.get(function_of(name), ()) if one in items]
             if not tests:
                 self._verdicts.settle(name, NO_TESTS)
                 continue
             while len(self._running) >= self._workers:
                 self._wait()
-            tests.sort(key=partial(self._rank, self._killers.get(_function(name), Counter())))
+            tests.sort(key=partial(self._rank, self._killers.get(function_of(name), Counter())))
             tests = self._within_budget(tests)
             self._start(name, [items[one] for one in tests], session)
             if number % 100 == 0:
@@ -137,17 +141,13 @@ class Judge:
         killer = os.read(said, 4096).decode()
         os.close(said)
         if killer:
-            self._killers.setdefault(_function(name), Counter())[killer] += 1
+            self._killers.setdefault(function_of(name), Counter())[killer] += 1
             self._all_killers[killer] += 1
         if os.WIFSIGNALED(status):
             late = os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
             self._verdicts.settle(name, TIMEOUT if late else KILLED)
         else:
             self._verdicts.settle(name, KILLED if os.WEXITSTATUS(status) else SURVIVED)
-
-
-def _function(name: str) -> str:
-    return name.partition("__mutmut_")[0]
 
 
 def _limit(cpu_s: int) -> None:

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tools.mutate.verdicts import BY_MUTANT, NO_TESTS, SURVIVED, TIMEOUT, function_of
+
 ROOT: Final = Path(__file__).parents[2]
 MUTANTS: Final = ROOT / "mutants"
 ARGUED: Final = ROOT / "docs" / "safety" / "mutants.toml"
 PAGE: Final = ROOT / "docs" / "safety" / "mutation.md"
-SURVIVED: Final = 0
-NO_TESTS: Final = 33
-TIMEOUT: Final = 36
 VERDICTS: Final = {SURVIVED: "survived", NO_TESTS: "no test", TIMEOUT: "timeout"}
+NOT_ARGUED: Final = "Not argued yet."
 COLUMNS: Final = ("killed", "timeout", "survived", "no test", "open")
 HEAD: Final = """\
 # What the tests notice
@@ -47,7 +47,7 @@ def verdicts() -> Iterator[tuple[Path, str, str]]:
     """(source, mutant, verdict) of every mutant."""
     for meta in sorted(MUTANTS.rglob("*.meta")):
         source = meta.relative_to(MUTANTS).with_suffix("")
-        for name, code in json.loads(meta.read_text())["exit_code_by_key"].items():
+        for name, code in json.loads(meta.read_text())[BY_MUTANT].items():
             yield source, name, "open" if code is None else VERDICTS.get(code, "killed")
 
 
@@ -59,7 +59,7 @@ def survivor(source: Path, name: str) -> Survivor:
     was, became = (
         "\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+"
     )
-    return Survivor(name.partition("__mutmut_")[0], was, became)
+    return Survivor(function_of(name), was, became)
 
 
 def rooms(found: Iterable[tuple[Path, str, str]]) -> dict[str, Counter[str]]:
@@ -87,7 +87,11 @@ def arguments() -> dict[Survivor, str]:
 def page(found: list[tuple[Path, str, str]], survivors: list[Survivor]) -> str:
     """docs/safety/mutation.md."""
     known = arguments()
-    lines = [HEAD, f"| where | {' | '.join(COLUMNS)} | noticed |", "|---" * 7 + "|"]
+    lines = [
+        HEAD,
+        f"| where | {' | '.join(COLUMNS)} | noticed |",
+        "|---" * (len(COLUMNS) + 2) + "|",
+    ]
     for where, counts in sorted(rooms(found).items()):
         cells = " | ".join(str(counts[column]) for column in COLUMNS)
         lines.append(f"| {where} | {cells} | {rate(counts)} |")
@@ -96,7 +100,7 @@ def page(found: list[tuple[Path, str, str]], survivors: list[Survivor]) -> str:
         lines += [f"### `{one.function}`", "", "```diff"]
         lines += [f"- {line}" for line in one.was.splitlines()]
         lines += [f"+ {line}" for line in one.became.splitlines()]
-        lines += ["```", "", known.get(one, "Not argued yet."), ""]
+        lines += ["```", "", known.get(one, NOT_ARGUED), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -106,8 +110,8 @@ def main(given: list[str]) -> int:
     survivors = [survivor(s, name) for s, name, verdict in found if verdict == "survived"]
     text = page(found, survivors)
     sys.stdout.write(text.partition("## Survivors")[0].partition("\n| where")[2] + "\n")
-    unargued = len(set(survivors) - set(arguments()))
-    sys.stdout.write(f"{len(survivors)} survive, {unargued} of them not argued\n")
+    unargued = text.count(NOT_ARGUED)
+    sys.stdout.write(f"{len(survivors)} survive, {unargued} changes of them not argued\n")
     if given == ["--write"]:
         PAGE.write_text(text, "utf-8")
     return 0

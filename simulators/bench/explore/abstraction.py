@@ -85,7 +85,7 @@ def _run(state: State, run: Run) -> Hashable:
         bool(run.doubt),
         _share(run.counter_nl, run.plan.volume_nl),
         run.stage is Stage.RUNNING and len(run.samples) > LONG,
-        asks and age > LIMITS.stale_polls * LIMITS.poll_ns,
+        asks and age > LIMITS.stale_ns,
     )
 
 
