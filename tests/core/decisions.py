@@ -25,8 +25,12 @@ POINTS: Final = (
     "near_the_next_part", "drug_arriving", "line_clearing", "check_due", "second_kvo",
     "second_infusing", "second_flush_running",
 )  # fmt: skip
-BY_NUMBERS: Final = {(name, e.PumpRead) for name in POINTS}
-"""Where the next reading of the counter decides more than in a situation that is like it."""
+BY_NUMBERS: Final = {
+    *((name, e.PumpRead) for name in POINTS),
+    ("near_the_next_part", e.BarrelRead),
+    ("lost_before_arrival", e.PumpRecovered),
+}
+"""Where a number decides more than in a situation that is like it."""
 
 
 def on(kind: type[e.Event]) -> list[str]:

@@ -11,7 +11,7 @@ from controller.core import events as e
 from controller.core.state import Purpose, State
 from firmware_interfaces.readings import Channel, Motion, PumpAlarm, ReadingStatus
 from tests.core.hand import Hand
-from tests.core.situations import at
+from tests.core.situations import at, built
 from tests.core.two_pumps import (
     SALINE,
     SALINE_UM,
@@ -138,6 +138,54 @@ def _second_flush_running() -> Hand:
     return hand
 
 
+def _stopped_twice() -> Hand:
+    """Running again after two stops within a minute."""
+    hand = at("infusing")
+    for _ in range(2):
+        hand.do(e.StopPressed, "panel")
+        hand.stopped()
+        hand.do(e.Acknowledged, "")
+        hand.do(e.ResumeRequested, False)
+        hand.do(e.ResumeRequested, False, who="cd")
+        hand.prepared()
+        hand.infusing()
+        hand.poll()
+    return hand
+
+
+def _given_up_and_ended() -> Hand:
+    """RESIDUAL, and the STOP before it was never confirmed."""
+    hand = at("tripping")
+    hand.see(e.StopUnconfirmed, hand.state.epoch)
+    hand.do(e.GivenUp)
+    hand.do(e.EndRequested, "given up")
+    return hand
+
+
+def _second_new_site() -> Hand:
+    """One of two people asks to go on at another site; the drug syringe stays where it is."""
+    hand = second_infusing()
+    hand.do(e.StopPressed, "panel")
+    hand.stopped()
+    hand.do(e.Acknowledged, "")
+    hand.patent()
+    hand.do(e.ResumeRequested, True)
+    return hand
+
+
+def _second_resumed() -> Hand:
+    """The hold is over, and what keeps the vein open is being stopped."""
+    hand = second_kvo()
+    hand.do(e.ResumeRequested, False)
+    return hand
+
+
+def _lost_before_arrival() -> Hand:
+    hand = built(_arriving)
+    hand.see(e.WriteLost, hand.state.epoch, "RAT")
+    return hand
+
+
 ACKNOWLEDGED = do(e.Acknowledged, "")
 FIRST = do(e.ResumeRequested, False)
 FURTHER: Final[dict[str, Callable[[], Hand]]] = {
@@ -166,7 +214,12 @@ FURTHER: Final[dict[str, Callable[[], Hand]]] = {
     "flush_held": partial(after, "flush_running", _held_flush),
     "measured": partial(after, "residual", _measured),
     "background_asked": partial(after, "residual", do(e.ResidualRequested, "background")),
+    "stopped_twice": _stopped_twice,
+    "given_up_and_ended": _given_up_and_ended,
+    "lost_before_arrival": _lost_before_arrival,
     "second_released": second_released,
+    "second_new_site": _second_new_site,
+    "second_resumed": _second_resumed,
     "second_infusing": second_infusing,
     "second_held": second_held,
     "second_kvo": second_kvo,
@@ -297,6 +350,7 @@ def _of_devices(hand: Hand) -> dict[type[e.Event], Other]:
             "no counter": {"recovery": recovery(None, at_ns=now)},
             "power was off": {"recovery": recovery(counter_nl, power_cycled=True, at_ns=now)},
             "a step more": {"recovery": recovery(counter_nl + 1_000, at_ns=now)},
+            "20 uL more": {"recovery": recovery(counter_nl + 20_000, at_ns=now)},
             "less": {"recovery": recovery(counter_nl - 1, at_ns=now)},
         },
         e.Ticked: {

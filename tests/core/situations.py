@@ -222,8 +222,8 @@ BUILDERS: dict[str, Callable[[], Hand]] = {
 
 
 @cache
-def _built(builder: Callable[[], Hand]) -> Hand:
-    return builder()
+def _built(builder: Callable[..., Hand], *given: Any) -> Hand:
+    return builder(*given)
 
 
 def forget() -> None:
@@ -236,9 +236,9 @@ def at(name: str) -> Hand:
     return built(BUILDERS[name])
 
 
-def built(builder: Callable[[], Hand]) -> Hand:
+def built(builder: Callable[..., Hand], *given: Any) -> Hand:
     """A hand of one's own where this builder ends."""
-    kept = _built(builder)
+    kept = _built(builder, *given)
     hand = copy.copy(kept)
     hand.pump, hand.told = copy.copy(kept.pump), []
     return hand

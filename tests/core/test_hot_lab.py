@@ -256,7 +256,9 @@ def test_what_is_left_for_the_line_and_the_drop_may_be_nothing() -> None:
     hand = _assayed(PRESCRIBED, fill_nl=50_000)
     hand.do(e.ReleaseSigned, who="ab")
     refusal = hand.refused(e.ReleaseSigned, who="cd")
-    assert refusal.rule == "something must be left to infuse"
+    assert (refusal.rule, refusal.detail) == (
+        "something must be left to infuse", "planned volume 0 nL",
+    )  # fmt: skip
 
 
 def test_a_volume_too_small_for_a_rate_is_refused() -> None:

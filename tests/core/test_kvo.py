@@ -88,6 +88,7 @@ def test_drug_that_it_brings_to_the_vein_has_arrived() -> None:
         hand.poll()
         if hand.state.arrival_utc_ns is not None:
             break
+    assert hand.state.arrival_utc_ns == hand.state.now_utc_ns
     assert hand.state.drug.low_nl < 150_000
     assert line_of(hand.state).delivered_low_nl > 0
     assert hand.state.check_due_active_ns == min(due or 0, hand.state.active_ns + MIN)
@@ -147,6 +148,8 @@ def test_held_in_a_flush_it_ends_and_the_flush_goes_on() -> None:
     hand.poll()
     assert isinstance(hand.do(e.ResumeRequested, False)[0], c.Stop)
     assert (hand.state.phase, hand.stopping) == (Phase.FLUSHING, True)
+    state = hand.state
+    assert (state.held_from, state.held_ns, state.hold_reason) == (None, None, "")
     hand.stopped()
     hand.flushed()
     hand.must_be(Phase.RESIDUAL)
