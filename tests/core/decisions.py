@@ -13,8 +13,9 @@ from typing import Any, Final
 from controller.core import events as e
 from controller.core.codec import plain
 from controller.core.table import EVENTS, HANDLERS
-from tests.core.further import FURTHER, LATE, otherwise
+from tests.core.further import FURTHER
 from tests.core.hand import Hand
+from tests.core.otherwise import LATE, otherwise
 from tests.core.situations import BUILDERS, at, built, plausible
 from tests.core.test_sole_causes import CASES
 
