@@ -213,6 +213,7 @@ FURTHER: Final[dict[str, Callable[[], Hand]]] = {
     "second_infusing": second_infusing,
     "second_held": second_held,
     "second_kvo": second_kvo,
+    "second_arriving": partial(second_kvo, polls=8),
     "second_flushing": _second_flushing,
     "second_flush_running": _second_flush_running,
 }

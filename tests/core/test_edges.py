@@ -327,3 +327,16 @@ def test_every_alarm_that_stands_against_a_start_or_a_resume_is_named() -> None:
     assert (refusal.rule, refusal.detail) == (
         "every trip must be gone and acknowledged", "stop_pressed, pain",
     )  # fmt: skip
+
+
+def test_a_projection_may_pass_what_is_allowed_by_one_step_of_the_counter() -> None:
+    """0.02 mL are left to pump, less than a lease would give."""
+    held_nl = at("infusing_thirty").run.plan.volume_nl
+    state = state_of(S, counter_nl=held_nl - 20_000, step_nl=1_000)
+    assert state.run is not None
+    assert motion.programmed_nl(state.run) == held_nl
+    quiet = replace(state, planned_nl=held_nl - 1_000)
+    assert COMPUTED["projection"](quiet, LIMITS) == ""
+    assert COMPUTED["projection"](replace(state, planned_nl=held_nl - 1_001), LIMITS) == (
+        "up to 20.000 mL could be pumped, limit 19.999 mL"
+    )

@@ -266,6 +266,7 @@ def test_a_volume_too_small_for_a_rate_is_refused() -> None:
     hand.do(e.ReleaseSigned, who="ab")
     refusal = hand.refused(e.ReleaseSigned, who="cd")
     assert refusal.rule == "every part of the profile must have a rate"
+    assert refusal.detail == "a profile part has no rate: ((1000000, 1000000),)"
     hand.must_be(Phase.ASSAYED)
 
 
