@@ -2,7 +2,8 @@
 
 ``python -m tools.mutate.report [--write]`` from the repository, after ``make mutants``. Arguments
 stand in docs/safety/mutants.toml by function and by the line that was changed, so that a mutant's
-number may change; or by a function alone, for every change of it. With ``--write`` docs/safety/mutation.md is made anew.
+number may change; or by a function alone, for every change of it. With ``--write``
+docs/safety/mutation.md is made anew.
 """
 
 import json
