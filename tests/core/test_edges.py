@@ -13,6 +13,7 @@ from controller.core.profile import planned_nl
 from controller.core.state import (
     Notice,
     Outcome,
+    Phase,
     Pumped,
     Purpose,
     Run,
@@ -340,3 +341,15 @@ def test_a_projection_may_pass_what_is_allowed_by_one_step_of_the_counter() -> N
     assert COMPUTED["projection"](replace(state, planned_nl=held_nl - 1_001), LIMITS) == (
         "up to 20.000 mL could be pumped, limit 19.999 mL"
     )
+
+
+@pytest.mark.parametrize(("short_nl", "all_in"), [(0, True), (1, False)])
+def test_a_stop_may_find_at_rest_that_all_was_given(short_nl: int, all_in: bool) -> None:
+    """No poll has seen the end before."""
+    hand = at("infusing")
+    while hand.run.counter_nl < hand.state.planned_nl - 20_000:
+        hand.poll()
+    hand.do(e.HoldRequested, "a question")
+    hand.stopped(infused_nl=hand.state.planned_nl - short_nl)
+    assert hand.state.held_from is (Phase.FLUSHING if all_in else Phase.INFUSING)
+    assert hand.state.drug_end_utc_ns == (hand.state.now_utc_ns if all_in else None)
