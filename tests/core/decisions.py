@@ -24,13 +24,17 @@ SITUATIONS: Final[dict[str, Callable[[], Hand]]] = {**BUILDERS, **FURTHER}
 
 POINTS: Final = (
     "near_the_next_part", "drug_arriving", "line_clearing", "check_due", "second_kvo",
-    "second_arriving", "second_infusing", "second_flush_running",
+    "second_arriving", "second_infusing", "second_flush_running", "ending",
 )  # fmt: skip
 BY_NUMBERS: Final = {
     *((name, e.PumpRead) for name in POINTS),
     ("near_the_next_part", e.BarrelRead),
     ("lost_before_arrival", e.PumpRecovered),
+    ("lost_at_the_end", e.PumpRecovered),
     ("second_new_site", e.ResumeRequested),
+    ("all_given", e.ResumeRequested),
+    ("patency_ran", e.PatencyConfirmed),
+    ("signed_15_off", e.ReleaseSigned),
 }
 """Where a number decides more than in a situation that is like it."""
 

@@ -37,7 +37,10 @@ PARTS = treatment(
 )
 """Two fifths in the first 12 s, the rest at a lower rate; drug in the line from the beginning."""
 DOSE = treatment(
-    fill_nl=20 * ML, duration_ns=MIN, administer="volume_for_dose", prescribed_bq=PRESCRIBED // 2
+    duration_ns=MIN,
+    administer="volume_for_dose",
+    prescribed_bq=PRESCRIBED // 2,
+    primed_with="drug",
 )
 
 
@@ -70,10 +73,45 @@ def _dose_signed() -> Hand:
     return hand
 
 
+def _assayed(bq: int) -> Hand:
+    return Hand(MINUTE).ordered().assayed(bq)
+
+
+def _signed_off(bq: int) -> Hand:
+    hand = _assayed(bq)
+    hand.do(e.ReleaseSigned)
+    return hand
+
+
+def _patency_ran() -> Hand:
+    hand = at("patency_running")
+    hand.run_out()
+    return hand
+
+
+def _ending() -> Hand:
+    return _until(at("infusing"), 1_975_000)
+
+
+def _all_given(hand: Hand) -> None:
+    hand.do(e.StopPressed, "panel")
+    hand.stopped()
+    hand.do(e.Acknowledged, "")
+    hand.do(e.ResumeRequested, False)
+
+
 def _measured(hand: Hand) -> None:
     for item, bq in (("background", 1_000), ("syringe_and_line", 20_000_000)):
         hand.do(e.ResidualRequested, item)
         hand.see(e.AssayRead, item, activity(bq))
+
+
+def _surveyed(hand: Hand) -> None:
+    hand.do(e.SurveyRecorded, (("pad", 0), ("site", 0), ("floor", 0), ("gloves", 0)), False)
+
+
+def _asked_pads(hand: Hand) -> None:
+    hand.do(e.ResidualRequested, "pads")
 
 
 def _doubted(hand: Hand) -> None:
@@ -176,13 +214,28 @@ def _lost_before_arrival() -> Hand:
     return hand
 
 
+def told(condition: str) -> Callable[[Hand], Any]:
+    """The host tells that this is so."""
+    return see(e.ConditionSeen, condition, True, "as the host saw it")
+
+
 ACKNOWLEDGED = do(e.Acknowledged, "")
 FIRST = do(e.ResumeRequested, False)
 FURTHER: Final[dict[str, Callable[[], Hand]]] = {
     "assay_asked": partial(after, "ordered", do(e.AssayRequested)),
+    "assay_failed": partial(
+        after, "ordered", do(e.AssayRequested), see(e.AssayFailed, "syringe", "no answer")
+    ),
     "assayed_anew": partial(after, "released", do(e.AssayRequested)),
     "signed_once": partial(after, "assayed", do(e.ReleaseSigned)),
     "dose_signed": _dose_signed,
+    "assayed_nothing": lambda: _assayed(0),
+    "assayed_too_little": lambda: _assayed(PRESCRIBED * 3 // 4),
+    "signed_15_off": lambda: _signed_off(PRESCRIBED * 85 // 100),
+    "patency_ran": _patency_ran,
+    "self_test_stands": partial(after, "seated", told("self_test")),
+    "disk_low_seated": partial(after, "seated", told("disk_low")),
+    "disk_low_armed": partial(after, "armed", told("disk_low"), told("clock_step")),
     "seat_stopping": partial(after, "seat_running", do(e.SeatConfirmed, True)),
     "seat_stopped": lambda: at("released").patent().seated(),
     "start_asked": partial(after, "armed", do(e.StartRequested)),
@@ -191,6 +244,11 @@ FURTHER: Final[dict[str, Callable[[], Hand]]] = {
     "near_the_next_part": _parts,
     "drug_arriving": _arriving,
     "line_clearing": _clearing,
+    "ending": _ending,
+    "all_given": partial(after, "completing", _all_given),
+    "given_up": partial(after, "uncertain", do(e.GivenUp), ACKNOWLEDGED),
+    "flush_stopping": partial(after, "flush_running", do(e.HoldRequested, "a question")),
+    "pads_asked": partial(after, "residual", _measured, _surveyed, _asked_pads),
     "check_due": partial(after, "infusing_three", polled(65)),
     "barrel_due": partial(after, "infusing_three", polled(125)),
     "doubted": partial(after, "infusing", _doubted),
@@ -207,6 +265,9 @@ FURTHER: Final[dict[str, Callable[[], Hand]]] = {
     "stopped_twice": _stopped_twice,
     "given_up_and_ended": _given_up_and_ended,
     "lost_before_arrival": _lost_before_arrival,
+    "lost_at_the_end": partial(
+        after, "completing", lambda h: h.see(e.WriteLost, h.state.epoch, "STP")
+    ),
     "second_released": second_released,
     "second_new_site": _second_new_site,
     "second_resumed": _second_resumed,

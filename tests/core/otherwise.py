@@ -127,7 +127,7 @@ def _of_devices(hand: Hand) -> dict[type[e.Event], Other]:
             "less": {"recovery": recovery(counter_nl - 1, at_ns=now)},
         },
         e.Ticked: {
-            "back": {LATE: -1},
+            "back": {LATE: -2_000_000},
             "after three polls": {LATE: 1_500_000_001},
             "after a watchdog": {LATE: 5 * S + 1},
             "after two minutes": {LATE: 2 * MIN},

@@ -353,3 +353,12 @@ def test_a_stop_may_find_at_rest_that_all_was_given(short_nl: int, all_in: bool)
     hand.stopped(infused_nl=hand.state.planned_nl - short_nl)
     assert hand.state.held_from is (Phase.FLUSHING if all_in else Phase.INFUSING)
     assert hand.state.drug_end_utc_ns == (hand.state.now_utc_ns if all_in else None)
+
+
+def test_what_nobody_bounded_is_not_resumed() -> None:
+    """No event leads there; the gate does not rely on that."""
+    hand = at("stopped")
+    hand.do(e.Acknowledged, "")
+    hand.state = replace(hand.state, unbounded=True)
+    refusal = hand.refused(e.ResumeRequested, False)
+    assert (refusal.rule, refusal.detail) == ("no resume", "what was pumped is not bounded")

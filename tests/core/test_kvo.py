@@ -101,6 +101,7 @@ def test_it_ends_by_its_volume_and_the_treatment_stays_held() -> None:
     assert (hand.state.kvo.low_nl, hand.state.kvo.high_nl) == (20_000, 20_000)
     refusal = hand.refused(e.KvoRequested, SALINE, SALINE_UM, "cd")
     assert refusal.rule == "the volume that keeps a vein open is capped"
+    assert refusal.detail == "20000 nL"
 
 
 def test_a_resume_ends_it_and_programmes_the_drug_once_it_rests() -> None:
@@ -183,6 +184,9 @@ def test_the_hold_is_not_forgotten_over_it() -> None:
     assert "hold_forgotten" in hand.alarms
 
 
+OF_PROOF = "the pump must be the one that was commissioned"
+
+
 def _no_second(hand: Hand) -> None:
     order = replace(hand.state.order, second=None)
     hand.state = replace(hand.state, treatment=order)
@@ -206,19 +210,24 @@ def _unproven(hand: Hand) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "rule"),
+    ("spoil", "rule", "seen"),
     [
-        (_no_second, "a vein is kept open only where the site says so"),
-        (_no_rate, "a vein is kept open only where the site says so"),
-        (_no_patency, "patency must be confirmed before a vein is kept open"),
-        (_flushed, "the flush is complete"),
-        (_unproven, "the second pump must be proven too"),
+        (_no_second, "a vein is kept open only where the site says so", "no flush.kvo_ml_h"),
+        (_no_rate, "a vein is kept open only where the site says so", "no flush.kvo_ml_h"),
+        (_no_patency, "patency must be confirmed before a vein is kept open", "it is not"),
+        (_flushed, "the flush is complete", "450000 nL flushed"),
+        (
+            _unproven,
+            "the second pump must be proven too",
+            f"{OF_PROOF}: no known pump is connected, ne1000 NE1000 3.928 at 1 was commissioned",
+        ),
     ],
 )
-def test_no_vein_is_kept_open(spoil: Any, rule: str) -> None:
+def test_no_vein_is_kept_open(spoil: Any, rule: str, seen: str) -> None:
     hand = second_held()
     spoil(hand)
-    assert hand.refused(e.KvoRequested, SALINE, SALINE_UM, "cd").rule == rule
+    refusal = hand.refused(e.KvoRequested, SALINE, SALINE_UM, "cd")
+    assert (refusal.rule, refusal.detail) == (rule, seen)
 
 
 def test_a_second_person_confirms_the_syringe() -> None:

@@ -95,7 +95,7 @@ class Judge:
         self._all_killers: Counter[str] = Counter()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Judge every open mutant; the quickest tests of each come first."""
+        """Judge every open mutant."""
         items = {item.nodeid: item for item in session.items}
         for builder in SITUATIONS.values():
             situations.built(builder)
