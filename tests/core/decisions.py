@@ -35,6 +35,9 @@ BY_NUMBERS: Final = {
     ("all_given", e.ResumeRequested),
     ("patency_ran", e.PatencyConfirmed),
     ("signed_15_off", e.ReleaseSigned),
+    ("dose_signed", e.ReleaseSigned),
+    ("assayed_nothing", e.ReleaseSigned),
+    ("assayed_too_little", e.ReleaseSigned),
 }
 """Where a number decides more than in a situation that is like it."""
 
