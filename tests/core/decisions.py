@@ -22,12 +22,13 @@ from tests.core.test_sole_causes import CASES
 KEPT: Final = Path(__file__).with_name("decisions.txt")
 SITUATIONS: Final[dict[str, Callable[[], Hand]]] = {**BUILDERS, **FURTHER}
 
-POINTS: Final = (
+PASSED_BY_A_POLL: Final = (
     "near_the_next_part", "drug_arriving", "line_clearing", "check_due", "second_kvo",
     "second_arriving", "second_infusing", "second_flush_running", "ending",
 )  # fmt: skip
-BY_NUMBERS: Final = {
-    *((name, e.PumpRead) for name in POINTS),
+"""Where the next reading of a counter passes a point."""
+ASKED_APART: Final = {
+    *((name, e.PumpRead) for name in PASSED_BY_A_POLL),
     ("near_the_next_part", e.BarrelRead),
     ("lost_before_arrival", e.PumpRecovered),
     ("lost_at_the_end", e.PumpRecovered),
@@ -39,7 +40,7 @@ BY_NUMBERS: Final = {
     ("assayed_nothing", e.ReleaseSigned),
     ("assayed_too_little", e.ReleaseSigned),
 }
-"""Where a number decides more than in a situation that is like it."""
+"""Where more is decided than in a situation like it: by a number, or by a second pump."""
 
 
 def on(kind: type[e.Event]) -> list[str]:
@@ -54,7 +55,7 @@ def on(kind: type[e.Event]) -> list[str]:
         usual = _decision(builder, kind, {})
         decided.setdefault((kind.__name__, usual), []).append(name)
         hand = built(builder)
-        like = name if (name, kind) in BY_NUMBERS else _like(hand)
+        like = name if (name, kind) in ASKED_APART else _like(hand)
         if (hand.state.phase, kind) not in HANDLERS or like in asked:
             continue
         asked.add(like)
