@@ -90,7 +90,7 @@ def _patency_ran() -> Hand:
 
 
 def _ending() -> Hand:
-    return _until(at("infusing"), 1_975_000)
+    return _until(at("infusing"), 1_984_000)
 
 
 def _all_given(hand: Hand) -> None:
@@ -166,8 +166,8 @@ def _second_flush_running() -> Hand:
     return hand
 
 
-def _stopped_twice() -> Hand:
-    """Running again after two stops within a minute."""
+def _stopped_thrice() -> Hand:
+    """The third STOP within a minute, and nothing has come since."""
     hand = at("infusing")
     for _ in range(2):
         hand.do(e.StopPressed, "panel")
@@ -178,6 +178,7 @@ def _stopped_twice() -> Hand:
         hand.prepared()
         hand.infusing()
         hand.poll()
+    hand.do(e.StopPressed, "panel")
     return hand
 
 
@@ -262,7 +263,7 @@ FURTHER: Final[dict[str, Callable[[], Hand]]] = {
     "flush_held": partial(after, "flush_running", _held_flush),
     "measured": partial(after, "residual", _measured),
     "background_asked": partial(after, "residual", do(e.ResidualRequested, "background")),
-    "stopped_twice": _stopped_twice,
+    "stopped_thrice": _stopped_thrice,
     "given_up_and_ended": _given_up_and_ended,
     "lost_before_arrival": _lost_before_arrival,
     "lost_at_the_end": partial(

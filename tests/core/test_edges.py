@@ -341,6 +341,8 @@ def test_a_projection_may_pass_what_is_allowed_by_one_step_of_the_counter() -> N
     assert COMPUTED["projection"](replace(state, planned_nl=held_nl - 1_001), LIMITS) == (
         "up to 20.000 mL could be pumped, limit 19.999 mL"
     )
+    empty = state_of(S, counter_nl=held_nl, step_nl=1_000)
+    assert COMPUTED["projection"](replace(empty, planned_nl=held_nl - 1_000), LIMITS) == ""
 
 
 @pytest.mark.parametrize(("short_nl", "all_in"), [(0, True), (1, False)])
