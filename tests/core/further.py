@@ -249,6 +249,7 @@ FURTHER: Final[dict[str, Callable[[], Hand]]] = {
     "all_given": partial(after, "completing", _all_given),
     "given_up": partial(after, "uncertain", do(e.GivenUp), ACKNOWLEDGED),
     "flush_stopping": partial(after, "flush_running", do(e.HoldRequested, "a question")),
+    "surveyed": partial(after, "residual", _measured, _surveyed),
     "pads_asked": partial(after, "residual", _measured, _surveyed, _asked_pads),
     "check_due": partial(after, "infusing_three", polled(65)),
     "barrel_due": partial(after, "infusing_three", polled(125)),

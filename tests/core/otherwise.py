@@ -65,6 +65,7 @@ def otherwise(hand: Hand) -> dict[type[e.Event], Other]:
             "no name": {"item": " "},
             "syringe": {"item": "syringe_and_line"},
             "pads": {"item": "pads"},
+            "background, by another": another,
         },
         e.SurveyRecorded: {
             "two places": {"places": (("pad", 7), ("floor", 0))},
@@ -114,6 +115,7 @@ def _of_devices(hand: Hand) -> dict[type[e.Event], Other]:
         e.StopConfirmed: {
             "old": old,
             "a step more": rest,
+            "a jump": {"status": status(now, counter_nl + 900_000, Motion.STOPPED)},
             "of the flush pump": {**rest, **of_flush},
             "less": {"status": status(now, counter_nl - 1, Motion.STOPPED)},
             "no counter": {"status": status(now, None, Motion.STOPPED)},

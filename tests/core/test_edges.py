@@ -246,6 +246,22 @@ def test_equal_readings_are_a_stand_once_five_steps_are_due_over_them() -> None:
     assert not frozen(S // 2 - 200_000)
 
 
+@pytest.mark.parametrize(("count", "stands"), [(4, True), (3, False)])
+def test_the_last_reading_of_a_pump_at_rest_may_be_the_one_before(count: int, stands: bool) -> None:
+    equal = tuple(Sample(100 * S + number * S // 2, ML) for number in range(count))
+    samples = (Sample(97 * S, 970_000), *equal)
+    run = made(told=((0, SLOW),), samples=samples, motion=Motion.STOPPED)
+    assert motion.stood(run, LIMITS) is stands
+
+
+@pytest.mark.parametrize(("advance_nl", "stands"), [(15_000, False), (14_999, True)])
+def test_less_than_half_of_what_was_due_in_three_seconds_is_a_stand(
+    advance_nl: int, stands: bool
+) -> None:
+    samples = (Sample(100 * S, ML), Sample(103 * S, ML + advance_nl))
+    assert motion.stood(made(told=((0, SLOW),), samples=samples), LIMITS) is stands
+
+
 def test_before_it_is_read_back_a_pump_holds_what_was_planned() -> None:
     run = made(readback=None)
     assert motion.programmed_nl(run) == run.plan.volume_nl
@@ -341,6 +357,10 @@ def test_a_projection_may_pass_what_is_allowed_by_one_step_of_the_counter() -> N
     assert COMPUTED["projection"](replace(state, planned_nl=held_nl - 1_001), LIMITS) == (
         "up to 20.000 mL could be pumped, limit 19.999 mL"
     )
+    leased = state_of(S, counter_nl=ML, step_nl=1_000)
+    most_nl = ML + 55_000  # at 10 uL a second, for the watchdog's 5 s and a poll
+    assert COMPUTED["projection"](replace(leased, planned_nl=most_nl - 1_000), LIMITS) == ""
+    assert COMPUTED["projection"](replace(leased, planned_nl=most_nl - 1_001), LIMITS)
     empty = state_of(S, counter_nl=held_nl, step_nl=1_000)
     assert COMPUTED["projection"](replace(empty, planned_nl=held_nl - 1_000), LIMITS) == ""
 

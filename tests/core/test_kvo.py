@@ -8,7 +8,7 @@ import pytest
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.line import line_of
-from controller.core.state import Phase, Stage
+from controller.core.state import Phase, Pumped, Stage
 from controller.core.treatment import SecondPump
 from firmware_interfaces.readings import Channel
 from tests.core.hand import Hand
@@ -228,6 +228,12 @@ def test_no_vein_is_kept_open(spoil: Any, rule: str, seen: str) -> None:
     spoil(hand)
     refusal = hand.refused(e.KvoRequested, SALINE, SALINE_UM, "cd")
     assert (refusal.rule, refusal.detail) == (rule, seen)
+
+
+def test_the_last_nanolitre_of_its_volume_may_still_be_given() -> None:
+    hand = second_held()
+    hand.state = replace(hand.state, kvo=Pumped(0, SECOND.kvo_nl - 1))
+    assert plan_of(hand.do(e.KvoRequested, SALINE, SALINE_UM, "cd")).volume_nl == 1
 
 
 def test_a_second_person_confirms_the_syringe() -> None:
