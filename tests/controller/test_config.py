@@ -9,6 +9,7 @@ import pytest
 from controller.clinic.documents import Problem
 from controller.config import ConfigError, listen_address, load_site, read_site
 from controller.core.limits import LIMIT_ROWS, limits_from
+from controller.device_sections import ActivityMeterSection, Crc55Section, Ne1000Section
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "site.toml"
 
@@ -100,6 +101,8 @@ def test_the_example_shows_every_limit_with_its_default():
 
 def test_what_is_left_out_has_the_documented_default():
     site = load_site(MINIMAL)
+    assert isinstance(site.calibrator, Crc55Section)
+    assert isinstance(site.pump, Ne1000Section)
     assert (site.calibrator.chamber, site.calibrator.baud, site.calibrator.serial) == (1, 9600, "")
     assert site.mqtt is None
     assert (site.pump.address, site.pump.baud, site.pump.watchdog_s) == (0, 19_200, 5)
@@ -246,9 +249,8 @@ WITH_METER = MINIMAL.replace('calibrator = {kind = "crc55", port = "/dev/ttyUSB0
 @pytest.mark.parametrize("port", ["tcp://10.0.0.7:502", "socket://10.0.0.7:4001", "/dev/ttyUSB3"])
 def test_an_activity_meter_stands_on_a_line_behind_a_server_or_on_tcp(port):
     section = load_site(WITH_METER.replace("tcp://10.0.0.7:502", port)).calibrator
-    assert (section.kind, section.port, section.unit, section.serial) == (
-        *("activity-meter", port, 1, ""),
-    )
+    assert isinstance(section, ActivityMeterSection)
+    assert (section.port, section.unit, section.serial) == (port, 1, "")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from controller.units_known import (
 )
 from drivers.crc15 import Crc15
 from firmware_interfaces.crc15 import Unit
+from firmware_interfaces.units import Nanoseconds
 from simulators.bench.unit_proving import bench_unit_proof
 from tests.controller.room import site_text
 
@@ -122,7 +123,7 @@ def test_the_driver_of_a_site_takes_its_units_from_the_proof():
     def open_(*line):
         asked.append(line)
 
-    made = calibrator_of(SITE.calibrator, open_, lambda: 0, units_by(SITE, PROOF))
+    made = calibrator_of(SITE.calibrator, open_, lambda: Nanoseconds(0), units_by(SITE, PROOF))
     assert isinstance(made, Crc15)
     assert asked == [(SITE.calibrator.port, 4800, "N")]
     assert made._unit_of(3) is Unit.MILLICURIE

@@ -12,6 +12,7 @@ from controller.devices import UNHEARD, Lines, pump_of
 from controller.orders import checked_order
 from drivers.dulco_flex import DulcoFlexPump
 from firmware_interfaces import dulco_flex as df
+from firmware_interfaces.units import Nanoseconds
 from simulators.bench import papers
 from simulators.bench.device_set import HOSE, USUAL, DeviceSet
 from simulators.bench.stage import addresses
@@ -93,7 +94,7 @@ def test_the_pump_of_such_a_site_is_made_with_what_the_site_states():
     def open_(port, baud, parity):
         opened.append((port, baud, parity))
 
-    pump = pump_of(section, Lines(open_), lambda: 0, UNHEARD)
+    pump = pump_of(section, Lines(open_), lambda: Nanoseconds(0), UNHEARD)
     assert isinstance(pump, DulcoFlexPump)
     assert opened == [(section.port, 19200, "E")]
     assert pump._setup == df.Setup(df.Model.GAMMA_X, 500_000, False, 1, ("01.00.00.00",))

@@ -6,11 +6,25 @@ import pytest
 
 from controller.core.device_events import mismatch
 from firmware_interfaces.readings import PlanReadback, PumpPlan, Trigger
+from firmware_interfaces.units import MicrolitrePerHour, Micrometre, Nanolitre, Nanoseconds
 
-PLAN = PumpPlan(0, 60_000, 600_000, 5_000_000_000, Trigger.OFF)
+WATCHDOG = Nanoseconds(5_000_000_000)
+PLAN = PumpPlan(Micrometre(0), MicrolitrePerHour(60_000), Nanolitre(600_000), WATCHDOG, Trigger.OFF)
 HELD = PlanReadback(
-    0, 60_000, 600_000, 5_000_000_000, Trigger.OFF, 2_000_000, 0, 1_000_000_000
-)  # fmt: skip
+    PLAN.diameter_um,
+    PLAN.rate_ul_h,
+    PLAN.volume_nl,
+    WATCHDOG,
+    Trigger.OFF,
+    MicrolitrePerHour(2_000_000),
+    Nanolitre(0),
+    Nanoseconds(1_000_000_000),
+)
+SYRINGE = Micrometre(26_590)
+
+
+def held_at(rate_ul_h):
+    return replace(HELD, diameter_um=SYRINGE, rate_ul_h=MicrolitrePerHour(rate_ul_h))
 
 
 @pytest.mark.parametrize(
@@ -32,8 +46,8 @@ def test_a_batch_may_be_a_second_slower_and_an_increment_smaller(change, said):
 
 
 def test_a_syringe_pump_may_not():
-    plan = replace(PLAN, diameter_um=26_590)
-    held = replace(HELD, diameter_um=26_590)
-    assert mismatch(plan, replace(held, rate_ul_h=59_400)) == ""
-    assert mismatch(plan, replace(held, rate_ul_h=59_399)).startswith("rate")
-    assert mismatch(plan, replace(held, volume_nl=593_999)).startswith("volume")
+    plan = replace(PLAN, diameter_um=SYRINGE)
+    assert mismatch(plan, held_at(59_400)) == ""
+    assert mismatch(plan, held_at(59_399)).startswith("rate")
+    short = replace(held_at(60_000), volume_nl=Nanolitre(593_999))
+    assert mismatch(plan, short).startswith("volume")

@@ -72,6 +72,9 @@ def test_the_table_names_what_no_device_here_can_see():
     )[2]
 
     assert re.findall(r"`(\w+)`", hidden) == [
+        "hose_rupture",
+        "container_empty",
+        "container_low",
         "pressure_high",
         "air",
         "door_or_clamp",

@@ -6,8 +6,8 @@ It is no simulator: it pumps only if a test says so. Frames are RTU.
 import asyncio
 
 from firmware_interfaces import dulco_flex as df
-from firmware_interfaces.register import WordOrder, encode
-from protocols.modbus import Deframer, encode_rtu
+from firmware_interfaces.register import Register, Value, WordOrder, encode
+from protocols.modbus import Deframer, Frame, encode_rtu
 from protocols.modbus_messages import (
     ReadRegisters,
     Refusal,
@@ -22,7 +22,7 @@ from tests.drivers.wire import Wire
 
 UNIT = 20
 DELAY_S = 0.02
-FACTORY = {
+FACTORY: dict[Register, Value] = {
     df.PRODUCT: 0x4446, df.REGISTER_SET: 1, df.SERIAL: "2026000001", df.IDENTITY: "DFXA-bench",
     df.SOFTWARE: 0x01000000, df.ENDIANNESS: df.PATTERN, df.BUS_TIMEOUT: 0,
     df.STATUS: 1 << df.STOPPED, df.ERRORS: 0, df.MORE_ERRORS: 0, df.WARNINGS: 0, df.RATE: 0.0,
@@ -67,6 +67,7 @@ class ScriptedDulco:
 
     def _hear(self, data):
         for frame in self._deframer.feed(data):
+            assert isinstance(frame, Frame)
             text = self._text(frame.message)
             self.heard.append((asyncio.get_running_loop().time(), text))
             if self.silent:

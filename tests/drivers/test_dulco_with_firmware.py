@@ -45,7 +45,7 @@ class Ward:
         self.room = vial_room()
         firmware = DulcoFlexFirmware(self.room, now_ns(), meanings, unit, tcp=tcp)
         self.device = Powered(firmware)
-        self.events = []
+        self.events: list[object] = []
         bus = ModbusBus(Port(self.device.wire), {df.UNIT}, now_ns, tcp=tcp, timing=TIMING)
         self.driver = DulcoFlexPump(bus, df.UNIT, now_ns, Setup(), on_event=self.events.append)
 
@@ -77,6 +77,7 @@ async def test_a_new_pump_is_recovered_prepared_run_polled_and_stopped(tcp, shif
     stopped = await ward.driver.stop(2)
     assert stopped.motion is Motion.STOPPED
     displaced_nl = ward.room.displaced_nl
+    assert stopped.infused_nl is not None
     assert stopped.infused_nl <= displaced_nl <= stopped.infused_nl + stopped.counter_step_nl
     # 60 s of polls, and what start and stop take.
     assert displaced_nl == pytest.approx(20e6 / 3600 * 61.2, rel=0.01)

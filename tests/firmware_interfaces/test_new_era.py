@@ -275,7 +275,13 @@ def test_watchdog_seconds_round_down_within_1_and_255():
 
 def test_every_letter_means_something_to_the_judgement():
     assert {MOTION[prompt] for prompt in Prompt} == set(Motion)
-    assert {ALARM[code] for code in AlarmCode} == set(PumpAlarm)
+    assert {ALARM[code] for code in AlarmCode} == {
+        PumpAlarm.RESET,
+        PumpAlarm.STALL,
+        PumpAlarm.WATCHDOG,
+        PumpAlarm.PROGRAM_ERROR,
+        PumpAlarm.PHASE_RANGE,
+    }
     assert MOTION["S"] is Motion.STOPPED
     assert ALARM["T"] is PumpAlarm.WATCHDOG
     assert {TRIGGER_CODE[trigger] for trigger in Trigger} <= set(TRIGGER_MODES)

@@ -31,7 +31,7 @@ from controller.telemetry import broker_address, slug
 from firmware_interfaces.crc15 import units_named
 from simulators.bench import scenario
 from simulators.bench.faults import ScenarioError, fault_as_dict, fault_from
-from tests.clinic.test_unit_proof import TEXT as UNIT_PROOF
+from tests.clinic.unit_proofs import TEXT as UNIT_PROOF
 from tests.controller.room import COMMISSIONING
 from tests.fuzz.given import Choices, json_form, text_of, toml_form
 

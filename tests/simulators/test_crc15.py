@@ -2,6 +2,7 @@
 
 import math
 import struct
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def exact(units: DisplayUnits = CURIES) -> Crc15Firmware:
     return firmware
 
 
-def shown(firmware: Crc15Firmware, at_s: float = 30.0) -> tuple[str, int, float]:
+def shown(firmware: Crc15Firmware, at_s: float = 30.0) -> tuple[str, int, Any]:
     (reply,) = Deframer().feed(firmware.feed(REQUEST, round(at_s * S)))
     assert isinstance(reply, Reply)
     (number,) = struct.unpack("<f", reply.activity_field)

@@ -1,5 +1,7 @@
 """The simulated DULCO flex Control: registers, batch, bus time-out, errors, power and keypad."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from firmware_interfaces import dulco_flex as df
@@ -70,7 +72,7 @@ class Bench:
 @pytest.mark.parametrize("order", list(WordOrder))
 def test_its_layout_can_be_settled_and_it_says_who_it_is(shift, order):
     bench = Bench(meanings=Meanings(shift, order), layout=Layout(shift, order))
-    found = {}
+    found: dict[int, Sequence[int] | None] = {}
     for at in (0, -1):
         try:
             found[at] = bench.pump.read_registers(Bank.HOLDING, 63 + at, 2)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ RATE_20_ML_H = 20e6 / 3600 / 20_000 * UREV
 """Millionths of a revolution in a second."""
 
 
-def hose_room(fill_nl: float = 10 * ML, **changes: float) -> Room:
+def hose_room(fill_nl: float = 10 * ML, **changes: Any) -> Room:
     room = Room(7)
     hands.bring_vial(room, fill_nl, 1.6e9)
     hands.bring_syringe(room, HosedVial("drug", 60 * ML, **changes))
@@ -92,7 +93,8 @@ def test_a_dry_hose_is_filled_before_a_drop_hangs_at_its_tip() -> None:
     hands.mount(room, "drug", 10 * UREV)
     room.set_speed(UREV)
     room.process(10 * S)
-    assert (truth(room)["drop_at_tip"], drug(room).displaced_nl) == (False, pytest.approx(0.0))
+    assert not truth(room)["drop_at_tip"]
+    assert drug(room).displaced_nl == pytest.approx(0.0)
     room.process(11 * S)
     assert truth(room)["drop_at_tip"]
     assert drug(room).displaced_nl == pytest.approx(20_000.0, rel=1e-6)

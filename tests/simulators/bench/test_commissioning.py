@@ -20,7 +20,7 @@ from controller.water import Unfinished
 from simulators.bench import papers
 from simulators.bench.commissioning import Prepare, bench_commissioning, commission
 from simulators.bench.stage import ADDRESSES, BEGIN
-from simulators.devices.new_era import Ne1000Firmware
+from simulators.devices.kinds import PumpFirmware
 from simulators.devices.room import Room
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -85,7 +85,7 @@ def short(prepare: Prepare) -> CommissioningFile:
 
 @pytest.mark.requirement("GIP-1.2.1")
 def test_a_screw_that_goes_too_far_fails_the_flow() -> None:
-    def prepare(room: Room, _pump: Ne1000Firmware) -> None:
+    def prepare(room: Room, _pump: PumpFirmware) -> None:
         room.surroundings.drive_gain = 1.06
 
     flow = short(prepare).syringes[0].flow
@@ -94,7 +94,7 @@ def test_a_screw_that_goes_too_far_fails_the_flow() -> None:
 
 
 def test_a_leak_between_line_and_tip_fails_the_flow() -> None:
-    def prepare(room: Room, _pump: Ne1000Firmware) -> None:
+    def prepare(room: Room, _pump: PumpFirmware) -> None:
         room.surroundings.leak = 0.07
 
     file = short(prepare)
@@ -104,7 +104,7 @@ def test_a_leak_between_line_and_tip_fails_the_flow() -> None:
 
 @pytest.mark.requirement("C12")
 def test_a_watchdog_that_never_fires_fails() -> None:
-    def prepare(_room: Room, pump: Ne1000Firmware) -> None:
+    def prepare(_room: Room, pump: PumpFirmware) -> None:
         deaf: Any = pump
         deaf._rearm = lambda _now_ns: None
 
@@ -115,7 +115,7 @@ def test_a_watchdog_that_never_fires_fails() -> None:
 
 
 def test_a_drive_that_never_stalls_fails_the_occlusion() -> None:
-    def prepare(room: Room, _pump: Ne1000Firmware) -> None:
+    def prepare(room: Room, _pump: PumpFirmware) -> None:
         room.surroundings.stall_n = 100_000.0
 
     file = short(prepare)
@@ -126,7 +126,7 @@ def test_a_drive_that_never_stalls_fails_the_occlusion() -> None:
 
 
 def test_a_kinked_line_ends_it_and_says_where() -> None:
-    def prepare(room: Room, _pump: Ne1000Firmware) -> None:
+    def prepare(room: Room, _pump: PumpFirmware) -> None:
         room.surroundings.kinked = True
 
     with pytest.raises(Unfinished, match="the pump reports alarm 'stall'"):
@@ -134,7 +134,7 @@ def test_a_kinked_line_ends_it_and_says_where() -> None:
 
 
 def test_a_line_that_leads_past_the_beaker_ends_it() -> None:
-    def prepare(room: Room, _pump: Ne1000Firmware) -> None:
+    def prepare(room: Room, _pump: PumpFirmware) -> None:
         room.surroundings.leak = 1.0
 
     with pytest.raises(Unfinished, match="the beaker gained"):

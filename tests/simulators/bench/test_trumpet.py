@@ -8,7 +8,7 @@ import pytest
 from simulators.bench import trumpet
 from simulators.bench.cli import main
 from simulators.bench.trumpet import Curves, Window, curves, measured, windows
-from simulators.devices.new_era import Ne1000Firmware
+from simulators.devices.kinds import PumpFirmware
 from simulators.devices.room import Room
 
 HOUR = 120
@@ -49,7 +49,7 @@ def test_whatever_comes_at_the_edges_of_the_second_hour_counts():
 
 @pytest.mark.requirement("P18")
 def test_a_screw_that_goes_too_far_shows_in_every_window():
-    def too_far(room: Room, _pump: Ne1000Firmware) -> None:
+    def too_far(room: Room, _pump: PumpFirmware) -> None:
         room.surroundings.drive_gain = 1.05
 
     found = measured("BD 60 mL", 20.0, too_far)
