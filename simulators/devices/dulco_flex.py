@@ -44,8 +44,9 @@ class DulcoFlexFirmware:
     counter shows whole half revolutions and outlives a power cut; an error stops the motor, ends
     the batch and stays until it is acknowledged after its cause is gone; the level switch looks at
     what the spike still reaches; a register that there is not is exception 2, a value outside its
-    limits 3. Counter-clockwise feeds backwards. Mode manual feeds at the target rate while the start
-    bit is set. With *batch memory* on, a trigger adds what was left of a batch that was ended early.
+    limits 3. Counter-clockwise feeds backwards. Mode manual feeds at the target rate while the
+    start bit is set. With *batch memory* on, a trigger adds what was left of a batch that was ended
+    early.
     """
 
     def __init__(
