@@ -30,14 +30,15 @@ def device_fault(name: str) -> Fault:
     """The fault of a session's name, its devices aside. Raises ValueError."""
     place, kind, words, phase = name.split(":")
     pairs = [] if words == DEFAULT else [pair.split("=") for pair in words.split(",")]
-    return fault(place, kind, InPhase(phase, AFTER_S), **dict(pairs))
+    chosen: dict[str, Any] = dict(pairs)
+    return fault(place, kind, InPhase(phase, AFTER_S), **chosen)
 
 
 def _variants(kind: Kind, devices: DeviceSet) -> Iterator[str]:
     """Every choice of words that this room can have."""
     rules = {key: rule.words + rule.second for key, rule in kind.parameters.items() if rule.words}
     for words in product(*rules.values()):
-        chosen = dict(zip(rules, words, strict=True))
+        chosen: dict[str, Any] = dict(zip(rules, words, strict=True))
         one = fault(DEVICE, kind.name, InPhase(PHASES[0]), **chosen)
         if not unknown_here(one, devices):
             told = [pair for pair in chosen.items() if pair != ("pump", "pump")]

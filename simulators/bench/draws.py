@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from simulators.bench.device_set import USUAL, DeviceSet
+from simulators.bench.fault_kinds import Kind, Value
 from simulators.bench.faults import (
     KINDS,
     PHASES,
@@ -16,10 +17,8 @@ from simulators.bench.faults import (
     AtTime,
     Fault,
     InPhase,
-    Kind,
     Parameter,
     Place,
-    Value,
     When,
     fault,
     kinds_here,
@@ -137,7 +136,8 @@ def _rule_here(kind: Kind, name: str, devices: DeviceSet) -> Parameter:
         return rule
 
     def possible(word: str) -> bool:
-        one = fault(kind.place.value, kind.name, AtTime(0.0), **{name: word})
+        chosen: dict[str, Any] = {name: word}
+        one = fault(kind.place.value, kind.name, AtTime(0.0), **chosen)
         return not unknown_here(one, devices)
 
     return replace(rule, words=tuple(filter(possible, (*rule.words, *rule.second))))

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from firmware_interfaces import dulco_flex as df
-from firmware_interfaces.register import Code, WordOrder
+from firmware_interfaces.register import Code, Register, Value, WordOrder
 from simulators.bench.apparatus import PumpApparatus
 from simulators.bench.faults import Fault
 from simulators.devices.dulco_flex import DulcoFlexFirmware
@@ -20,7 +20,7 @@ T = TypeVar("T")
 End = Callable[[], None]
 PumpAct = Callable[[PumpApparatus, Fault], End]
 NL_PER_ML: Final = 1e6
-OTHER_FLEX: Final = {
+OTHER_FLEX: Final[dict[str, tuple[Register, Value]]] = {
     "software version": (df.SOFTWARE, 0x02000000),
     "identity code": (df.IDENTITY, "GMXASIM00"),
     "serial number": (df.SERIAL, "2026000999"),
