@@ -104,7 +104,9 @@ ALARM_OF_WARNING: Final[dict[str, PumpAlarm]] = {
     "speed off its target": PumpAlarm.FAULT,
     "level": PumpAlarm.NEAR_EMPTY,
 }
-"""Warnings that concern what flows. The others (temperature) only stand in the pump's display."""
+"""Warnings that concern what flows; one that has no name is the pump's own fault."""
+DISPLAYED_WARNINGS: Final = frozenset(("temperature",))
+"""They only stand in the pump's display."""
 
 
 def _row(

@@ -217,9 +217,9 @@ def faults_of(
         for name in (*_set_bits(errors, words, layout), *_set_bits(df.MORE_ERRORS, words, layout))
     ]
     rows += [
-        (f"warning {name}", df.ALARM_OF_WARNING[name])
+        (f"warning {name}", df.ALARM_OF_WARNING.get(name, PumpAlarm.FAULT))
         for name in _set_bits(df.WARNINGS, words, layout)
-        if name in df.ALARM_OF_WARNING
+        if name not in df.DISPLAYED_WARNINGS
     ]
     return tuple(sorted(rows, key=lambda row: WORST_FIRST.index(row[1])))
 
