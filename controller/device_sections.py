@@ -5,12 +5,15 @@ A new kind is one section here, one driver in `controller.devices`, and its evid
 """
 
 from contextlib import suppress
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, ClassVar, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from controller.section import Section, Text, ruled
+from firmware_interfaces import activity_meter as nam
+from firmware_interfaces import dulco_flex as df
+from firmware_interfaces.units import millilitre
 
 
 def _address(port: str, *schemes: str) -> None:
@@ -71,6 +74,8 @@ class ActivityMeterSection(Section):
     kind: Literal["activity-meter"]
     port: ModbusAddress
     unit: Annotated[int, Field(ge=1, le=247)] = 1
+    baud: ClassVar = nam.BAUD_RATE
+    parity: ClassVar = "even"
     serial: Serial = ""
 
 
@@ -91,13 +96,16 @@ class Ne1000Section(Section):
     port: SerialAddress
     address: Annotated[int, Field(ge=0, le=99)] = 0
     baud: Literal[300, 1200, 2400, 9600, 19200] = 19200
+    parity: ClassVar = "none"
     watchdog_s: Annotated[int, Field(ge=4, le=15)] = 5
     trigger: Literal["off", "stop_only"] = "stop_only"
     commissioning: Text | None = None
 
 
 class DulcoFlexSection(Section):
-    """A ProMinent DULCO flex Control: Modbus unit ``unit``, on a serial line at 19200 8E1 or TCP.
+    """A ProMinent DULCO flex Control: Modbus unit ``unit``, on a serial line or over TCP.
+
+    ``baud`` and ``parity`` are those of its registers 51 and 53; over ``tcp://`` they mean nothing.
 
     What its manual does not say stands here (`firmware_interfaces.dulco_flex.Setup`). ``hose`` is
     the one on the pump, with the content of a revolution that was calibrated with water and the
@@ -107,6 +115,8 @@ class DulcoFlexSection(Section):
     kind: Literal["dulcoflex"]
     port: ModbusAddress
     unit: Annotated[int, Field(ge=1, le=247)] = 20
+    baud: Literal[9600, 19200, 38400] = 19200
+    parity: Literal["none", "odd", "even"] = "even"
     model: Literal["DFX", "GMX"] = "DFX"
     hose: Text
     revolution_ml: Annotated[float, Field(gt=0, le=10)]
@@ -124,18 +134,18 @@ class DulcoFlexSection(Section):
         return self.unit
 
 
+def setup_of(section: DulcoFlexSection) -> df.Setup:
+    """What a site states of its pump, as the driver takes it."""
+    return df.Setup(
+        model=df.Model(section.model),
+        revolution_nl=millilitre(section.revolution_ml),
+        counter_clockwise=section.counter_clockwise,
+        register_set=section.register_set,
+        software=section.software,
+    )
+
+
 PumpSection = Annotated[Ne1000Section | DulcoFlexSection, Field(discriminator="kind")]
-
-
-def may_share(one: Ne1000Section, other: PumpSection) -> str:
-    """Why two pumps may not be on one port; empty where they may: at addresses of their own."""
-    if not isinstance(other, Ne1000Section):
-        return f"must be on another port than the {other.kind}, which speaks another language"
-    if one.address == other.address:
-        return f"must be at another address than {other.address}, or on another port"
-    if one.baud != other.baud:
-        return f"must be at {other.baud} baud like the other pump on its port"
-    return ""
 
 
 KINDS: Final = frozenset(

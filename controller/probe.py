@@ -113,7 +113,7 @@ def _candidates(port: str, at: Addresses) -> tuple[_Candidate, ...]:
 
 def _calibrator(section: CalibratorSection, line: str) -> _Candidate:
     async def ask(open_: Open, now_ns: NowNs, _heard: PumpListener) -> tuple[Identity, str]:
-        device = calibrator_of(section, open_, now_ns, NOT_ASKED)
+        device = calibrator_of(section, Lines(open_), now_ns, NOT_ASKED)
         try:
             return await device.connect(), ""
         finally:

@@ -9,11 +9,10 @@ once: when its bit is first seen.
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
 
 from drivers.modbus import DeviceRefused, ModbusBus
 from drivers.pump_errors import PumpRefused, ReadbackMismatch
-from drivers.request import Kind, LineTiming, NoReply
+from drivers.request import Kind, NoReply
 from firmware_interfaces import dulco_flex as df
 from firmware_interfaces.dulco_flex import Setup
 from firmware_interfaces.dulco_flex_rules import (
@@ -28,17 +27,8 @@ from firmware_interfaces.dulco_flex_rules import (
 )
 from firmware_interfaces.readings import PumpAlarm, PumpStatus
 from firmware_interfaces.register import Bank, Register, Value, decode, encode
-from firmware_interfaces.units import NS_PER_MS, Nanoseconds, seconds
 
 Guard = Callable[[], None]
-
-TIMING: Final = LineTiming(
-    quarantine_ns=seconds(1),
-    stop_patience_ns=Nanoseconds(150 * NS_PER_MS),
-    alarm_grace_ns=Nanoseconds(0),
-)
-"""A STOP lets the answer in flight end: 44 registers take 53 ms at 19200 baud, and on a line of two
-wires a frame that meets another is heard by nobody."""
 
 
 def _always() -> None:
@@ -56,6 +46,7 @@ class DulcoFlexLine:
     ) -> None:
         self._bus, self._unit, self._setup = bus, unit, setup
         self._on_alarm = on_alarm
+        bus.join(unit)
         self._layout: Layout | None = None
         self._told: frozenset[str] = frozenset()
         self._power_ups: int | None = None
@@ -80,9 +71,14 @@ class DulcoFlexLine:
         """Start anew after a hang-up that nobody has been told of."""
         self._bus.exchange.forget_loss()
 
+    @property
+    def strays(self) -> int:
+        """How many answers of this unit nobody had asked for."""
+        return self._bus.strays[self._unit]
+
     async def close(self) -> None:
-        """Close the line."""
-        await self._bus.close()
+        """Leave the line; the last one closes it."""
+        await self._bus.leave(self._unit)
 
     async def identify(self) -> Identification:
         """Settle the layout anew and prove who answers.

@@ -15,6 +15,7 @@ from tests.drivers.scripted_dulco import ScriptedDulco
 from tests.drivers.virtual_loop import now_ns
 
 STOP = ["start/stop = 2", "read status", "read status"]
+GAP_S = 3.5 * 11 / 19200
 
 
 @pytest.mark.requirement("C1", "P8")
@@ -41,7 +42,8 @@ async def test_stop_is_confirmed_by_a_status_asked_after_it(flex):
     status = await flex.driver.stop(2)
     assert flex.pump.texts == STOP
     assert status.motion is Motion.STOPPED
-    assert status.asked_ns == round(flex.pump.heard[2][0] * 1e9)
+    # Asked, and heard once the line was silent for 3.5 characters.
+    assert round(flex.pump.heard[2][0] * 1e9) - status.asked_ns == pytest.approx(GAP_S * 1e9, abs=9)
     assert status.infused_nl == 0
     assert not flex.driver.energised
 
@@ -76,7 +78,8 @@ async def test_a_stop_lets_the_answer_in_flight_end_and_waits_no_longer(flex):
     asked_s = now_s()
     await flex.driver.stop(2)
     assert (await poll).motion is Motion.INFUSING
-    assert flex.pump.heard[1] == (pytest.approx(asked_s + 0.05), "start/stop = 2")
+    # The answer in flight and the STOP each left after a silence of 3.5 characters.
+    assert flex.pump.heard[1] == (pytest.approx(asked_s + 0.05 + 2 * GAP_S), "start/stop = 2")
 
 
 @pytest.mark.requirement("C3")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.dulco_flex import TIMING, DulcoFlexPump
+from drivers.dulco_flex import DulcoFlexPump
 from drivers.modbus import ModbusBus
 from drivers.pump_errors import WrongDevice
 from firmware_interfaces import dulco_flex as df
@@ -46,7 +46,7 @@ class Ward:
         firmware = DulcoFlexFirmware(self.room, now_ns(), meanings, unit, tcp=tcp)
         self.device = Powered(firmware)
         self.events = []
-        bus = ModbusBus(Port(self.device.wire), {df.UNIT}, now_ns, tcp=tcp, timing=TIMING)
+        bus = ModbusBus(Port(self.device.wire), now_ns, tcp=tcp)
         self.driver = DulcoFlexPump(bus, df.UNIT, now_ns, Setup(), on_event=self.events.append)
 
     async def infuse(self, for_s):
