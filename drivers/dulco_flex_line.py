@@ -151,12 +151,15 @@ class DulcoFlexLine:
             raise PumpRefused(f"{register.name} = {value}", str(error)) from error
 
     async def stop_once(self) -> PumpStatus:
-        """Clear the start bit, leave the bus time-out on, then ask. Alarms seen are reported."""
-        layout = await self._settled(Kind.HEALTH)
-        with contextlib.suppress(NoReply):
-            await self._bus.write(
-                self._unit, layout.address(df.START_STOP), (df.TIMEOUT_STOPS,), 0, kind=Kind.STOP
-            )
+        """Clear the start bit, leave the bus time-out on, then ask. Alarms seen are reported.
+
+        One that met another device's late answer on the wire is said again at once.
+        """
+        address = (await self._settled(Kind.HEALTH)).address(df.START_STOP)
+        for _ in range(2):
+            with contextlib.suppress(NoReply):
+                await self._bus.write(self._unit, address, (df.TIMEOUT_STOPS,), 0, kind=Kind.STOP)
+                break
         status, _ = await self.quiet_status(Kind.HEALTH)
         return status
 
