@@ -140,6 +140,16 @@ async def test_what_the_pump_feels_is_an_alarm_and_it_rests(fault, value, alarm)
     await ward.off()
 
 
+@pytest.mark.requirement("C5")
+@pytest.mark.parametrize("register", [df.ENDIANNESS, df.SOFTWARE])
+async def test_a_pattern_in_another_word_order_than_the_table_is_refused(register):
+    ward = Ward(meanings=Meanings(swapped={register.name}))
+    with pytest.raises(WrongDevice) as caught:
+        await ward.driver.connect()
+    assert caught.value.seen == "software version: saw 00.00.01.00, expected one of 01.00.00.00"
+    await ward.off()
+
+
 async def test_a_pump_at_another_address_is_not_there():
     ward = Ward(unit=21)
     with pytest.raises(WrongDevice, match="expected a DFX pump of ProMinent as unit 20"):
