@@ -268,6 +268,12 @@ class SiteConfig(Section):
                 return self.syringe
 
     @property
+    def devices(self) -> tuple[PumpSection | CalibratorSection, ...]:
+        """Every device that the site names."""
+        second = () if self.flush_pump is None else (self.flush_pump,)
+        return (self.pump, self.calibrator, *second)
+
+    @property
     def socket_path(self) -> Path:
         """The Unix socket for ``isodrip status`` and ``isodrip stop``."""
         return Path(self.api.socket or Path(self.journal.directory) / "isodrip.sock")

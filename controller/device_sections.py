@@ -50,6 +50,7 @@ class Crc55Section(Section):
     port: SerialAddress
     chamber: Annotated[int, Field(ge=1, le=8)] = 1
     baud: Literal[9600] = 9600
+    parity: ClassVar = "none"
     serial: Serial = ""
 
 
@@ -64,6 +65,7 @@ class Crc15Section(Section):
     kind: Literal["crc15"]
     port: SerialAddress
     baud: Literal[4800] = 4800
+    parity: ClassVar = "none"
     serial: Serial = ""
     unit_proof: Text | None = None
 

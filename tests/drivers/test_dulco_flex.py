@@ -80,7 +80,7 @@ async def test_a_unit_that_does_not_answer_is_refused(flex):
 @pytest.mark.requirement("C5")
 async def test_another_units_reply_answers_nothing_and_is_told_as_heard():
     flex = DulcoRoom(ScriptedDulco(unit=21))
-    with pytest.raises(WrongDevice, match="unit 20: .* no answer in time: heard 15 03 04 aa bb"):
+    with pytest.raises(WrongDevice, match=r"unit 20: .* no answer in time: heard 15 03 04 aa bb"):
         await flex.driver.connect()
     await flex.driver.close()
 

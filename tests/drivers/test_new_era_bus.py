@@ -156,7 +156,7 @@ async def test_two_devices_that_answer_at_once_are_refused_with_what_was_heard()
 
     peer.firmware.feed = collide
     driver = NewEraPump(NewEraBus(Port(peer.wire), now_ns, BAUD), 0, now_ns)
-    with pytest.raises(WrongDevice, match="heard 02 .*no other device has this address"):
+    with pytest.raises(WrongDevice, match=r"heard 02 .*no other device has this address"):
         await driver.connect()
     await driver.close()
     await peer.off()
