@@ -27,7 +27,7 @@ from controller.units_known import NOT_ASKED
 from drivers.calibrator_errors import ReadingRefused, UnitRefused
 from drivers.modbus import DeviceRefused, is_framed_for_tcp
 from drivers.pump_errors import PumpAlarmed, PumpRefused, ReadbackMismatch
-from drivers.request import ExchangeError, WrongDevice
+from drivers.request import ECHOED, ExchangeError, WrongDevice
 from drivers.stream import PortError
 from firmware_interfaces.activity_meter import UNIT as UNIT_OF_METER
 from firmware_interfaces.dulco_flex import UNIT as UNIT_OF_FLEX
@@ -195,7 +195,7 @@ async def _ask_pump(
 async def probe(port: str, at: Where, open_: Open, now_ns: NowNs) -> Finding:
     """Ask on ``port`` until somebody known answers, and then for others on the same line.
 
-    Raises nothing: a fault is in the finding.
+    Two at one address answer too, and are nobody. Raises nothing: a fault is in the finding.
     """
     tried: list[Tried] = []
     cleared: list[str] = []
@@ -217,6 +217,8 @@ async def probe(port: str, at: Where, open_: Open, now_ns: NowNs) -> Finding:
             break
         except WrongDevice as error:
             tried.append(Tried(*this, error.seen))
+            if error.seen == ECHOED:
+                settings[candidate.line] = candidate.setting
         except TimeoutError:
             tried.append(Tried(*this, f"no end in {WITHIN_S:g} s"))
         except _OTHERWISE as error:
