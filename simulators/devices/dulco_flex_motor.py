@@ -121,7 +121,8 @@ class Motor:
     def _ends_ns(self) -> int | None:
         if self.state is not State.BATCH or not self.turning or self._bay.drive.stalled:
             return None
-        return self._bay.now_ns + math.ceil(self._left_urev() / self._urev_s * 1e9)
+        left_urev = max(0.0, self._left_urev() - SLACK * HALF_UREV)
+        return self._bay.now_ns + math.ceil(left_urev / self._urev_s * 1e9)
 
     def _left_urev(self) -> float:
         """How far the batch turns yet."""
