@@ -147,6 +147,15 @@ def setup_of(section: DulcoFlexSection) -> df.Setup:
     )
 
 
+def catalogued(section: "PumpSection") -> str:
+    """What may be mounted on it, in the words of a refusal."""
+    return (
+        f"hose of this {section.kind}"
+        if isinstance(section, DulcoFlexSection)
+        else ("syringe of the site's catalogue")
+    )
+
+
 PumpSection = Annotated[Ne1000Section | DulcoFlexSection, Field(discriminator="kind")]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.core.limits import NS_PER_DAY, Limits
-from controller.core.treatment import Treatment
+from controller.core.treatment import Treatment, container_type
 from firmware_interfaces.readings import Identity
 from firmware_interfaces.units import NS_PER_MIN, NS_PER_S
 
@@ -125,17 +125,21 @@ def _watchdog(proof: Commissioning, order: Treatment) -> Objection:
     return None
 
 
+def _bored(name: str, diameter_um: int) -> str:
+    return f"{name} ({diameter_um} um)" if diameter_um else name
+
+
 def _syringe(
     known: Commissioned, proof: Commissioning, order: Treatment, limits: Limits
 ) -> Objection:
-    wanted = (order.syringe, order.diameter_um)
+    wanted, what = (order.syringe, order.diameter_um), container_type(order.diameter_um)
     row = next((s for s in proof.syringes if (s.name, s.diameter_um) == wanted), None)
     if row is None:
-        names = ", ".join(f"{s.name} ({s.diameter_um} um)" for s in proof.syringes)
-        seen = f"{order.syringe} ({order.diameter_um} um) is ordered, {names or 'none'} was"
-        return "the syringe type must have been commissioned", seen
+        names = ", ".join(_bored(s.name, s.diameter_um) for s in proof.syringes)
+        seen = f"{_bored(*wanted)} is ordered, {names or 'none'} was"
+        return f"the {what} must have been commissioned", seen
     if not row.passed:
-        return "the syringe type must have passed its commissioning", f"{row.name} failed"
+        return f"the {what} must have passed its commissioning", f"{row.name} failed"
     if row.flow_ns < FLOW_NS_MIN and not known.site_simulated:
         seen = f"{row.flow_ns / NS_PER_MIN:g} min"
         return f"flow must have been weighed over {FLOW_NS_MIN // NS_PER_MIN} min", seen

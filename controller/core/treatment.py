@@ -5,6 +5,16 @@ from dataclasses import dataclass, field
 from firmware_interfaces.readings import ADDED, Channel
 
 
+def container(diameter_um: int) -> str:
+    """What something with that bore is called: a hose has none, and a vial hangs on it."""
+    return "syringe" if diameter_um else "vial on hose"
+
+
+def container_type(diameter_um: int) -> str:
+    """What of it is commissioned, and looked up in the site's catalogue."""
+    return "syringe type" if diameter_um else "hose"
+
+
 @dataclass(frozen=True, slots=True)
 class SecondPump:
     """The saline pump beside the drug's. ``kvo_ul_h`` is 0 where the site keeps no vein open.
