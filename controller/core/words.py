@@ -43,6 +43,7 @@ _OF_A_VIAL: Final = {
     **ALARMS,
     **{id_: _worded(ALARMS[id_], *words) for id_, words in _VIAL.items()},
 }
+_OF_A_VIAL["syringe_unseated"] = replace(_OF_A_VIAL["syringe_unseated"], channel="hose seat sensor")
 
 
 def rows_for(kinds: tuple[str, ...]) -> dict[str, AlarmRow]:
