@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.core.limits import NS_PER_DAY, Limits
-from controller.core.treatment import Treatment, container_type
+from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Identity
 from firmware_interfaces.units import NS_PER_MIN, NS_PER_S
 
 FLOW_NS_MIN: Final = 30 * NS_PER_MIN
 """How long water must have run into the beaker; only a simulated room may take less."""
 PPM_PER_PERCENT: Final = 10_000
+OF_A_SYRINGE: Final = (
+    "the syringe type must have been commissioned",
+    "the syringe type must have passed its commissioning",
+)
+OF_A_HOSE: Final = (
+    "the hose must have been commissioned",
+    "the hose must have passed its commissioning",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +140,15 @@ def _bored(name: str, diameter_um: int) -> str:
 def _syringe(
     known: Commissioned, proof: Commissioning, order: Treatment, limits: Limits
 ) -> Objection:
-    wanted, what = (order.syringe, order.diameter_um), container_type(order.diameter_um)
+    wanted = (order.syringe, order.diameter_um)
+    unknown, failed = OF_A_SYRINGE if order.diameter_um else OF_A_HOSE
     row = next((s for s in proof.syringes if (s.name, s.diameter_um) == wanted), None)
     if row is None:
         names = ", ".join(_bored(s.name, s.diameter_um) for s in proof.syringes)
         seen = f"{_bored(*wanted)} is ordered, {names or 'none'} was"
-        return f"the {what} must have been commissioned", seen
+        return unknown, seen
     if not row.passed:
-        return f"the {what} must have passed its commissioning", f"{row.name} failed"
+        return failed, f"{row.name} failed"
     if row.flow_ns < FLOW_NS_MIN and not known.site_simulated:
         seen = f"{row.flow_ns / NS_PER_MIN:g} min"
         return f"flow must have been weighed over {FLOW_NS_MIN // NS_PER_MIN} min", seen

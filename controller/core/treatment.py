@@ -10,11 +10,6 @@ def container(diameter_um: int) -> str:
     return "syringe" if diameter_um else "vial on hose"
 
 
-def container_type(diameter_um: int) -> str:
-    """What of it is commissioned, and looked up in the site's catalogue."""
-    return "syringe type" if diameter_um else "hose"
-
-
 @dataclass(frozen=True, slots=True)
 class SecondPump:
     """The saline pump beside the drug's. ``kvo_ul_h`` is 0 where the site keeps no vein open.
