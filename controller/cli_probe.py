@@ -44,7 +44,7 @@ def probe_ports(args: argparse.Namespace, out: Out) -> int:
     at = _where(args)
     site = None if args.config is None else site_of(args.config)
     if site is not None:
-        at = replace(at, site=site.devices)
+        at = replace(at, site=tuple(site.devices.values()))
     work = partial(_all, _ports(args, site), at)
     if site is None:
         findings = asyncio.run(work())
@@ -74,7 +74,7 @@ def _where(args: argparse.Namespace) -> Where:
 def _ports(args: argparse.Namespace, site: SiteConfig | None) -> tuple[str, ...]:
     named = list(args.ports)
     if not named and site is not None:
-        named = [section.port for section in site.devices]
+        named = [section.port for section in site.devices.values()]
     if not args.ports:
         named += [port for port in serial_ports() if _real(port) not in map(_real, named)]
     if not named:

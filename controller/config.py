@@ -268,10 +268,10 @@ class SiteConfig(Section):
                 return self.syringe
 
     @property
-    def devices(self) -> tuple[PumpSection | CalibratorSection, ...]:
-        """Every device that the site names."""
-        second = () if self.flush_pump is None else (self.flush_pump,)
-        return (self.pump, self.calibrator, *second)
+    def devices(self) -> dict[str, PumpSection | CalibratorSection]:
+        """Every device that the site names, by the name of its section."""
+        first = {"pump": self.pump, "calibrator": self.calibrator}
+        return first if self.flush_pump is None else {**first, "flush_pump": self.flush_pump}
 
     @property
     def socket_path(self) -> Path:
@@ -325,9 +325,7 @@ class SiteConfig(Section):
 
     def _lines(self) -> Iterable[Problem]:
         """What keeps two devices from the port that both name."""
-        devices = {"pump": self.pump, "calibrator": self.calibrator, "flush_pump": self.flush_pump}
-        named = [(name, section) for name, section in devices.items() if section is not None]
-        for (_, other), (name, one) in combinations(named, 2):
+        for (_, other), (name, one) in combinations(self.devices.items(), 2):
             found = clash(one, other)
             if found is not None:
                 yield Problem(f"{name}.{found.field}", repr(found.value), found.rule)

@@ -21,7 +21,7 @@ from controller.device_sections import (
     PumpSection,
 )
 from controller.devices import Lines, NowNs, Open, calibrator_of, pump_of
-from controller.shared_lines import LANGUAGE, line_of
+from controller.shared_lines import LANGUAGE, line_of, place_of, setting_of
 from controller.surroundings import PumpListener
 from controller.units_known import NOT_ASKED
 from drivers.calibrator_errors import ReadingRefused, UnitRefused
@@ -104,22 +104,12 @@ class _Candidate:
     @property
     def setting(self) -> str:
         """How the line is spoken on; a port has one of them."""
-        section = self.section
-        language = LANGUAGE.get(section.kind, section.kind)
-        if is_framed_for_tcp(section.port):
-            return f"{language} TCP"
-        return f"{language} {section.baud} 8{section.parity[0].upper()}1"
+        return setting_of(self.section)
 
     @property
     def line(self) -> str:
         """The setting, and where on the line."""
-        match self.section:
-            case Ne1000Section(address=address):
-                return f"{self.setting}, address {address}"
-            case DulcoFlexSection(unit=unit) | ActivityMeterSection(unit=unit):
-                return f"{self.setting}, unit {unit}"
-            case _:
-                return self.setting
+        return place_of(self.section)
 
     def may_be_beside(self, found: dict[str, str]) -> bool:
         """True unless ``found`` (settings by line) rules it out: one setting, one device a place.

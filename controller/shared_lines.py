@@ -39,6 +39,25 @@ def line_of(port: str) -> str:
     return f"{parts.hostname}:{parts.port}"
 
 
+def setting_of(section: DeviceSection) -> str:
+    """How a device is spoken to: protocol, speed, data bits, parity and stop bits."""
+    language = LANGUAGE.get(section.kind, section.kind)
+    if is_framed_for_tcp(section.port):
+        return f"{language} TCP"
+    return f"{language} {section.baud} 8{section.parity[0].upper()}1"
+
+
+def place_of(section: DeviceSection) -> str:
+    """The setting, and where on the line the device is."""
+    match section:
+        case Ne1000Section(address=address):
+            return f"{setting_of(section)}, address {address}"
+        case DulcoFlexSection(unit=unit) | ActivityMeterSection(unit=unit):
+            return f"{setting_of(section)}, unit {unit}"
+        case _:
+            return setting_of(section)
+
+
 def clash(one: DeviceSection, other: DeviceSection) -> Clash | None:
     """What keeps ``one`` from the line that ``other`` is on; None on a line of its own too."""
     if line_of(one.port) != line_of(other.port):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli import main
 from controller.config import Hose, load_site
 from controller.devices import Lines, calibrator_of, pump_of
 from controller.shared_lines import line_of
@@ -78,6 +79,24 @@ def test_three_devices_share_a_line():
         line("flush_pump", "dulcoflex", port, unit=21),
     )
     assert load_site(text).calibrator.port == port
+
+
+def test_check_says_where_each_device_is_or_what_is_wrong(tmp_path: Path, capsys):
+    port, path = "/dev/ttyUSB1", tmp_path / "site.toml"
+    text = site(
+        line("pump", "dulcoflex", port),
+        line("calibrator", "activity-meter", port),
+        line("flush_pump", "ne1000", "socket://10.0.0.7:4001", address=7),
+    )
+    path.write_text(text)
+    assert main(["check", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "pump: dulcoflex at /dev/ttyUSB1, Modbus 19200 8E1, unit 20\n" in told
+    assert "calibrator: activity-meter at /dev/ttyUSB1, Modbus 19200 8E1, unit 1\n" in told
+    assert "flush_pump: ne1000 at socket://10.0.0.7:4001, New Era 19200 8N1, address 7\n" in told
+    path.write_text(text.replace("unit = 1}", "unit = 20}"))
+    assert main(["check", str(path)]) == 2
+    assert "calibrator.unit = 20: must be another unit than the" in capsys.readouterr().err
 
 
 BAD = [

@@ -201,6 +201,7 @@ BY_NAME: Final = {target.name: target for target in TARGETS}
 OWN_WORDS: Final = {
     "controller.commission_calibrator:UnitProving._source": "answers that were each just checked",
     "controller.probe:_flex": "a section of this program's own making",
+    "controller.probe:_new_era": "a section of this program's own making",
     "controller.shared_lines:line_of": "a port that was just checked",
     "controller.clinic.record:build_record": "checks the record that it has just made",
     "drivers.exchange:Deframer.feed": "a port, without a body",
