@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
-from simulators.bench.device_set import FLUSH_PUMP, SECOND_ADDRESS
+from simulators.bench.device_set import FIRST_ADDRESS, FLUSH_PUMP
 from simulators.bench.faults import Fault, Place
 from simulators.bench.papers import steepest
 from simulators.bench.rehearsal import Prepare, Rehearsal
@@ -240,13 +240,15 @@ class Witness:
             blows=tuple(_blow(one.at_ns, one.fault) for one in fired),
             faulty=bool(fired),
             blind=any((f.fault.place, f.fault.kind) in NOT_OBSERVABLE for f in fired),
+            address=FIRST_ADDRESS[setting.devices.pump],
         )
         bay = stage.world.room.second
         if bay is None:
             return evidence
-        one_line = setting.devices.one_line
-        where = ("pump", SECOND_ADDRESS) if one_line else (FLUSH_PUMP, 0)
-        second = replace(evidence, moves=tuple(bay.moves), wire=where[0], address=where[1])
+        devices = setting.devices
+        wire = "pump" if devices.one_line else FLUSH_PUMP
+        address = devices.saline_address
+        second = replace(evidence, moves=tuple(bay.moves), wire=wire, address=address)
         return replace(evidence, second=second)
 
 

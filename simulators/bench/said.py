@@ -45,14 +45,14 @@ class Said:
         return int(self.text[3:]) if arms else None
 
 
-def commands(kind: str, tcp: bool, seen: Iterable[Seen], address: int = 0) -> Iterator[Said]:
-    """What the host said, in its order; ``address`` is of a pump that may share its line."""
-    return _batches(tcp, seen) if kind == "dulcoflex" else _commands(seen, address)
+def commands(kind: str, tcp: bool, seen: Iterable[Seen], address: int) -> Iterator[Said]:
+    """What the host said, in its order, to the pump at ``address`` of a line it may share."""
+    return _batches(tcp, seen, address) if kind == "dulcoflex" else _commands(seen, address)
 
 
-def answers(kind: str, tcp: bool, seen: Iterable[Seen], address: int = 0) -> Iterator[Said]:
-    """What the pump said, in its order."""
-    return _readings(tcp, seen) if kind == "dulcoflex" else _replies(seen, address)
+def answers(kind: str, tcp: bool, seen: Iterable[Seen], address: int) -> Iterator[Said]:
+    """What that pump said, in its order."""
+    return _readings(tcp, seen, address) if kind == "dulcoflex" else _replies(seen, address)
 
 
 def _commands(seen: Iterable[Seen], address: int) -> Iterator[Said]:
@@ -87,8 +87,8 @@ OTHER_SETTING: Final = "DIRINF"
 """Whatever else is set: a setting that moves nothing."""
 
 
-def _batches(tcp: bool, seen: Iterable[Seen]) -> Iterator[Said]:
-    frames, volume_ml = Deframer(Side.DEVICE, tcp=tcp, units=[df.UNIT]), 0.0
+def _batches(tcp: bool, seen: Iterable[Seen], unit: int) -> Iterator[Said]:
+    frames, volume_ml = Deframer(Side.DEVICE, tcp=tcp, units=[unit]), 0.0
     for at_ns, message in _messages(frames, seen):
         match message:
             case ReadRegisters(address=df.STATUS.address):
@@ -114,8 +114,8 @@ def _written(register: Register | None, value: int, volume_ml: float) -> str:
     return OTHER_SETTING
 
 
-def _readings(tcp: bool, seen: Iterable[Seen]) -> Iterator[Said]:
-    frames = Deframer(Side.HOST, tcp=tcp, units=[df.UNIT])
+def _readings(tcp: bool, seen: Iterable[Seen], unit: int) -> Iterator[Said]:
+    frames = Deframer(Side.HOST, tcp=tcp, units=[unit])
     for at_ns, message in _messages(frames, seen):
         if isinstance(message, Registers) and len(message.values) == df.READING_WORDS:
             try:
@@ -125,10 +125,10 @@ def _readings(tcp: bool, seen: Iterable[Seen]) -> Iterator[Said]:
             stands = [alarm for alarm in block.alarms if alarm is not PumpAlarm.NEAR_EMPTY]
             if stands:
                 letter = "S" if stands[0] is PumpAlarm.STALL else "E"
-                reply = Reply(df.UNIT, None, letter)
+                reply = Reply(0, None, letter)
             else:
                 data = f"I{block.infused_nl / NL_PER_ML:.6f}W0.000ML"
-                reply = Reply(df.UNIT, PROMPT[block.motion], data=data)
+                reply = Reply(0, PROMPT[block.motion], data=data)
             yield Said(at_ns, "", safe=True, reply=reply)
 
 

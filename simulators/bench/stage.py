@@ -221,6 +221,9 @@ class Stage:
         def pump(section: PumpSection, clock: Clock, heard: PumpListener) -> Pump:
             return pump_of(section, lines, _now(clock), heard)
 
+        def calibrator(clock: Clock) -> Calibrator:
+            return calibrator_of(self.site.calibrator, lines, _now(clock), self.units)
+
         second = self.site.flush_pump
         store = DirectoryStore(self.directory, executor=self.disk, synchronous="OFF")
         return Surroundings(
@@ -228,14 +231,11 @@ class Stage:
             store=store,
             pump=partial(pump, self.site.pump),
             flush_pump=None if second is None else partial(pump, second),
-            calibrator=self._calibrator,
+            calibrator=calibrator,
             telemetry=self._telemetry,
             new_id=lambda: f"{BEGIN:%Y%m%d}-{self.chance.getrandbits(24):06x}",
             disk_free_mb=lambda: int(self.disk.free_mb),
         )
-
-    def _calibrator(self, clock: Clock) -> Calibrator:
-        return calibrator_of(self.site.calibrator, self._opener, _now(clock), self.units)
 
     def _opener(self, port: str, _baud: int, _parity: Parity) -> Opener:
         """The wire with that address, as `drivers.serial_port.opener` finds a ward's."""

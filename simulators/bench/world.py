@@ -17,11 +17,12 @@ from typing import Any, Final
 
 from simulators.bench import channel
 from simulators.bench.apparatus import CalibratorApparatus, PumpApparatus
-from simulators.bench.device_set import FLUSH_PUMP, SECOND_ADDRESS, VIAL_ML
+from simulators.bench.device_set import FLUSH_PUMP, VIAL_ML
 from simulators.bench.hands import NL_PER_ML, Apparatus, Grip, Hands
 from simulators.bench.setting import Setting, syringe_type
 from simulators.devices import hands as acts
 from simulators.devices.kinds import CALIBRATORS, PUMPS, container
+from simulators.devices.modbus_unit import SERIAL_BITS
 from simulators.devices.room import Room
 from simulators.devices.serve import Firmware, NowNs, loop_clock, serve_pty, serve_tcp
 from simulators.devices.shared_line import SharedLine
@@ -75,8 +76,8 @@ class World:
         self.flush_pump: PumpApparatus | None = None
         if devices.flush_pump:
             second = PUMPS[devices.flush_pump].make(self.room.add_pump(), devices.tcp)
+            second.move_to(devices.saline_address)
             self.flush_pump = PumpApparatus(second, now_ns)
-            self.flush_pump.ne1000.settings.address = SECOND_ADDRESS if devices.one_line else 0
         self.calibrator_firmware = CALIBRATORS[devices.calibrator].make(self.room, devices.tcp)
         self._one_line = devices.one_line
         self._now_ns = now_ns
@@ -100,7 +101,8 @@ class World:
         if self.flush_pump is None:
             return {"pump": self.pump}
         if self._one_line:
-            return {"pump": SharedLine((self.pump, self.flush_pump))}
+            two_wires = self.pump.bits_per_character == SERIAL_BITS
+            return {"pump": SharedLine((self.pump, self.flush_pump), two_wires=two_wires)}
         return {"pump": self.pump, FLUSH_PUMP: self.flush_pump}
 
     def advance(self) -> None:
