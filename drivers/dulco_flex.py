@@ -241,7 +241,11 @@ class DulcoFlexPump:
         return status if held & df.ACTIVE else replace(status, alarm=PumpAlarm.WATCHDOG)
 
     async def _polled(self) -> PumpStatus:
-        status, _, fresh = await self._line.status(Kind.HEALTH, self._demand_permit)
+        """A batch larger than what was programmed is a program error, whoever made it so."""
+        status, reading, fresh = await self._line.status(Kind.HEALTH, self._demand_permit)
+        if self._running is not None:
+            most_nl = self._running.volume_nl + self._setup.increment_nl
+            fresh += [PumpAlarm.PROGRAM_ERROR] if reading.remaining_nl > most_nl else []
         self._line.report(status, fresh[1:])
         return replace(status, alarm=fresh[0]) if fresh else status
 
@@ -338,6 +342,8 @@ class DulcoFlexPump:
             status = await self._line.stop_once()
         if status.motion is not Motion.STOPPED:
             raise PumpRefused("start/stop", f"with motion {status.motion}")
+        if reading.batch_memory:
+            raise ReadbackMismatch("batch memory", "off", "on: a trigger adds an older batch", "")
         return reading
 
     async def _demand_ready(

@@ -97,7 +97,9 @@ class _Parted:
         return data
 
     async def write(self, data: bytes) -> None:
-        await asyncio.sleep(max(0.0, self._silent_at - self._loop.time()))
+        wait_s = self._silent_at - self._loop.time()
+        if wait_s > 0.0:
+            await asyncio.sleep(wait_s)
         await self._stream.write(data)
 
     def drop_pending(self) -> None:

@@ -36,7 +36,7 @@ from simulators.bench.commissioning import bench_commissioning
 from simulators.bench.device_set import FLUSH_PUMP, USUAL, DeviceSet
 from simulators.bench.disk import Disk
 from simulators.bench.fault_acts import Saboteur
-from simulators.bench.faults import Fault, ScenarioError, names_flush_pump
+from simulators.bench.faults import Fault, ScenarioError, unknown_here
 from simulators.bench.machine import Machine
 from simulators.bench.setting import Setting
 from simulators.bench.streams import Seen, Wire
@@ -91,7 +91,8 @@ class Sample:
 class Case:
     """What is rehearsed. The same case gives the same journal, to the byte.
 
-    Raises ScenarioError for people or a way to administer that there are not.
+    Raises ScenarioError for people or a way to administer that there are not, or for a fault that
+    these devices cannot have.
     """
 
     seed: int = 1
@@ -108,8 +109,7 @@ class Case:
             rule = f"must be one of {', '.join(ADMINISTER)}"
             raise ScenarioError("administer", self.administer, rule)
         for fault in self.faults:
-            if not self.devices.flush_pump and names_flush_pump(fault):
-                rule = "only in a room with a second pump"
+            if rule := unknown_here(fault, self.devices):
                 raise ScenarioError("devices", self.devices.kinds, f"{fault.kind}: {rule}")
 
 

@@ -232,6 +232,21 @@ async def test_a_fault_that_stands_after_the_acknowledgement_forbids_the_run(fle
     assert flex.pump.writes == ["acknowledge = 21845"]
 
 
+async def test_a_pump_that_adds_older_batches_is_not_programmed(flex):
+    flex.pump.held[df.STATUS] |= 1 << df.BATCH_MEMORY
+    with pytest.raises(ReadbackMismatch, match="batch memory: wanted off"):
+        await flex.driver.prepare(PLAN, 1)
+    assert flex.pump.writes == []
+
+
+async def test_a_batch_larger_than_what_was_programmed_is_a_program_error(flex):
+    await flex.run()
+    flex.pump.held[df.REMAINING] = 0.01002
+    assert (await flex.driver.poll()).alarm is None
+    flex.pump.held[df.REMAINING] = 0.01003
+    assert (await flex.driver.poll()).alarm is PumpAlarm.PROGRAM_ERROR
+
+
 async def test_a_nearly_empty_vial_is_told_and_forbids_nothing(flex):
     flex.pump.held[df.WARNINGS] = 1
     assert (await flex.driver.poll()).alarm is PumpAlarm.NEAR_EMPTY

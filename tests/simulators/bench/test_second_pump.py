@@ -90,3 +90,29 @@ def test_what_keeps_the_vein_open_is_pushed_by_the_second_pump_alone(tmp_path, d
     assert runs == [3, 3]
     assert rehearsal.record["outcome"] == "complete"
     assert rehearsal.full_record()["ground_truth"]["agrees"]
+
+
+def test_what_strikes_one_pump_excuses_nothing_of_the_other(tmp_path):
+    blows = (
+        fault("device", "keypad_take_over", InPhase("INFUSING", 5.0), pump="flush_pump"),
+        fault("stream", "late", InPhase("INFUSING", 6.0), 1.0, wire="calibrator"),
+        fault("device", "occlusion", InPhase("INFUSING", 7.0), 0.1),
+    )
+    _, evidence = played(tmp_path, *blows)
+    kinds = [[blow.kind for blow in one.blows] for one in (evidence, evidence.second)]
+    assert kinds == [["occlusion"], ["keypad_take_over", "occlusion"]]
+
+
+def test_on_one_line_what_befalls_the_wire_befalls_both(tmp_path):
+    pulled = fault("stream", "unplugged", InPhase("INFUSING", 5.0), 1.0)
+    _, evidence = played(tmp_path, pulled, devices=ONE_LINE)
+    assert [len(one.blown("unplugged")) for one in (evidence, evidence.second)] == [1, 1]
+
+
+@pytest.mark.parametrize("kind", ["alarm", "stuck_counter", "reboot", "free_flow"])
+def test_the_second_pump_fails_as_the_first_does(tmp_path, kind):
+    rehearsal, _ = played(
+        tmp_path, fault("device", kind, InPhase("FLUSHING", 3.0), pump="flush_pump")
+    )
+    assert [one.fault.kind for one in rehearsal.fired] == [kind]
+    assert rehearsal.closed
