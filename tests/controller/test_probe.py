@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -137,7 +137,7 @@ def made_at(kind: str, index: int):
 
 @pytest.mark.realtime
 async def test_two_at_one_address_are_told_as_such(tmp_path: Path) -> None:
-    twins = [CALIBRATORS["activity-meter"].make(source_room(1), False) for _ in range(2)]
+    twins: list[Any] = [CALIBRATORS["activity-meter"].make(source_room(1), False) for _ in range(2)]
     served = await serve_pty(SharedLine(twins), tmp_path / "port")
     try:
         found = await probe(str(tmp_path / "port"), AT, opener, now())

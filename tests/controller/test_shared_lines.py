@@ -1,6 +1,7 @@
 """Which devices of a site.toml may be on one port, and which second pump there may be."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from controller.shared_lines import line_of
 from controller.surroundings import PumpListener
 from controller.units_known import NOT_ASKED
 from drivers.serial_port import opener
+from firmware_interfaces.units import Nanoseconds
 from tests.controller.test_config import problems
 
 UNHEARD = PumpListener(alarm=lambda _status: None, permit_expired=lambda: None)
@@ -21,7 +23,7 @@ syringe = [{name = "BD 60 mL", diameter_mm = 26.59, source = "table"}]
 journal = {directory = "/var/lib/isodrip"}
 flush = {method = "second_pump", FLUSH}
 """
-KEYS = {
+KEYS: dict[str, dict[str, object]] = {
     "ne1000": {"address": 0},
     "dulcoflex": {"unit": 20, "hose": '"a"', "revolution_ml": 0.02, "vial_ml": 60},
     "activity-meter": {"unit": 1},
@@ -31,13 +33,19 @@ KEYS = {
 ROLES = ("pump", "calibrator", "flush_pump")
 
 
+def _now_ns() -> Nanoseconds:
+    return Nanoseconds(0)
+
+
 def line(role: str, kind: str, port: str, **more: object) -> str:
     table = {**KEYS[kind], **more}
     keys = "".join(f", {key} = {value}" for key, value in table.items())
     return f'{role} = {{kind = "{kind}", port = "{port}"{keys}}}\n'
 
 
-def site(pump: str, calibrator: str, flush_pump: str, flush: str = "volume_dead_volumes = 3"):
+def site(
+    pump: str, calibrator: str, flush_pump: str, flush: str = "volume_dead_volumes = 3"
+) -> str:
     return SITE.replace("FLUSH", flush) + pump + calibrator + flush_pump
 
 
@@ -63,10 +71,11 @@ GOOD = [
 @pytest.mark.parametrize("text", GOOD)
 def test_devices_of_one_protocol_share_a_line_and_one_exchange(text):
     found = load_site(text)
+    assert found.flush_pump is not None
     lines = Lines(opener)
-    pump = pump_of(found.pump, lines, lambda: 0, UNHEARD)
-    flush = pump_of(found.flush_pump, lines, lambda: 0, UNHEARD)
-    meter = calibrator_of(found.calibrator, lines, lambda: 0, NOT_ASKED)
+    pump: Any = pump_of(found.pump, lines, _now_ns, UNHEARD)
+    flush: Any = pump_of(found.flush_pump, lines, _now_ns, UNHEARD)
+    meter: Any = calibrator_of(found.calibrator, lines, _now_ns, NOT_ASKED)
     there = pump._line._bus if found.pump.port == found.flush_pump.port else meter._bus
     assert flush._line._bus is there
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_no_row_of_a_vial_speaks_of_a_syringe_or_its_barrel(id_):
     told = f"{row.text} {row.remedy} {row.channel}".lower()
     assert "syringe" not in told
     assert "barrel" not in told
-    wordless = {"text": "", "remedy": "", "channel": ""}
+    wordless: Any = {"text": "", "remedy": "", "channel": ""}
     assert replace(row, **wordless) == replace(ALARMS[id_], **wordless)
     assert row.text
     assert row.remedy

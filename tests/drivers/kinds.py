@@ -3,6 +3,8 @@
 The line is a UART's: what the two ends are set to decides what is heard.
 """
 
+from typing import Any
+
 from pydantic import TypeAdapter
 
 from controller.device_sections import CalibratorSection, PumpSection
@@ -54,11 +56,10 @@ class Wired:
     def __init__(self, firmware, theirs):
         self.powered = Powered(firmware)
         self.theirs = self.ours = theirs
-        hear, say = self.powered._hear, self.powered.wire.say
-        self.powered.wire.peer = lambda data: hear(heard(data, self.ours, self.theirs, strict=True))
-        self.powered.wire.say = lambda data, after_s=0.0: say(
-            heard(data, self.theirs, self.ours), after_s
-        )
+        wire: Any = self.powered.wire
+        hear, say = self.powered._hear, wire.say
+        wire.peer = lambda data: hear(heard(data, self.ours, self.theirs, strict=True))
+        wire.say = lambda data, after_s=0.0: say(heard(data, self.theirs, self.ours), after_s)
 
     def open_(self, _port, baud, parity):
         self.ours = Setting(baud, parity)
