@@ -35,7 +35,7 @@ def test_writes_and_reads_of_a_batch_are_run_stop_rate_volume_and_status():
         WriteRegister(df.START_STOP.address, 3), WriteRegister(df.TRIGGER.address, df.CODE_WORD),
         ReadRegisters(3, 1000, df.READING_WORDS), ReadRegisters(3, 1217, 1),
     )  # fmt: skip
-    heard = list(commands("dulcoflex", False, seen(To.DEVICE, *messages)))
+    heard = list(commands("dulcoflex", False, seen(To.DEVICE, *messages), df.UNIT))
     assert [said.text for said in heard] == [
         "STP", "VOL20.000000", "RAT39.999999MH", "DIRINF", "register start", "RUN", "",
         "register 1217",
@@ -55,12 +55,12 @@ def test_writes_and_reads_of_a_batch_are_run_stop_rate_volume_and_status():
     ],
 )
 def test_a_block_of_readings_is_a_prompt_with_a_counter(changes, prompt, alarm):
-    (said,) = answers("dulcoflex", False, seen(To.HOST, block(**changes)))
+    (said,) = answers("dulcoflex", False, seen(To.HOST, block(**changes)), df.UNIT)
     assert said.reply is not None
     assert (said.reply.prompt, said.reply.alarm) == (prompt, alarm)
     assert said.reply.data == ("" if alarm else "I12.500000W0.000ML")
 
 
 def test_what_is_no_block_or_cannot_be_says_nothing():
-    found = answers("dulcoflex", False, seen(To.HOST, Registers(3, (1,)), block(MODE=9)))
+    found = answers("dulcoflex", False, seen(To.HOST, Registers(3, (1,)), block(MODE=9)), df.UNIT)
     assert list(found) == []
