@@ -34,8 +34,8 @@ UNIT_PROVEN: Final = frozenset({"crc15"})
 class DeviceSet:
     """A pump, a calibrator and perhaps a second pump.
 
-    ``tcp``: on TCP rather than on serial lines. ``one_line``: both pumps on one port, the second at
-    its kind's `SECOND_ADDRESS`.
+    ``tcp``: on TCP rather than on serial lines. ``one_line``: whoever speaks the drug pump's
+    protocol is on its port, a second pump at its kind's `SECOND_ADDRESS`.
 
     Raises ValueError for a kind that there is not.
     """
@@ -47,8 +47,9 @@ class DeviceSet:
     one_line: bool = False
 
     def __post_init__(self) -> None:
-        if self.one_line and self.flush_pump != self.pump:
-            raise ValueError("one line is for two pumps of one kind")
+        shared = self.flush_pump == self.pump or (self.meter_on_line and not self.flush_pump)
+        if self.one_line and not shared:
+            raise ValueError("one line is for two pumps of one kind, or a Modbus pump and a meter")
         named = [(self.pump, PUMP_KINDS), (self.calibrator, CALIBRATOR_KINDS)]
         named += [(self.flush_pump, PUMP_KINDS)] if self.flush_pump else []
         for kind, known in named:
@@ -64,6 +65,11 @@ class DeviceSet:
     def saline_pump(self) -> str:
         """The kind that saline is on."""
         return self.flush_pump or self.pump
+
+    @property
+    def meter_on_line(self) -> bool:
+        """True if the activity meter is on the pump's port."""
+        return self.one_line and self.kinds == ("dulcoflex", "activity-meter")
 
     @property
     def saline_address(self) -> int:
@@ -134,7 +140,9 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pump", choices=PUMP_KINDS, help="default: ne1000")
     parser.add_argument("--calibrator", choices=CALIBRATOR_KINDS, help="default: crc55")
     parser.add_argument("--flush-pump", choices=PUMP_KINDS, help="a second pump, for saline")
-    parser.add_argument("--one-line", action="store_true", help="both pumps on one port")
+    parser.add_argument(
+        "--one-line", action="store_true", help="devices of one protocol on one port"
+    )
     parser.add_argument("--tcp", action="store_true", help="devices on TCP, not serial lines")
 
 

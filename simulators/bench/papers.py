@@ -117,7 +117,9 @@ def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSe
         name=_toml(order.site),
         pump=_section(devices.pump, where.pump),
         commissioning=_toml(str(directory / COMMISSIONING)),
-        calibrator=_section(devices.calibrator, where.calibrator)
+        calibrator=_section(
+            devices.calibrator, where.pump if devices.meter_on_line else where.calibrator
+        )
         + _unit_proof(devices.calibrator, directory),
         flush=_flush(devices, where, directory),
         journal=_toml(str(directory / "journal")),

@@ -172,7 +172,11 @@ class Stage:
         self.wires = {
             name: Wire(loop, names[name], line, TICK_NS, line.quiet) for name, line in lines.items()
         }
-        self.wires["calibrator"] = Wire(loop, where.calibrator, calibrator, NEVER)
+        self.wires["calibrator"] = (
+            self.wires["pump"]
+            if case.devices.meter_on_line
+            else Wire(loop, where.calibrator, calibrator, NEVER)
+        )
         self.samples: list[Sample] = []
         self.seen: dict[str, list[Seen]] = {name: [] for name in self.wires}
         for name, wire in self.wires.items():
@@ -205,13 +209,13 @@ class Stage:
 
     def start(self) -> None:
         """Let devices live and the ledger be read."""
-        for wire in self.wires.values():
+        for wire in dict.fromkeys(self.wires.values()):
             wire.start()
         self._sample()
 
     def stop(self) -> None:
         """Let nothing happen by itself any more."""
-        for wire in self.wires.values():
+        for wire in dict.fromkeys(self.wires.values()):
             wire.stop()
 
     def surroundings(self) -> Surroundings:

@@ -39,6 +39,11 @@ SETS = [
     for tcp in (False, True)
     for one_line in ((False, True) if pump == flush else (False,))
 ]
+SETS += [
+    DeviceSet("dulcoflex", "activity-meter", tcp, flush, one_line=True)
+    for tcp in (False, True)
+    for flush in ("", "dulcoflex")
+]
 ORDER = parse_order(json.dumps(order_for(1.0)))
 METER = DeviceSet(calibrator="activity-meter")
 
@@ -67,6 +72,7 @@ def test_a_set_is_found_again_by_its_options_and_its_suffix(devices):
     [
         *("ne1000", "ne1000+scale", "a+b+c+d", "ne1000+crc55+udp", "ne1000+crc55+one-line"),
         "ne1000+crc55+flush-dulcoflex+one-line",
+        "dulcoflex+activity-meter+flush-ne1000+one-line",
     ],
 )
 def test_a_set_that_there_is_not_is_refused(suffix):
@@ -79,6 +85,7 @@ def test_the_bench_writes_a_site_that_the_daemon_accepts(devices):
     text = papers.site_text(ORDER, addresses(devices), Path("/rehearsal"), devices)
     site = load_site(text)
     assert (site.pump.kind, site.calibrator.kind) == devices.kinds
+    assert (site.calibrator.port == site.pump.port) is devices.meter_on_line
     if site.flush_pump is not None:
         assert site.flush_pump.kind == devices.flush_pump
         assert site.flush_pump.address == devices.saline_address

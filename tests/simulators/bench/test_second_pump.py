@@ -14,6 +14,7 @@ pytestmark = pytest.mark.timeout(240)
 APART = DeviceSet(flush_pump="ne1000")
 ONE_LINE = DeviceSet(flush_pump="ne1000", one_line=True)
 ROLLERS = DeviceSet(pump="dulcoflex", flush_pump="dulcoflex", one_line=True)
+ALL = DeviceSet("dulcoflex", "activity-meter", flush_pump="dulcoflex", one_line=True)
 MIXED = DeviceSet(flush_pump="dulcoflex"), DeviceSet(pump="dulcoflex", flush_pump="ne1000")
 
 
@@ -28,7 +29,7 @@ def played(tmp_path, *faults, devices=APART, people="end"):
 
 
 @pytest.mark.parametrize(
-    "devices", [APART, ONE_LINE, ROLLERS, *MIXED], ids=lambda devices: devices.suffix
+    "devices", [APART, ONE_LINE, ROLLERS, ALL, *MIXED], ids=lambda devices: devices.suffix
 )
 def test_saline_and_drug_are_each_pushed_by_their_own_pump(tmp_path, devices):
     rehearsal, evidence = played(tmp_path, devices=devices)
@@ -65,6 +66,8 @@ def test_whatever_befalls_it_every_promise_holds_for_both(tmp_path, blow):
     [
         (ROLLERS, fault("stream", "unplugged", InPhase("INFUSING", 20.0), 8.0, wire="pump")),
         (ROLLERS, fault("process", "killed", InPhase("FLUSHING", 5.0), 3.0)),
+        (ALL, fault("stream", "unplugged", InPhase("INFUSING", 20.0), 8.0, wire="calibrator")),
+        (ALL, fault("process", "killed", InPhase("INFUSING", 20.0), 3.0)),
         (MIXED[0], fault("stream", "unplugged", InPhase("FLUSHING", 5.0), 8.0, wire="flush_pump")),
         (MIXED[0], fault("process", "consumer_hung", InPhase("FLUSHING", 5.0), 8.0)),
         (MIXED[1], fault("process", "killed", InPhase("INFUSING", 20.0), 3.0)),
