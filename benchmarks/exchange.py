@@ -75,9 +75,10 @@ async def _poll(path: str) -> AsyncIterator[Ask]:
 
 @asynccontextmanager
 async def _registers(path: str) -> AsyncIterator[Ask]:
-    bus = ModbusBus(opener(path, BAUD, "E"), [UNIT], _now_ns, tcp=False)
+    bus = ModbusBus(opener(path, BAUD, "E"), _now_ns, tcp=False)
+    bus.join(UNIT)
     yield lambda: bus.read(UNIT, Bank.INPUT, 0, REGISTERS)
-    await bus.close()
+    await bus.leave(UNIT)
 
 
 @dataclass(frozen=True, slots=True)

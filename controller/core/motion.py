@@ -240,12 +240,12 @@ def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
     """The least and the most that a run pumped whose counter cannot be believed, nL.
 
     From the lowest of the latest readings to what the told rates give from RUN to rest, or the
-    counter if that is more. The programmed volume is no bound: it is the same counter that would
-    have stopped the pump there.
+    counter and its untold step if that is more. The programmed volume is no bound: it is the same
+    counter that would have stopped the pump there.
     """
     least = min((sample.nl for sample in run.samples), default=0)
     due = due_nl(run, run.started_ns or rest_ns, rest_ns, 0)[1]
-    return least, max(due, run.counter_nl)
+    return least, max(due, counted_nl(run, run.counter_nl)[1])
 
 
 def book(state: State, low_nl: int, high_nl: int) -> State:
@@ -286,13 +286,15 @@ def rest_at(
 ) -> tuple[State, Run]:
     """State and run with what the pump's counter says at rest; a leap puts the run in doubt.
 
-    ``till_ns``: until when it may have pumped, where that is known.
+    ``till_ns``: until when it may have pumped, where that is known. A counter in doubt says how
+    far it got at the most all the same.
     """
     channel = run.plan.channel
     if counter_nl is None:
         return with_rest(state, channel, None), run
-    if _leapt(state, run, counter_nl, till_ns):
-        run = changed(run, counter_nl=counter_nl, doubt=run.doubt or "counter_jumped")
+    if run.doubt or _leapt(state, run, counter_nl, till_ns):
+        furthest_nl = max(run.counter_nl, counter_nl)
+        run = changed(run, counter_nl=furthest_nl, doubt=run.doubt or "counter_jumped")
     rest = Rest(run.purpose, counter_nl)
     return with_rest(changed(state, run=run), channel, rest), run
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
-from simulators.bench.device_set import FLUSH_PUMP, SECOND_ADDRESS
+from simulators.bench.device_set import FIRST_ADDRESS, FLUSH_PUMP
 from simulators.bench.fault_acts import Fired
 from simulators.bench.faults import KINDS, Place
 from simulators.bench.papers import steepest
@@ -250,16 +250,21 @@ class Witness:
             blows=_blows(fired, setting, "pump"),
             faulty=bool(fired),
             blind=any((f.fault.place, f.fault.kind) in NOT_OBSERVABLE for f in fired),
+            address=FIRST_ADDRESS[setting.devices.pump],
             air_nl=sum(one["air_nl"] for one in rehearsal.truth["syringes"].values()),
         )
         bay = stage.world.room.second
         if bay is None:
             return evidence
-        one_line = setting.devices.one_line
-        where = ("pump", SECOND_ADDRESS) if one_line else (FLUSH_PUMP, 0)
-        blows = _blows(fired, setting, FLUSH_PUMP)
-        moves = tuple(bay.moves)
-        second = replace(evidence, moves=moves, blows=blows, wire=where[0], address=where[1])
+        devices = setting.devices
+        wire = "pump" if devices.one_line else FLUSH_PUMP
+        second = replace(
+            evidence,
+            moves=tuple(bay.moves),
+            blows=_blows(fired, setting, FLUSH_PUMP),
+            wire=wire,
+            address=devices.saline_address,
+        )
         return replace(evidence, second=second)
 
 

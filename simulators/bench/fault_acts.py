@@ -46,9 +46,11 @@ class Saboteur:
         self._stage = stage
         self.fired: list[Fired] = []
         self.lines: dict[tuple[str, To], LineFaults] = {}
+        names = {wire: name for name, wire in reversed(stage.wires.items())}
         for name, wire in stage.wires.items():
             for to, way in ((To.DEVICE, wire.to_device), (To.HOST, wire.to_host)):
-                line = LineFaults(random.Random(f"{name} {to.value} {seed}"))
+                known = self.lines.get((names[wire], to))
+                line = known or LineFaults(random.Random(f"{name} {to.value} {seed}"))
                 self.lines[name, to] = line
                 way.passage = line.passage
         self._phases: dict[str, list[Fault]] = {}

@@ -45,14 +45,14 @@ class Said:
         return int(self.text[3:]) if arms else None
 
 
-def commands(kind: str, tcp: bool, seen: Iterable[Seen], address: int = 0) -> Iterator[Said]:
-    """What the host said, in its order; ``address`` is of a pump that may share its line."""
-    return _batches(tcp, seen) if kind == "dulcoflex" else _commands(seen, address)
+def commands(kind: str, tcp: bool, seen: Iterable[Seen], address: int) -> Iterator[Said]:
+    """What the host said, in its order, to the pump at ``address`` of a line it may share."""
+    return _batches(tcp, seen, address) if kind == "dulcoflex" else _commands(seen, address)
 
 
-def answers(kind: str, tcp: bool, seen: Iterable[Seen], address: int = 0) -> Iterator[Said]:
-    """What the pump said, in its order."""
-    return _readings(tcp, seen) if kind == "dulcoflex" else _replies(seen, address)
+def answers(kind: str, tcp: bool, seen: Iterable[Seen], address: int) -> Iterator[Said]:
+    """What that pump said, in its order."""
+    return _readings(tcp, seen, address) if kind == "dulcoflex" else _replies(seen, address)
 
 
 def _commands(seen: Iterable[Seen], address: int) -> Iterator[Said]:
@@ -89,8 +89,8 @@ OTHER_SETTING: Final = "DIRINF"
 """Whatever else is set: a setting that moves nothing."""
 
 
-def _batches(tcp: bool, seen: Iterable[Seen]) -> Iterator[Said]:
-    frames, volume_ml = Deframer(Side.DEVICE, tcp=tcp, units=[df.UNIT]), 0.0
+def _batches(tcp: bool, seen: Iterable[Seen], unit: int) -> Iterator[Said]:
+    frames, volume_ml = Deframer(Side.DEVICE, tcp=tcp, units=[unit]), 0.0
     for at_ns, message in _messages(frames, seen):
         match message:
             case ReadRegisters(address=df.STATUS.address):
@@ -118,9 +118,9 @@ def _written(register: Register | None, value: int, volume_ml: float) -> str:
     return OTHER_SETTING
 
 
-def _readings(tcp: bool, seen: Iterable[Seen]) -> Iterator[Said]:
+def _readings(tcp: bool, seen: Iterable[Seen], unit: int) -> Iterator[Said]:
     """Each block of readings. An error stands on: it is an alarm when it is first shown."""
-    frames, known = Deframer(Side.HOST, tcp=tcp, units=[df.UNIT]), frozenset[str]()
+    frames, known = Deframer(Side.HOST, tcp=tcp, units=[unit]), frozenset[str]()
     for at_ns, message in _messages(frames, seen):
         if isinstance(message, Registers) and len(message.values) == df.READING_WORDS:
             try:
@@ -135,9 +135,9 @@ def _reply(block: PumpReading, known: frozenset[str]) -> Reply:
     fresh = [alarm for name, alarm in block.faults if name not in known]
     alarms = [alarm for alarm in fresh if alarm is not PumpAlarm.NEAR_EMPTY]
     if alarms:
-        return Reply(df.UNIT, None, "S" if alarms[0] is PumpAlarm.STALL else "E")
+        return Reply(0, None, "S" if alarms[0] is PumpAlarm.STALL else "E")
     data = f"I{block.infused_nl / NL_PER_ML:.6f}W0.000ML"
-    return Reply(df.UNIT, PROMPT[block.motion], data=data)
+    return Reply(0, PROMPT[block.motion], data=data)
 
 
 def _messages(frames: Deframer, seen: Iterable[Seen]) -> Iterator[tuple[int, object]]:

@@ -75,6 +75,10 @@ class DulcoFlexFirmware:
         self._heard_ns = now_ns
         self._line = ModbusUnit(self, unit, tcp=tcp)
 
+    def move_to(self, address: int) -> None:
+        """Give it another unit address."""
+        self._line = ModbusUnit(self, address, tcp=self._line.tcp)
+
     @property
     def baud(self) -> int:
         """Line speed in bit/s."""

@@ -133,7 +133,8 @@ class Motor:
         """Let the drive do what the motor is told from now on."""
         self._count()
         speed = self._speed_urev_s if self.turning else 0.0
-        self._bay.set_speed(-speed if self.backwards else speed)
+        left = self._left_urev() if self.state is State.BATCH else math.inf
+        self._bay.set_speed(-speed if self.backwards else speed, left)
 
     def advance(self, now_ns: int) -> None:
         """Turn until ``now_ns``, or until the batch is done."""
@@ -148,12 +149,16 @@ class Motor:
     def _ends_ns(self) -> int | None:
         if self.state is not State.BATCH or not self.turning or self._bay.drive.stalled:
             return None
-        left_urev = self._batch_from_urev + self._halves * HALF_UREV - self._turned_urev
+        left_urev = max(0.0, self._left_urev() - SLACK * HALF_UREV)
         return self._bay.now_ns + math.ceil(left_urev / self._speed_urev_s * 1e9)
 
     @property
     def _speed_urev_s(self) -> float:
         return self._urev_s * self.defects.runaway
+
+    def _left_urev(self) -> float:
+        """How far the batch turns yet."""
+        return self._batch_from_urev + self._halves * HALF_UREV - self._turned_urev
 
     def _count(self) -> None:
         travel = self._bay.drive.travel_um

@@ -103,6 +103,25 @@ def test_a_batch_gives_its_volume_in_its_time_and_ends_by_itself():
     assert bench.room.syringes["drug"].displaced_nl == pytest.approx(10 * ML, abs=100)
 
 
+def test_whoever_moves_the_room_on_the_motor_counts_its_own_turns():
+    bench = Bench()
+    bench.batch(10 * ML, 1800)
+    for second in range(1, 2000):
+        bench.room.process(second * S)
+        bench.wait(1)
+    reading = bench.reading()
+    assert (reading.motion, reading.infused_nl) == (Motion.STOPPED, 9_999_999)
+    assert bench.room.syringes["drug"].displaced_nl == pytest.approx(10 * ML, abs=100)
+
+
+def test_at_another_address_it_hears_only_that():
+    bench = Bench()
+    bench.pump.move_to(21)
+    asked = {unit: encode_rtu(unit, ReadRegisters(3, 63, 2)) for unit in (20, 21)}
+    assert bench.pump.feed(asked[20], S) == b""
+    assert bench.pump.feed(asked[21], 2 * S)[:1] == bytes([21])
+
+
 def test_the_counter_shows_whole_half_revolutions():
     bench = Bench()
     bench.batch(10 * ML, 1800)

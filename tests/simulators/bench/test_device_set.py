@@ -33,9 +33,16 @@ SETS = [
     for calibrator in CALIBRATOR_KINDS
     for tcp in (False, True)
 ] + [
-    DeviceSet(flush_pump="ne1000"),
-    DeviceSet(tcp=True, flush_pump="ne1000"),
-    DeviceSet(flush_pump="ne1000", one_line=True),
+    DeviceSet(pump, "crc55", tcp, flush, one_line)
+    for pump in PUMP_KINDS
+    for flush in PUMP_KINDS
+    for tcp in (False, True)
+    for one_line in ((False, True) if pump == flush else (False,))
+]
+SETS += [
+    DeviceSet("dulcoflex", "activity-meter", tcp, flush, one_line=True)
+    for tcp in (False, True)
+    for flush in ("", "dulcoflex")
 ]
 ORDER = parse_order(json.dumps(order_for(1.0)))
 METER = DeviceSet(calibrator="activity-meter")
@@ -61,7 +68,12 @@ def test_a_set_is_found_again_by_its_options_and_its_suffix(devices):
 
 
 @pytest.mark.parametrize(
-    "suffix", ["ne1000", "ne1000+scale", "a+b+c+d", "ne1000+crc55+udp", "ne1000+crc55+one-line"]
+    "suffix",
+    [
+        *("ne1000", "ne1000+scale", "a+b+c+d", "ne1000+crc55+udp", "ne1000+crc55+one-line"),
+        "ne1000+crc55+flush-dulcoflex+one-line",
+        "dulcoflex+activity-meter+flush-ne1000+one-line",
+    ],
 )
 def test_a_set_that_there_is_not_is_refused(suffix):
     with pytest.raises(ValueError, match=r"is not PUMP|is none of|one line is for two"):
@@ -73,6 +85,11 @@ def test_the_bench_writes_a_site_that_the_daemon_accepts(devices):
     text = papers.site_text(ORDER, addresses(devices), Path("/rehearsal"), devices)
     site = load_site(text)
     assert (site.pump.kind, site.calibrator.kind) == devices.kinds
+    assert (site.calibrator.port == site.pump.port) is devices.meter_on_line
+    if site.flush_pump is not None:
+        assert site.flush_pump.kind == devices.flush_pump
+        assert site.flush_pump.address == devices.saline_address
+        assert (site.flush_pump.port == site.pump.port) is devices.one_line
 
 
 def test_sessions_of_other_devices_have_names_of_their_own():

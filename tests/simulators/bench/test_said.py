@@ -36,7 +36,7 @@ def test_writes_and_reads_of_a_batch_are_run_stop_rate_volume_and_status():
         WriteRegister(df.ACKNOWLEDGE.address, df.CODE_WORD),
         ReadRegisters(3, 1000, df.READING_WORDS), ReadRegisters(3, 1217, 1),
     )  # fmt: skip
-    heard = list(commands("dulcoflex", False, seen(To.DEVICE, *messages)))
+    heard = list(commands("dulcoflex", False, seen(To.DEVICE, *messages), df.UNIT))
     assert [said.text for said in heard] == [
         "STP", "VOL20.000000", "RAT39.999999MH", "DIRINF", "register start", "RUN", "ACK", "",
         "register 1217",
@@ -56,7 +56,7 @@ def test_writes_and_reads_of_a_batch_are_run_stop_rate_volume_and_status():
     ],
 )
 def test_a_block_of_readings_is_a_prompt_with_a_counter(changes, prompt, alarm):
-    (said,) = answers("dulcoflex", False, seen(To.HOST, block(**changes)))
+    (said,) = answers("dulcoflex", False, seen(To.HOST, block(**changes)), df.UNIT)
     assert said.reply is not None
     assert (said.reply.prompt, said.reply.alarm) == (prompt, alarm)
     assert said.reply.data == ("" if alarm else "I12.500000W0.000ML")
@@ -68,7 +68,7 @@ def test_an_error_is_an_alarm_when_it_is_first_shown_and_stands_on():
         block(STATUS=stopped, ERRORS=errors)
         for errors in (0, blocked, blocked, blocked | torn, blocked, 0, blocked)
     ]
-    found = list(answers("dulcoflex", False, seen(To.HOST, *blocks)))
+    found = list(answers("dulcoflex", False, seen(To.HOST, *blocks), df.UNIT))
     told = [said.reply.alarm or said.reply.prompt for said in found if said.reply]
     assert told == ["S", "S", "S", "E", "S", "S", "S"]
     alarmed = [said.reply.alarm for said in found if said.reply]
@@ -76,5 +76,5 @@ def test_an_error_is_an_alarm_when_it_is_first_shown_and_stands_on():
 
 
 def test_what_is_no_block_or_cannot_be_says_nothing():
-    found = answers("dulcoflex", False, seen(To.HOST, Registers(3, (1,)), block(MODE=9)))
+    found = answers("dulcoflex", False, seen(To.HOST, Registers(3, (1,)), block(MODE=9)), df.UNIT)
     assert list(found) == []
