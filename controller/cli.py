@@ -49,6 +49,7 @@ from controller.life import StartupFailure
 from controller.orders import checked_order, regimen_of, regimen_text
 from controller.records import NoRecord, record_of_journal
 from controller.service import Ready, Service
+from controller.shared_lines import place_of
 from controller.store import JOURNAL
 from controller.units_known import NOT_ASKED, units_known_of, units_text
 from firmware_interfaces.readings import Channel
@@ -120,6 +121,8 @@ def _leave(code: int) -> NoReturn:
 def _check(args: argparse.Namespace, out: Out) -> int:
     site = site_of(args.file)
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
+    for name, section in site.devices.items():
+        out.say(f"{name}: {section.kind} at {section.port}, {place_of(section)}")
     out.say(commissioned_text(commissioned_of(site)))
     if site.flush_pump is not None:
         out.say(f"flush {commissioned_text(commissioned_of(site, Channel.FLUSH))}")

@@ -289,6 +289,20 @@ def test_a_counter_that_leapt_while_nobody_asked_is_the_upper_bound_alone(
     hand.must_be(Phase.UNCERTAIN if doubted else Phase.STOPPED)
 
 
+@pytest.mark.parametrize(("over_nl", "phase"), [(0, Phase.STOPPED), (1, Phase.UNCERTAIN)])
+def test_a_counter_that_leapt_just_before_a_stop_is_not_believed(
+    over_nl: int, phase: Phase
+) -> None:
+    """Twice what the time from the last reading till rest and a poll give, to two steps."""
+    hand = at("infusing_thirty")
+    last, rate = hand.run.samples[-1], hand.run.profile[0][0]
+    hand.do(e.StopPressed, "panel")
+    till_rest = hand.now_ns + S // 10 - last.at_ns + hand.limits.poll_ns
+    most = last.nl + 2 * _due_nl(hand, 0, till_rest, rate) + 2 * STEP
+    hand.stopped(infused_nl=most + over_nl)
+    hand.must_be(phase)
+
+
 @pytest.mark.parametrize("purged", [True, False])
 def test_a_stop_that_finds_the_counter_leapt_doubts_it_unless_a_purge_was_seen(
     purged: bool,
