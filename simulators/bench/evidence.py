@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
-from simulators.bench.device_set import FIRST_ADDRESS, FLUSH_PUMP
+from simulators.bench.device_set import FIRST_ADDRESS, FLUSH_PUMP, DeviceSet
 from simulators.bench.fault_acts import Fired
 from simulators.bench.faults import KINDS, Place
 from simulators.bench.papers import steepest
@@ -270,12 +270,12 @@ class Witness:
 
 def _blows(fired: Iterable[Fired], setting: Setting, pump: str) -> tuple[Blow, ...]:
     """What befell one pump: what befalls all, and what struck it or its wire."""
-    blows = [_blow(one, shared=setting.devices.one_line) for one in fired]
+    blows = [_blow(one, setting.devices) for one in fired]
     return tuple(blow for blow in blows if blow.where in ("", pump))
 
 
-def _blow(fired: Fired, *, shared: bool) -> Blow:
-    """``shared``: what is done to the wire is done to both pumps."""
+def _blow(fired: Fired, devices: DeviceSet) -> Blow:
+    """What is done to a wire that several devices share is done to every pump."""
     fault = fired.fault
     lasts_s = fault.duration_s
     until_ns = None if lasts_s is None else fired.at_ns + round(lasts_s * NS_PER_S)
@@ -283,7 +283,8 @@ def _blow(fired: Fired, *, shared: bool) -> Blow:
     where = fault.word("pump") if "pump" in KINDS[fault.place, fault.kind].parameters else ""
     if fault.place is Place.STREAM:
         wire = fault.line()[0]
-        where = "" if shared and wire == "pump" else wire
+        shared = ("pump", "calibrator") if devices.meter_on_line else ("pump",)
+        where = "" if devices.one_line and wire in shared else wire
     return Blow(fired.at_ns, kind, until_ns, where)
 
 

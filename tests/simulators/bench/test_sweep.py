@@ -80,7 +80,7 @@ def test_what_was_tried_is_not_tried_again(tmp_path, monkeypatch, capsys):
             heard(result(name, ["S1 at 1.000 s"] if name.endswith(":lost") else []))
 
     monkeypatch.setattr(sweep, "run_all", run)
-    monkeypatch.setattr(sweep, "operations", lambda: COUNTS)
+    monkeypatch.setattr(sweep, "operations", lambda _devices: COUNTS)
     results = tmp_path / "var" / "sweep.jsonl"
     given = parsed("--results", str(results), "--stride", "2")
     assert sweep.sweep_main(given) == 4
