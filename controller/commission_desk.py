@@ -165,6 +165,9 @@ def _led(
         raise fault(MISSING, device.name, error, "must answer") from error
     except refusals as error:
         raise fault(FAILED, device.name, error, "must go through every step") from error
+    finally:
+        # Not the runner: it would wait for that reader too.
+        runner.get_loop().close()
 
 
 async def _until_ended(
