@@ -47,6 +47,7 @@ class Stopping:
         self._links, self._watchdog_ns = links, watchdog_ns
         self._on_permit_expired, self._on_unconfirmed = on_permit_expired, on_unconfirmed
         self._task: asyncio.Task[PumpStatus] | None = None
+        self._ended = False
         self.lease = Lease(now_ns, self._permit_ran_out)
 
     async def confirmed(self) -> PumpStatus:
@@ -67,12 +68,13 @@ class Stopping:
     async def end(self) -> None:
         """Before the line closes: an energised pump gets its STOP, whatever happens to the caller.
 
-        Gives up once the pump's own watchdog must have stopped it.
+        Gives up once the pump's own watchdog must have stopped it. After it no STOP begins.
         """
         unconfirmed = self._task is not None and not self._task.done()
         if self.lease.energised or unconfirmed:
             patience_s = as_seconds(self._watchdog_ns()) + CLOSE_MARGIN_S
             await asyncio.wait({self._begin()}, timeout=patience_s)
+        self._ended = True
         self.lease.release()
         if self._task is not None:
             self._task.cancel()
@@ -84,6 +86,8 @@ class Stopping:
 
     def _begin(self) -> "asyncio.Task[PumpStatus]":
         if self._task is None or self._task.done():
+            if self._ended:
+                raise LinkLost("STOP", "closed by us")
             self._task = asyncio.ensure_future(self._until_confirmed())
         return self._task
 

@@ -214,6 +214,17 @@ async def test_close_stops_an_energised_pump_first(flex):
     assert flex.pump.wire.closed
 
 
+async def test_a_pump_that_was_closed_begins_no_stop_that_nobody_would_end(flex):
+    await flex.run()
+    await flex.driver.close()
+    flex.pump.forget()
+    before = asyncio.all_tasks()
+    with pytest.raises(LinkLost, match="closed by us"):
+        await flex.driver.stop(3)
+    assert asyncio.all_tasks() == before
+    assert flex.pump.texts == []
+
+
 async def test_close_gives_up_once_the_bus_time_out_must_have_stopped_the_pump(flex):
     await flex.run()
     flex.pump.silent = True

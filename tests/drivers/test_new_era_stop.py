@@ -195,6 +195,17 @@ async def test_close_stops_an_energised_pump_first_even_if_its_caller_is_cancell
     assert room.pump.wire.closed
 
 
+async def test_a_pump_that_was_closed_begins_no_stop_that_nobody_would_end(room):
+    await room.run()
+    await room.driver.close()
+    room.pump.forget()
+    before = asyncio.all_tasks()
+    with pytest.raises(LinkLost, match="closed by us"):
+        await room.driver.stop(3)
+    assert asyncio.all_tasks() == before
+    assert room.pump.texts == []
+
+
 async def test_close_gives_up_once_the_watchdog_must_have_stopped_the_pump(room):
     await room.run()
     room.pump.silent = True
