@@ -13,7 +13,7 @@ from firmware_interfaces import dulco_flex as df
 from firmware_interfaces.register import Access, Bank, Register, Value
 from protocols.modbus_messages import Failure
 from simulators.devices.dulco_flex_meanings import Meanings as Meanings  # noqa: PLC0414
-from simulators.devices.dulco_flex_motor import Motor, State
+from simulators.devices.dulco_flex_motor import S_PER_H, Motor, State
 from simulators.devices.modbus_unit import Declined, ModbusUnit
 from simulators.devices.room import Bay, Room
 
@@ -271,7 +271,9 @@ class DulcoFlexFirmware:
             return
         volume_nl = float(self.held[df.BATCH_VOLUME]) * NL_PER_L
         kept_nl = self.motor.unfinished_nl if self.batch_memory else 0.0
-        self.motor.begin(volume_nl, self._whole(df.BATCH_TIME), kept_nl)
+        # The motor turns no faster than it can, whatever the two registers come to.
+        least_s = volume_nl / (RATE_MAX_L_H * NL_PER_L) * S_PER_H
+        self.motor.begin(volume_nl, max(self._whole(df.BATCH_TIME), least_s), kept_nl)
 
     def _acknowledge(self) -> None:
         """Errors whose cause is gone are gone."""

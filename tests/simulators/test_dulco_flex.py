@@ -132,6 +132,14 @@ def test_the_counter_shows_whole_half_revolutions():
     assert bench.reading().infused_nl in (49_999, 50_000)
 
 
+def test_a_batch_that_asks_for_more_than_the_motor_can_takes_longer():
+    bench = Bench()
+    bench.batch(10 * ML, 1)
+    bench.wait(9)
+    assert bench.room.displaced_nl == pytest.approx(2e9 / 3600 * 9, rel=1e-3)
+    assert bench.reading().motion is Motion.INFUSING
+
+
 def test_clearing_the_start_bit_stops_and_ends_the_batch():
     bench = Bench()
     bench.batch(10 * ML, 1800)
