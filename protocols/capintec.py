@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from protocols.checksums import capintec_checksum
+from protocols.deframing import discarded, taken
 
 START: Final = 0x24
 END: Final = 0x23
@@ -130,28 +131,21 @@ class Deframer:
 
     def feed(self, data: bytes) -> list[Frame | Poll | Noise]:
         """All that ``data`` completes, in order; holds at most one unfinished frame."""
-        found: list[Frame | Poll | Noise] = []
         self._buffer += data
-        while self._buffer:
-            taken = _take_frame(self._buffer) if self._buffer[0] == START else self._take_outside()
-            if taken is None:
-                break
-            found.append(taken)
-            del self._buffer[: len(taken.raw)]
-        return found
+        return taken(self._buffer, self._take)
 
     def discard_partial(self) -> bytes:
         """Forget and return an unfinished frame: the line was silent, or is quarantined."""
-        partial = bytes(self._buffer)
-        self._buffer.clear()
-        return partial
+        return discarded(self._buffer)
 
-    def _take_outside(self) -> Poll | Noise:
-        if self._hears_poll and self._buffer[0] == POLL:
+    def _take(self, buffer: bytearray) -> Frame | Poll | Noise | None:
+        if buffer[0] == START:
+            return _take_frame(buffer)
+        if self._hears_poll and buffer[0] == POLL:
             return Poll()
         marks = (START, POLL) if self._hears_poll else (START,)
-        end = next((at for at, byte in enumerate(self._buffer) if byte in marks), None)
-        return Noise(bytes(self._buffer[:end]), "outside a frame")
+        end = next((at for at, byte in enumerate(buffer) if byte in marks), None)
+        return Noise(bytes(buffer[:end]), "outside a frame")
 
 
 def _allowed(byte: int) -> bool:

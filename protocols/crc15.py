@@ -14,6 +14,8 @@ little by itself: whoever uses it must have several that agree.
 from dataclasses import dataclass
 from typing import Final
 
+from protocols.deframing import discarded, taken
+
 REQUEST: Final = b"@ABCDEFGHIJK\r\n"
 """One whole reading, as crc-15pet.py asks for it."""
 NUCLIDE_SIZE: Final = 6
@@ -85,18 +87,12 @@ class Deframer:
 
     def feed(self, data: bytes) -> list[Reply | PrintedLine | Noise]:
         """All that ``data`` completes, in order; holds at most one unfinished line or reply."""
-        found: list[Reply | PrintedLine | Noise] = []
         self._buffer += data
-        while (taken := _take(self._buffer)) is not None:
-            found.append(taken)
-            del self._buffer[: len(taken.raw)]
-        return found
+        return taken(self._buffer, _take)
 
     def discard_partial(self) -> bytes:
         """Forget and return what is unfinished: the line was silent, or is quarantined."""
-        partial = bytes(self._buffer)
-        self._buffer.clear()
-        return partial
+        return discarded(self._buffer)
 
 
 def _take(buffer: bytearray) -> Reply | PrintedLine | Noise | None:

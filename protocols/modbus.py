@@ -20,6 +20,7 @@ from pymodbus.framer.rtu import FramerRTU
 from pymodbus.framer.socket import FramerSocket
 from pymodbus.pdu import DecodePDU
 
+from protocols.deframing import discarded, taken
 from protocols.modbus_messages import (
     UNIT_MAX,
     Message,
@@ -100,21 +101,15 @@ class Deframer:
 
     def feed(self, data: bytes) -> list[Found]:
         """All that ``data`` completes, in order; holds at most one unfinished frame."""
-        found: list[Found] = []
         self._buffer += data
-        while self._buffer:
-            taken = self._take(bytes(self._buffer[: _HEADER + _PDU_MAX]))
-            if taken is None:
-                break
-            found.append(taken)
-            del self._buffer[: len(taken.raw)]
-        return found
+        return taken(self._buffer, self._front)
 
     def discard_partial(self) -> bytes:
         """Forget and return an unfinished frame: the line was silent, or is quarantined."""
-        partial = bytes(self._buffer)
-        self._buffer.clear()
-        return partial
+        return discarded(self._buffer)
+
+    def _front(self, buffer: bytearray) -> Found | None:
+        return self._take(bytes(buffer[: _HEADER + _PDU_MAX]))
 
     def _rtu(self, buffer: bytes) -> Found | None:
         first = buffer[:1]

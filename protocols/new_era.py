@@ -22,6 +22,7 @@ from enum import Enum
 from typing import Final
 
 from protocols.checksums import crc_ccitt_xmodem
+from protocols.deframing import discarded
 
 STX: Final = 0x02
 ETX: Final = 0x03
@@ -194,9 +195,7 @@ class HostDeframer:
 
     def discard_partial(self) -> bytes:
         """Forget and return an unfinished packet: the line was silent, or is quarantined."""
-        partial = bytes(self._buffer)
-        self._buffer.clear()
-        return partial
+        return discarded(self._buffer)
 
 
 class PumpDeframer:
@@ -230,9 +229,7 @@ class PumpDeframer:
     def discard_partial(self) -> bytes:
         """Forget and return an unfinished packet: 0.5 s passed between two bytes (10.2.3)."""
         self._lost = False
-        partial = bytes(self._buffer)
-        self._buffer.clear()
-        return partial
+        return discarded(self._buffer)
 
 
 def _command_data(command: Command) -> bytes:

@@ -22,11 +22,6 @@ settings.register_profile(
 settings.load_profile("isodrip")
 
 
-def pytest_configure() -> None:
-    """Nobody gets a loop by asking for one: what nobody made nobody would close."""
-    asyncio.set_event_loop(None)
-
-
 @pytest.fixture
 async def no_task_left() -> AsyncIterator[None]:
     """Fail a test that ends while a task which it started still lives."""
