@@ -19,6 +19,7 @@ from controller.cli_commission import commission_arguments, commission_pump
 from controller.cli_commission_calibrator import commission_calibrator
 from controller.cli_interface import interface, interface_arguments
 from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
+from controller.cli_people import CHANGES, change, list_arguments, listed, people_arguments
 from controller.cli_probe import probe_arguments, probe_ports
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
@@ -264,8 +265,16 @@ def arguments() -> argparse.ArgumentParser:
     interface_arguments(_command(top, "interface", interface, text))
     text = "find out what is on each port; never a write, never during a treatment"
     probe_arguments(_command(top, "probe", probe_ports, text))
+    _people_arguments(top)
     _document_arguments(top)
     return parser
+
+
+def _people_arguments(top: Any) -> None:
+    people = _group(top, "people", "who may act here")
+    list_arguments(_command(people, "list", listed, "everybody, and what was changed"))
+    for name, did, text, why in CHANGES:
+        people_arguments(_command(people, name, change, text), name, did, why)
 
 
 def _document_arguments(top: Any) -> None:

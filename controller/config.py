@@ -27,6 +27,8 @@ from controller.device_sections import (
     PumpSection,
     may_share,
 )
+from controller.people_file import NAME as PEOPLE
+from controller.pins import OWASP, PinCost
 from controller.section import Section, Text, ruled
 from controller.telemetry import BrokerAddress, broker_address, slug
 from firmware_interfaces.units import (
@@ -206,6 +208,19 @@ class ApiSection(Section):
         return listen_address(self.listen)
 
 
+class PeopleSection(Section):
+    """The file of the people who may act here, and what one look at a PIN costs (argon2id)."""
+
+    file: Text | None = None
+    pin_memory_kib: Annotated[int, Field(ge=8, le=262_144)] = OWASP.memory_kib
+    pin_passes: Annotated[int, Field(ge=1, le=10)] = OWASP.passes
+
+    @property
+    def cost(self) -> PinCost:
+        """The cost of a look at a PIN."""
+        return PinCost(self.pin_memory_kib, self.pin_passes)
+
+
 class RegimenSection(Section):
     """Names of the regimens that may be ordered here."""
 
@@ -245,6 +260,7 @@ class SiteConfig(Section):
     mqtt: MqttSection | None = None
     api: ApiSection = ApiSection()
     regimen: RegimenSection = RegimenSection()
+    people: PeopleSection = PeopleSection()
     site_hash: str
 
     @property
@@ -266,6 +282,11 @@ class SiteConfig(Section):
         """The Unix socket for ``isodrip status`` and ``isodrip stop``."""
         return Path(self.api.socket or Path(self.journal.directory) / "isodrip.sock")
 
+    @property
+    def people_path(self) -> Path:
+        """The file of the people who may act here."""
+        return Path(self.people.file or Path(self.journal.directory) / PEOPLE)
+
     @model_validator(mode="after")
     def _agree(self) -> "SiteConfig":
         problems = [
@@ -277,6 +298,9 @@ class SiteConfig(Section):
         if len(self.operator) < 2:
             rule = "must be at least two people: two release a dose"
             problems.append(Problem("operator", str(len(self.operator)), rule))
+        if not (self.site.simulated or self.people.cost.covers(OWASP)):
+            rule = f"must be {OWASP.memory_kib} KiB and {OWASP.passes} passes at least"
+            problems.append(Problem("people.pin_memory_kib", f"{self.people.cost}", rule))
         if len(bytes(self.socket_path)) > SOCKET_PATH_BYTES:
             rule = f"must be at most {SOCKET_PATH_BYTES} bytes long: name a shorter one"
             problems.append(Problem("api.socket", repr(str(self.socket_path)), rule))
