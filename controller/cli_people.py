@@ -35,8 +35,18 @@ from controller.clinic.people import (
 from controller.clinic.text import utc_text
 from controller.clock import SystemClock
 from controller.config import SiteConfig
-from controller.console import DONE, FAILED, WRONG, Fault, Out, fault, problem, site_of
-from controller.people_file import People, PeopleBroken, begun, change_people, read_people
+from controller.console import (
+    DONE,
+    FAILED,
+    WRONG,
+    Fault,
+    Out,
+    fault,
+    people_of,
+    problem,
+    site_of,
+)
+from controller.people_file import People, change_people
 from controller.pins import SALT_BYTES, hashed, holds
 
 BADGE_DAYS: Final = 365
@@ -50,19 +60,6 @@ def _secret(name: str) -> str:
     if not line:
         raise fault(WRONG, name, "(absent)", "must stand on a line of standard input")
     return line.rstrip("\r\n")
-
-
-def kept_people(site: SiteConfig) -> People:
-    """The people so far; nobody where there is no file yet. Raises Fault."""
-    path = site.people_path
-    try:
-        return read_people(path)
-    except FileNotFoundError:
-        return begun(SystemClock().utc_ns())
-    except PeopleBroken as error:
-        raise fault(FAILED, "people", path, f"must be whole: {error}") from error
-    except OSError as error:
-        raise fault(WRONG, "people", path, f"must be readable: {error.strerror}") from error
 
 
 def _administrator(args: argparse.Namespace, register: Register) -> str:
@@ -133,7 +130,7 @@ def _said(args: argparse.Namespace, site: SiteConfig, register: Register) -> dic
 def change(args: argparse.Namespace, out: Out) -> int:
     """One change: asked for, allowed, written. Raises Fault with every reason against it."""
     site = site_of(args.config)
-    path, before = site.people_path, kept_people(site)
+    path, before = site.people_path, people_of(site)
     by = _administrator(args, before.register)
     said = _said(args, site, before.register)
     try:
@@ -153,7 +150,7 @@ def change(args: argparse.Namespace, out: Out) -> int:
 
 def listed(args: argparse.Namespace, out: Out) -> int:
     """Everybody, and with ``--history`` every change that was ever made."""
-    people = kept_people(site_of(args.config))
+    people = people_of(site_of(args.config))
     for person in people.register.people:
         out.say(_line(person))
     if not people.register.people:

@@ -224,7 +224,7 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
         "site": setting.site,
         "room": setting.room,
         "simulated": setting.simulated,
-        "identity": "unauthenticated",
+        "identity": "badge+PIN",
         "version": setting.version,
         "at": _utc(daemon.clock.utc_ns()),
         "active": None if active is None else active.id,

@@ -59,7 +59,7 @@ def locked(strikes: Strikes, now_ns: int) -> str:
         return ""
     word = "paused" if strikes.count else "locked"
     minutes, seconds = divmod(left_s, 60)
-    return f"{word}, {f'{minutes} min ' if minutes else ''}{seconds} s left"
+    return f"{word}, {f'{minutes} min ' * bool(minutes)}{seconds} s left"
 
 
 @dataclass(frozen=True, slots=True)

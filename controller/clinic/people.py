@@ -6,7 +6,7 @@ the changes, is decided elsewhere.
 
 import hmac
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Final, Literal
@@ -29,12 +29,12 @@ _ROWS: Final = "0123456789" * 2, "9876543210" * 2
 
 
 class Role(StrEnum):
-    """What a person is here. One person may hold several; the first named counts first."""
+    """What a person is here. One person may hold several and signs in the first of this order."""
 
-    TECHNICIAN = "technician"
-    SECOND_PERSON = "second_person"
     AUTHORIZED_USER = "authorized_user"
     PHYSICIST = "physicist"
+    TECHNICIAN = "technician"
+    SECOND_PERSON = "second_person"
     ADMINISTRATOR = "administrator"
 
 
@@ -83,10 +83,9 @@ class Person:
     pin: str
     disabled: bool = False
 
-    def acts_as(self, allowed: Iterable[Role]) -> Role | None:
+    def acts_as(self, allowed: Collection[Role]) -> Role | None:
         """The first of the person's roles that is allowed, or None."""
-        allowed = tuple(allowed)
-        return next((role for role in self.roles if role in allowed), None)
+        return next((role for role in Role if role in self.roles and role in allowed), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,11 +246,12 @@ def test_a_badge_counts_until_the_moment_it_ends():
     assert rule == "must not have expired: it did on 2026-11-20T12:00:00.000Z"
 
 
-def test_a_person_acts_in_the_first_role_that_may():
+def test_a_person_acts_in_the_highest_role_that_may():
     person = replace(
-        register().person("adm"), roles=(Role.ADMINISTRATOR, Role.PHYSICIST, Role.TECHNICIAN)
+        register().person("adm"), roles=(Role.ADMINISTRATOR, Role.TECHNICIAN, Role.PHYSICIST)
     )
     assert person.acts_as({Role.TECHNICIAN, Role.PHYSICIST}) is Role.PHYSICIST
+    assert person.acts_as(tuple(Role)) is Role.PHYSICIST
     assert person.acts_as({Role.SECOND_PERSON}) is None
 
 
