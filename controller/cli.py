@@ -31,6 +31,7 @@ from controller.clinic.text import activity_text
 from controller.clock import SystemClock
 from controller.commission_desk import desk_arguments
 from controller.commissioned import commissioned_of, commissioned_text
+from controller.config import SiteConfig
 from controller.console import (
     DONE,
     FAILED,
@@ -40,6 +41,7 @@ from controller.console import (
     Out,
     fault,
     number_argument,
+    people_of,
     problem,
     problem_line,
     site_of,
@@ -48,6 +50,8 @@ from controller.core.codec import CodecError
 from controller.journal import read
 from controller.life import StartupFailure
 from controller.orders import checked_order, regimen_of, regimen_text
+from controller.panel.actions import EYES
+from controller.panel.tls import TlsRefused, server_context
 from controller.records import NoRecord, record_of_journal
 from controller.service import Ready, Service
 from controller.store import JOURNAL
@@ -55,6 +59,7 @@ from controller.units_known import NOT_ASKED, units_known_of, units_text
 from firmware_interfaces.readings import Channel
 from firmware_interfaces.units import as_mbq, as_mci
 
+TWO: Final = 2
 REGIMEN: Final = "clr131"
 EXIT_CODES: Final = (
     "exit codes: 0 done, 1 a check failed, 2 wrong use or input, 3 a device or service is missing, "
@@ -121,6 +126,7 @@ def _leave(code: int) -> NoReturn:
 def _check(args: argparse.Namespace, out: Out) -> int:
     site = site_of(args.file)
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
+    _check_access(site, out)
     out.say(commissioned_text(commissioned_of(site)))
     if site.flush_pump is not None:
         out.say(f"flush {commissioned_text(commissioned_of(site, Channel.FLUSH))}")
@@ -129,6 +135,20 @@ def _check(args: argparse.Namespace, out: Out) -> int:
         out.say(units_text(units))
     out.end(ok=True, site=site.site.name, room=site.site.room, site_hash=site.site_hash)
     return DONE
+
+
+def _check_access(site: SiteConfig, out: Out) -> None:
+    """Who may act, and whether the certificate may serve. Raises Fault."""
+    there = [person for person in people_of(site).register.people if not person.disabled]
+    signing = [person for person in there if person.acts_as(EYES)]
+    note = "" if len(signing) >= TWO else "; two must, to release a dose: isodrip people add"
+    out.say(f"people: {len(there)}, of whom {len(signing)} may sign a release{note}")
+    if site.api.tls is not None:
+        try:
+            server_context(*site.api.tls)
+        except TlsRefused as error:
+            raise fault(FAILED, error.field, error.value, error.rule) from error
+        out.say("certificate and key: good")
 
 
 def _status(args: argparse.Namespace, out: Out) -> int:
