@@ -162,7 +162,6 @@ def test_a_pin_is_no_argument(piped, capsys):
     assert "unrecognized arguments: --pin" in capsys.readouterr().err
 
 
-@pytest.mark.requirement("R2")
 def test_an_administrator_adds_changes_disables_and_the_history_tells_all(site, file, piped):
     made(site)
     code, found, stderr = anna(piped)

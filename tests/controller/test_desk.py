@@ -1,6 +1,8 @@
 """Badges, PINs and stations through the daemon's own API, in stepped time."""
 
 import asyncio
+from concurrent.futures import Executor, Future
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -72,7 +74,6 @@ SIGNED = {
 FREE = {"pain", "spill", "patient_moved"}
 
 
-@pytest.mark.requirement("PCA-R8.1.0(1-4)")
 def test_what_is_signed_asks_for_the_pin_and_what_stops_asks_for_nothing():
     """The table, written down a second time: a change of it is a change of this line."""
     asks = {action.name: action.proof for action in (LOAD, *ACTIONS)}
@@ -240,6 +241,32 @@ def test_a_tenth_wrong_badge_locks_the_station_for_five_minutes(tmp_path):
             assert error(answer) == (429, "station", rule)
             await asyncio.sleep(300)
             assert (await far.post("come", json={"badge": "badge-ab"})).status_code == 200
+
+    in_room(tmp_path, work)
+
+
+class Stuck(Executor):
+    """Whoever is tried here is tried for ever."""
+
+    def submit(self, *_, **__):
+        return Future()
+
+
+@pytest.mark.requirement("T8.5")
+def test_a_pin_that_is_tried_for_ever_keeps_nobody_from_stopping_or_holding(tmp_path):
+    async def work(room):
+        await room.to_ordered()
+        room.desk._ports = replace(room.desk._ports, executor=Stuck())
+        signing = asyncio.create_task(
+            asked(room, "cancel", pins={PIN_HEADER: PINS["ab"]}, reason="x")
+        )
+        await asyncio.sleep(1)
+        async with asyncio.timeout(1):
+            assert (await room.http.post("actions/stop")).status_code == 200
+            assert (await asked(room, "acknowledge", "cd")).status_code == 200
+        assert not signing.done()
+        signing.cancel()
+        await asyncio.gather(signing, return_exceptions=True)
 
     in_room(tmp_path, work)
 

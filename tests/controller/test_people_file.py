@@ -39,7 +39,6 @@ def test_what_was_written_is_read_back(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["people.jsonl"]
 
 
-@pytest.mark.requirement("R2")
 def test_a_change_keeps_every_older_value(tmp_path):
     path = tmp_path / "people.jsonl"
     begin = begun(NOON, "k" * 64)

@@ -139,7 +139,7 @@ async def serving(room, certificate, key):
         sock.close()
 
 
-@pytest.mark.requirement("C7", "PCA-R8.1.0(1-4)")
+@pytest.mark.requirement("C7")
 async def test_people_sign_over_a_real_https_listener(tmp_path):
     certificate, key = made(tmp_path)
     trusting = ssl.create_default_context(cafile=str(certificate))

@@ -23,7 +23,7 @@ def told(hand, kind, *said, **known):
     return hand.state.signatures
 
 
-@pytest.mark.requirement("R3", "PCA-R8.1.0(1-4)")
+@pytest.mark.requirement("R3")
 def test_a_release_is_signed_with_name_role_meaning_time_and_how_it_was_known():
     hand = at("assayed")
     last = told(hand, e.ReleaseSigned, proven=ANNA)[-1]
