@@ -267,6 +267,8 @@ class Service:
         watch = PeopleWatch(site.people_path, daemon, desk, threads)
         if self._no_people:
             watch.note(self._no_people)
+        else:
+            desk.take(self._people.register)
         life.supervisor.keep("people", watch.run, critical=False)
         api, names = Api(daemon, site, desk), (site.api.address[0], *site.api.names)
         app = make_app(api, partial(record_json, daemon), turnstile, names)

@@ -59,9 +59,9 @@ class Stations:
         if self.find(token) is None:
             token = self._new_token()
             self._known[_digest(token)] = Station(place, self._clock.monotonic_ns())
-            while len(self._known) > STATIONS_MAX:
-                self._known.popitem(last=False)
         self.touch(token, who)
+        while len(self._known) > STATIONS_MAX:
+            self._known.popitem(last=False)
         return token
 
     def touch(self, token: str, who: str) -> None:
@@ -69,6 +69,7 @@ class Stations:
         station = self._known.get(_digest(token))
         if station is not None:
             self._known[_digest(token)] = seen(station, who, self._clock.monotonic_ns())
+            self._known.move_to_end(_digest(token))
 
     def go(self, token: str, who: str) -> None:
         """This person is not there any more."""
