@@ -73,7 +73,8 @@ def _administrator(args: argparse.Namespace, register: Register) -> str:
         return str(args.id)
     by = register.find(args.by or "")
     if by is None or by.disabled or Role.ADMINISTRATOR not in by.roles:
-        raise fault(WRONG, "--by", args.by, "must be an administrator of this site")
+        rule = "must be an administrator of this site"
+        raise fault(WRONG, "--by", args.by or "(absent)", rule)
     if not holds(by.pin, _secret(f"PIN of {by.id}")):
         raise fault(FAILED, f"PIN of {by.id}", "(not shown)", "must be the administrator's PIN")
     return by.id

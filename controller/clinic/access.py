@@ -19,6 +19,7 @@ STATION_NS: Final = 12 * 60 * MINUTE_NS
 PERSON_TRIES: Final = 5
 STATION_TRIES: Final = 10
 PAUSE_NS: Final = NS_PER_S
+PAUSE_NS_MAX: Final = 8 * NS_PER_S
 LOCK_NS: Final = 5 * MINUTE_NS
 LOCK_NS_MAX: Final = 60 * MINUTE_NS
 
@@ -44,10 +45,11 @@ UNBLAMED: Final = Strikes()
 
 
 def struck(strikes: Strikes, tries: int, now_ns: int) -> Strikes:
-    """After one more mistake: a pause that doubles, and after ``tries`` a lock that doubles too."""
+    """After one more mistake: a pause that doubles up to 8 s; after ``tries`` a lock, up to 1 h."""
     count = strikes.count + 1
     if count < tries:
-        return replace(strikes, count=count, until_ns=now_ns + (PAUSE_NS << (count - 1)))
+        pause_ns = min(PAUSE_NS << (count - 1), PAUSE_NS_MAX)
+        return replace(strikes, count=count, until_ns=now_ns + pause_ns)
     lock_ns = min(LOCK_NS << strikes.locks, LOCK_NS_MAX)
     return Strikes(0, min(strikes.locks + 1, 4), now_ns + lock_ns)
 
