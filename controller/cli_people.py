@@ -55,7 +55,10 @@ BADGE_DAYS: Final = 365
 def _secret(name: str) -> str:
     """One line that nobody may see. Raises Fault where standard input ended."""
     if sys.stdin.isatty():
-        return getpass.getpass(f"{name}: ")
+        try:
+            return getpass.getpass(f"{name}: ")
+        except (EOFError, KeyboardInterrupt) as ended:
+            raise fault(FAILED, name, "(nothing)", "must be typed; nothing was changed") from ended
     line = sys.stdin.readline()
     if not line:
         raise fault(WRONG, name, "(absent)", "must stand on a line of standard input")

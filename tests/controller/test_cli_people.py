@@ -32,13 +32,13 @@ class Terminal:
         if self.pid == 0:
             os.execv(sys.executable, [sys.executable, "-m", "controller.cli", "people", *words])
 
-    def answer(self, question, said):
+    def answer(self, question, said, end="\n"):
         """Type ``said`` once the screen asks for it."""
         before = len(self.heard)
         deadline = time.monotonic() + PATIENCE_S
         while question not in self.heard[before:]:
             assert self._hear(deadline), f"never asked for {question!r}: {self.heard!r}"
-        os.write(self.file, f"{said}\n".encode())
+        os.write(self.file, f"{said}{end}".encode())
 
     def end(self):
         """Everything said until it ended; returns the exit code."""
@@ -142,6 +142,17 @@ def test_the_first_administrator_types_a_pin_twice_and_nobody_sees_it(site, file
 def test_nothing_is_made_of_a_first_who_breaks_a_rule(site, file, more, code, said):
     found, screen = first(site, **more)
     assert (found, said in screen) == (code, True), screen
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"])
+def test_whoever_gives_up_at_the_terminal_changes_nothing(site, file, key):
+    words = ("--config", str(site), "--name", "Ada Minn", "--role", "administrator")
+    at = Terminal("add", ADM, *words)
+    at.answer("badge of the person", key, end="")
+    code = at.end()
+    assert (code, "must be typed; nothing was changed" in at.heard) == (1, True), at.heard
+    assert "Traceback" not in at.heard
     assert not file.exists()
 
 
