@@ -51,6 +51,12 @@ class ApiSection(Section):
         return listen_address(self.listen)
 
     @property
+    def called(self) -> tuple[str, ...]:
+        """What a request may call this machine, beside loopback names."""
+        host = ipaddress.ip_address(self.address[0])
+        return self.names if host.is_unspecified else (str(host), *self.names)
+
+    @property
     def tls(self) -> tuple[Path, Path] | None:
         """Certificate and key, where there are any."""
         if self.certificate is None or self.key is None:

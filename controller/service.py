@@ -270,8 +270,8 @@ class Service:
         else:
             desk.take(self._people.register)
         life.supervisor.keep("people", watch.run, critical=False)
-        api, names = Api(daemon, site, desk), (site.api.address[0], *site.api.names)
-        app = make_app(api, partial(record_json, daemon), turnstile, names)
+        record = partial(record_json, daemon)
+        app = make_app(Api(daemon, site, desk), record, turnstile, site.api.called)
         panel = PanelServer(app, http, daemon.herald.ring, tls)
 
         async def stop() -> dict[str, Any]:

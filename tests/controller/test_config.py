@@ -310,6 +310,8 @@ def test_beyond_this_machine_the_api_listens_over_tls_alone(listen):
     assert [p.field for p in problems(MINIMAL + f"api = {{{both}}}")] == ["api.names"]
     site = load_site(MINIMAL + f'api = {{{both}, names = ["isodrip.ward.example"]}}')
     assert site.api.tls == (Path("c.pem"), Path("k.pem"))
+    own = () if listen[0] in "0[" else ("192.168.1.5",)
+    assert site.api.called == (*own, "isodrip.ward.example")
 
 
 def test_people_are_not_in_the_site_s_file():
