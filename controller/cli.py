@@ -160,6 +160,7 @@ def _status(args: argparse.Namespace, out: Out) -> int:
     out.say(state["commissioning"])
     if "flush_commissioning" in state:
         out.say(state["flush_commissioning"])
+    out.say(_people_line(state["people"]))
     for check in state["self_test"]:
         out.say(f"self-test, {check['name']}: {check['result']} ({check['evidence']})")
     for session in state["sessions"]:
@@ -169,6 +170,12 @@ def _status(args: argparse.Namespace, out: Out) -> int:
             out.say(f"    {alarm['remedy']}")
     out.end(**state)
     return DONE
+
+
+def _people_line(people: Mapping[str, Any]) -> str:
+    """How many may act, and what is wrong with the file that says so."""
+    trouble = f"; their file is not used: {people['trouble']}" if people["trouble"] else ""
+    return f"people: {people['count']}{trouble}"
 
 
 def _session_line(session: Mapping[str, Any]) -> str:

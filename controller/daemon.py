@@ -65,6 +65,7 @@ class Daemon:
         self.closed: dict[str, State] = {}
         self.quarantined: tuple[Quarantined, ...] = ()
         self.conditions: dict[str, events.ConditionSeen] = {}
+        self.people: Mapping[str, Any] = {"count": 0, "trouble": ""}
         self.pump_identity: Identity | None = None
         self.flush_identity: Identity | None = None
         self.calibrator_identity: Identity | None = None
@@ -296,9 +297,16 @@ class Daemon:
         self.herald.task_died(name, reason)
 
     def note_people(self, facts: Mapping[str, Any]) -> None:
-        """Keep in the site's journal who came, left, or was refused."""
+        """Keep in the site's journal who came, left, or was refused; show who may act at all."""
         stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
         self.site_journal.append("people", facts, *stamps)
+        match facts["did"]:
+            case "people":
+                self.people = {"count": facts["count"], "trouble": ""}
+            case "unusable":
+                self.people = {**self.people, "trouble": facts["reason"]}
+            case _:
+                pass
 
     def _stop_pump(self, reason: str) -> None:
         """STOP without judgement, where the judgement itself is what failed."""

@@ -267,8 +267,6 @@ class Service:
         watch = PeopleWatch(site.people_path, daemon, desk, threads)
         if self._no_people:
             watch.note(self._no_people)
-        else:
-            desk.take(self._people.register)
         life.supervisor.keep("people", watch.run, critical=False)
         record = partial(record_json, daemon)
         app = make_app(Api(daemon, site, desk), record, turnstile, site.api.called)

@@ -240,6 +240,7 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
         ],
         "commissioning": commissioned_text(setting.commissioned),
         **_flush_commissioning(setting.flush),
+        "people": daemon.people,
         "self_test": [check.view() for check in daemon.self_test.checks],
         "link": {
             "pump": _identity(daemon.pump_identity),

@@ -80,10 +80,10 @@ class DeskPorts:
 
 
 class Desk:
-    """Badges and PINs of one room. ``register`` may be read, and is changed by `take`."""
+    """Badges and PINs of one room. ``register`` may be read; nobody is in it before `take`."""
 
-    def __init__(self, register: Register, clock: Clock, ports: DeskPorts) -> None:
-        self.register = register
+    def __init__(self, clock: Clock, ports: DeskPorts) -> None:
+        self.register = Register("")
         self._clock, self._ports = clock, ports
         self._stations = Stations(clock, ports.doing)
         self._persons: dict[str, Strikes] = {}
@@ -92,12 +92,13 @@ class Desk:
         self._one_at_a_time = asyncio.Lock()
 
     def take(self, register: Register) -> None:
-        """The people changed: whoever is not who they were shows the badge again."""
+        """These are the people: whoever is not who they were shows the badge again."""
         self._stations.dismiss(
             {one.id for one in self.register.people if register.find(one.id) != one}
         )
         self.register = register
-        self._ports.log({"did": "people", "head": register.head, "count": len(register.people)})
+        there = [person for person in register.people if not person.disabled]
+        self._ports.log({"did": "people", "head": register.head, "count": len(there)})
 
     # --- coming and going ----------------------------------------------------------------------
 

@@ -36,10 +36,12 @@ def doing(daemon: Daemon) -> Doing:
 def desk_of(
     daemon: Daemon, site: SiteConfig, people: People, executor: Executor | None = None
 ) -> Desk:
-    """The desk of a daemon. PINs are tried in ``executor``; None takes the loop's own."""
+    """The desk of a daemon, which notes whose it is. ``executor`` tries PINs; None: the loop's."""
     least = ANY_COST if site.site.simulated else OWASP
     ports = DeskPorts(daemon.note_people, partial(doing, daemon), least, executor)
-    return Desk(people.register, daemon.clock, ports)
+    desk = Desk(daemon.clock, ports)
+    desk.take(people.register)
+    return desk
 
 
 def people_at_start(path: Path) -> tuple[People, str]:

@@ -391,7 +391,7 @@ def test_a_badge_counts_at_the_station_where_it_was_shown(tmp_path):
             ]  # fmt: skip
 
     in_room(tmp_path, work)
-    assert [one["did"] for one in noted(tmp_path)] == ["came", "came", "came", "left"]
+    assert [one["did"] for one in noted(tmp_path)] == ["people", "came", "came", "came", "left"]
 
 
 def test_from_elsewhere_only_a_known_station_may_look(tmp_path):
@@ -511,11 +511,17 @@ def test_what_an_administrator_changes_counts_within_seconds(tmp_path):
         for _ in range(3):
             await watch.look()
         assert room.desk.register == after.register
+        told = (await room.state())["people"]
+        assert (told["count"], told["trouble"][-28:]) == (
+            2,
+            "must be its owner's alone (0600)"[-28:],
+        )
 
     in_room(tmp_path, work)
     told = [one for one in noted(tmp_path) if one["did"] in ("people", "unusable")]
     assert [one.get("reason", one.get("count")) for one in told] == [
         3,
+        2,
         "the file of people does not go on where the last one ended",
         f"{tmp_path}/people.jsonl has mode 0644: must be its owner's alone (0600)",
     ]
@@ -524,7 +530,8 @@ def test_what_an_administrator_changes_counts_within_seconds(tmp_path):
 def test_a_pin_that_is_kept_for_less_than_a_ward_demands_signs_nothing(tmp_path):
     async def work(room):
         ports = DeskPorts(room.daemon.note_people, lambda: Doing.NOTHING, OWASP, InlineExecutor())
-        room.api.desk = Desk(room.people.register, room.daemon.clock, ports)
+        room.api.desk = Desk(room.daemon.clock, ports)
+        room.api.desk.take(room.people.register)
         await room.come("ab")
         pins = {PIN_HEADER: PINS["ab"]}
         answer = await asked(room, "cancel", pins=pins, session="s", reason="x")

@@ -123,7 +123,8 @@ class Knocking:
         self.daemon = Room()
         ports = DeskPorts(lambda _facts: None, lambda: Doing.NOTHING, COST)
         clock = SystemClock(lambda: NOW_NS, lambda: NOW_NS)
-        desk = Desk(bench_people(NOW_NS).register, clock, ports)
+        desk = Desk(clock, ports)
+        desk.take(bench_people(NOW_NS).register)
         self.token = ""
         for bearer in CLINICAL[:2]:
             self.token, _ = desk.come(bearer.badge, Knock(self.token, HERE))
