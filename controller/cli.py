@@ -54,6 +54,7 @@ from controller.panel.actions import EYES
 from controller.panel.tls import TlsRefused, server_context
 from controller.records import NoRecord, record_of_journal
 from controller.service import Ready, Service
+from controller.shared_lines import place_of
 from controller.store import JOURNAL
 from controller.units_known import NOT_ASKED, units_known_of, units_text
 from firmware_interfaces.readings import Channel
@@ -126,6 +127,8 @@ def _leave(code: int) -> NoReturn:
 def _check(args: argparse.Namespace, out: Out) -> int:
     site = site_of(args.file)
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
+    for name, section in site.devices.items():
+        out.say(f"{name}: {section.kind} at {section.port}, {place_of(section)}")
     _check_access(site, out)
     out.say(commissioned_text(commissioned_of(site)))
     if site.flush_pump is not None:

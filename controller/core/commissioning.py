@@ -14,6 +14,14 @@ from firmware_interfaces.units import NS_PER_MIN, NS_PER_S
 FLOW_NS_MIN: Final = 30 * NS_PER_MIN
 """How long water must have run into the beaker; only a simulated room may take less."""
 PPM_PER_PERCENT: Final = 10_000
+OF_A_SYRINGE: Final = (
+    "the syringe type must have been commissioned",
+    "the syringe type must have passed its commissioning",
+)
+OF_A_HOSE: Final = (
+    "the hose must have been commissioned",
+    "the hose must have passed its commissioning",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +133,22 @@ def _watchdog(proof: Commissioning, order: Treatment) -> Objection:
     return None
 
 
+def _bored(name: str, diameter_um: int) -> str:
+    return f"{name} ({diameter_um} um)" if diameter_um else name
+
+
 def _syringe(
     known: Commissioned, proof: Commissioning, order: Treatment, limits: Limits
 ) -> Objection:
     wanted = (order.syringe, order.diameter_um)
+    unknown, failed = OF_A_SYRINGE if order.diameter_um else OF_A_HOSE
     row = next((s for s in proof.syringes if (s.name, s.diameter_um) == wanted), None)
     if row is None:
-        names = ", ".join(f"{s.name} ({s.diameter_um} um)" for s in proof.syringes)
-        seen = f"{order.syringe} ({order.diameter_um} um) is ordered, {names or 'none'} was"
-        return "the syringe type must have been commissioned", seen
+        names = ", ".join(_bored(s.name, s.diameter_um) for s in proof.syringes)
+        seen = f"{_bored(*wanted)} is ordered, {names or 'none'} was"
+        return unknown, seen
     if not row.passed:
-        return "the syringe type must have passed its commissioning", f"{row.name} failed"
+        return failed, f"{row.name} failed"
     if row.flow_ns < FLOW_NS_MIN and not known.site_simulated:
         seen = f"{row.flow_ns / NS_PER_MIN:g} min"
         return f"flow must have been weighed over {FLOW_NS_MIN // NS_PER_MIN} min", seen

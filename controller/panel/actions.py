@@ -14,6 +14,7 @@ from controller.clinic.access import Proof
 from controller.clinic.people import Role
 from controller.config import SiteConfig
 from controller.core import events as e
+from controller.device_sections import catalogued
 from firmware_interfaces.units import NL_PER_ML, scaled_down, scaled_near, scaled_up
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -61,7 +62,7 @@ class LoadOrder(Body):
 
 
 class Patency(InSession):
-    """A saline syringe of the site's catalogue is mounted."""
+    """Saline is mounted: ``syringe`` is one of the site's catalogue, or a hose with its vial."""
 
     syringe: Name
 
@@ -128,7 +129,7 @@ class Caused(InSession):
 
 
 class Flush(Confirmed):
-    """A saline syringe of the site's catalogue is mounted."""
+    """Saline is mounted: ``syringe`` is one of the site's catalogue, or a hose with its vial."""
 
     syringe: Name
 
@@ -194,7 +195,8 @@ def _diameter_um(name: str, site: SiteConfig) -> int:
     for syringe in site.saline_containers:
         if syringe.name == name:
             return syringe.diameter_um
-    raise Wrong("syringe", name, "must be a syringe of the site's catalogue")
+    rule = f"must be a {catalogued(site.flush_pump or site.pump)}"
+    raise Wrong("syringe", name, rule)
 
 
 def _patency(body: Patency, site: SiteConfig) -> Fields:
@@ -232,7 +234,7 @@ def _just(*names: str) -> Callable[[Any, SiteConfig], Fields]:
 
 ACTIONS: Final = (
     Action("assay", InSession, e.AssayRequested, BADGE, HANDS,
-           "Measure the syringe in the chamber"),
+           "Measure the syringe or vial in the chamber"),
     Action("release", InSession, e.ReleaseSigned, PIN, EYES,
            "Sign the release; two different people must"),
     Action("patency", Patency, e.PatencyRequested, BADGE, HANDS,
@@ -240,7 +242,7 @@ ACTIONS: Final = (
     Action("patency_confirm", PatencyConfirm, e.PatencyConfirmed, BADGE, EYES,
            "Say what was seen at the site", _just("blood_return", "leak_seen")),
     Action("seat", Confirmed, e.SeatRequested, PIN, HANDS,
-           "Advance the drug syringe to a drop", _just("confirmed_by")),
+           "Advance the drug to a drop at the tip", _just("confirmed_by")),
     Action("seat_confirm", SeatConfirm, e.SeatConfirmed, BADGE, EYES,
            "Say whether a drop was seen", _just("drop_seen")),
     Action("connect", Connect, e.ConnectionConfirmed, BADGE, HANDS,
@@ -252,7 +254,7 @@ ACTIONS: Final = (
     Action("start_confirm", InSession, e.StartConfirmed, BADGE, HANDS,
            "Second step, by the same person"),
     Action("barrel_reading", Volume, e.BarrelRead, BADGE, EYES,
-           "What the syringe barrel says", _near),
+           "What is left by the barrel or the vial", _near),
     Action("site_check", SiteCheck, e.SiteChecked, BADGE, EYES,
            "The IV site was looked at", _just("site_ok")),
     Action("hold", Reasoned, e.HoldRequested, BADGE, ANYONE,
