@@ -4,6 +4,7 @@ import asyncio
 import json
 import stat
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from controller.clinic.commissioning import parse_commissioning
 from controller.commissioned import commissioned_of
 from controller.config import read_site
 from controller.people_file import write_people
-from simulators.bench.badges import bench_people
+from simulators.bench.badges import BY_ID, bench_people
 from simulators.bench.commissioning import SimulatedPerson
 from simulators.devices import hands
 from simulators.devices.new_era import Ne1000Firmware
@@ -21,7 +22,6 @@ from simulators.devices.plumbing import Syringe
 from simulators.devices.room import Room
 from simulators.devices.serve import loop_clock, serve_pty
 
-NOON_UTC_NS = 1_763_640_000 * 10**9
 SITE = """
 [site]
 name = "Madison 03"
@@ -47,8 +47,10 @@ seat_volume_ml = 0.05
 directory = "{directory}"
 """
 ASKED = (
-    ("Who commissions", "ab"),
-    ("Who watches", "cd"),
+    ("Badge of who commissions", "bench-ab"),
+    ("PIN of ab", BY_ID["ab"].pin),
+    ("Badge of who watches", "bench-cd"),
+    ("PIN of cd", BY_ID["cd"].pin),
     ("Resolution of the balance", "resolution_g"),
     ("Temperature of the water", "water_c"),
     ("Weight of the beaker now", "before_g"),
@@ -63,6 +65,7 @@ ASKED = (
     ("Close the clamp", "close_clamp"),
     ("Open the clamp", "open_clamp"),
 )
+TYPED = (*(key for question, key in ASKED[:4]), "weighed")
 ACTS = ("identity", "mount", "beaker", "close_clamp", "open_clamp")
 
 
@@ -86,7 +89,7 @@ class Ward:
         journal = self.directory / "journal"
         site.write_text(SITE.format(port=port, directory=journal, commissioning=named))
         journal.mkdir(exist_ok=True)
-        write_people(journal / "people.jsonl", bench_people(NOON_UTC_NS))
+        write_people(journal / "people.jsonl", bench_people(time.time_ns()))
         return site
 
     async def command(self, site: Path, *options: str) -> asyncio.subprocess.Process:
@@ -118,7 +121,7 @@ class Ward:
             heard = ""
 
     async def _said(self, key: str) -> str:
-        if key in ("ab", "cd", "weighed"):
+        if key in TYPED:
             return key
         if key in ACTS:
             await self.person.act(key, "")
@@ -156,7 +159,10 @@ async def test_a_pump_is_commissioned_from_end_to_end(tmp_path: Path) -> None:
     assert (said["ok"], said["file"]) == (True, str(output))
     file = parse_commissioning(output.read_text("utf-8"))
     assert (file.passed, file.simulated) == (True, True)
-    assert (file.by.id, file.second.id) == ("ab", "cd")
+    assert [(one.id, one.name, one.identity) for one in (file.by, file.second)] == [
+        ("ab", "Anna Berger", "badge+PIN"),
+        ("cd", "Chris Dahl", "badge+PIN"),
+    ]
     assert abs((file.at - datetime.now(UTC)).total_seconds()) < 600
     dog, flow = file.watchdog, file.syringes[0].flow
     assert (dog.watchdog_s, dog.alarm) == (4, "watchdog")
