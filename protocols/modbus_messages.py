@@ -127,7 +127,7 @@ _BITS: Final = frozenset({0x01, 0x02, 0x05})
 _READS: Final = frozenset({READ_HOLDING, READ_INPUT, READ_WRITE})
 _KNOWN: Final = _READS | {WRITE_ONE, WRITE_MANY}
 # What cannot be read is an error here, and noise on a line must not fill anybody's log.
-Log.setLevel("CRITICAL")
+Log.setLevel("CRITICAL")  # type: ignore[no-untyped-call]  # pymodbus has no types for it
 _DECODERS: Final = {side: DecodePDU(is_server=side is Side.DEVICE) for side in Side}
 
 

@@ -14,14 +14,6 @@ from firmware_interfaces.units import NS_PER_MIN, NS_PER_S
 FLOW_NS_MIN: Final = 30 * NS_PER_MIN
 """How long water must have run into the beaker; only a simulated room may take less."""
 PPM_PER_PERCENT: Final = 10_000
-OF_A_SYRINGE: Final = (
-    "the syringe type must have been commissioned",
-    "the syringe type must have passed its commissioning",
-)
-OF_A_HOSE: Final = (
-    "the hose must have been commissioned",
-    "the hose must have passed its commissioning",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +133,22 @@ def _syringe(
     known: Commissioned, proof: Commissioning, order: Treatment, limits: Limits
 ) -> Objection:
     wanted = (order.syringe, order.diameter_um)
-    unknown, failed = OF_A_SYRINGE if order.diameter_um else OF_A_HOSE
     row = next((s for s in proof.syringes if (s.name, s.diameter_um) == wanted), None)
     if row is None:
+        rule = (
+            "the syringe type must have been commissioned"
+            if order.diameter_um
+            else "the hose must have been commissioned"
+        )
         names = ", ".join(_bored(s.name, s.diameter_um) for s in proof.syringes)
         seen = f"{_bored(*wanted)} is ordered, {names or 'none'} was"
-        return unknown, seen
+        return rule, seen
     if not row.passed:
+        failed = (
+            "the syringe type must have passed its commissioning"
+            if order.diameter_um
+            else "the hose must have passed its commissioning"
+        )
         return failed, f"{row.name} failed"
     if row.flow_ns < FLOW_NS_MIN and not known.site_simulated:
         seen = f"{row.flow_ns / NS_PER_MIN:g} min"

@@ -208,7 +208,7 @@ def disarm(state: State) -> tuple[State, Commands]:
     return changed(state, watchdog_armed=False), (c.DisarmPump(state.epoch),)
 
 
-def judge(state: State, limits: Limits, stopped: bool = False) -> tuple[State, Commands]:
+def judge(state: State, limits: Limits, stopped: bool) -> tuple[State, Commands]:
     """Everything that follows from the new state whatever the event was: alarms, trips, permits.
 
     ``stopped`` says that the event itself has stopped the pump in this step.

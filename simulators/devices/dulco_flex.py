@@ -257,7 +257,7 @@ class DulcoFlexFirmware:
         self.held[df.TARGET_MODE] = mode.value
         self.motor.halt()
         if mode is df.Mode.MANUAL and self._ready():
-            self.motor.feed(float(self.held[df.TARGET_RATE]) * NL_PER_L)
+            self.motor.turn_at(float(self.held[df.TARGET_RATE]) * NL_PER_L)
 
     def _mode(self) -> df.Mode:
         return df.Mode(self._whole(df.TARGET_MODE))

@@ -106,9 +106,9 @@ class Motor:
 
     def prime(self, rate_nl_h: float) -> None:
         """Full speed until it is stopped."""
-        self.feed(rate_nl_h, State.PRIMING)
+        self.turn_at(rate_nl_h, State.PRIMING)
 
-    def feed(self, rate_nl_h: float, state: State = State.FEEDING) -> None:
+    def turn_at(self, rate_nl_h: float, state: State = State.FEEDING) -> None:
         """Turn at a rate until it is stopped; a batch is over."""
         self.state = state
         self._urev_s = rate_nl_h / S_PER_H / self.half_nl * HALF_UREV

@@ -222,8 +222,8 @@ BUILDERS: dict[str, Callable[[], Hand]] = {
 
 
 @cache
-def _built(name: str) -> Hand:
-    return BUILDERS[name]()
+def _built(builder: Callable[..., Hand], *given: Any) -> Hand:
+    return builder(*given)
 
 
 def forget() -> None:
@@ -233,7 +233,12 @@ def forget() -> None:
 
 def at(name: str) -> Hand:
     """A hand of one's own at this point of a treatment."""
-    kept = _built(name)
+    return built(BUILDERS[name])
+
+
+def built(builder: Callable[..., Hand], *given: Any) -> Hand:
+    """A hand of one's own where this builder ends."""
+    kept = _built(builder, *given)
     hand = copy.copy(kept)
     hand.pump, hand.told = copy.copy(kept.pump), []
     return hand
@@ -245,7 +250,7 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
     run = state.run
     pumped = 0 if run is None else run.counter_nl
     left = hand.treatment.fill_nl - state.pumped(Purpose.DRUG).high_nl
-    plan = _built("armed").run.plan if run is None else run.plan
+    plan = at("armed").run.plan if run is None else run.plan
     rest = status(now, pumped, Motion.STOPPED)
     going = status(now, pumped + 1_000)
     person = ("ab", "technician")

@@ -199,6 +199,17 @@ def test_a_silent_pump_without_a_run_is_a_start_refusal_until_it_answers() -> No
     assert "pump_link" not in at_work.alarms
 
 
+def test_what_the_pump_could_not_do_before_is_forgotten_when_it_is_asked_anew() -> None:
+    hand = at("patent")
+    hand.see(e.PumpSilent, "nothing")
+    hand.do(e.SeatRequested, "cd")
+    assert hand.alarms == set()
+    hand.see(e.PrepareFailed, hand.state.epoch, "", "silent")
+    assert hand.alarms == {"pump_unprepared"}
+    hand.do(e.SeatRequested, "cd")
+    assert hand.alarms == set()
+
+
 def test_stop_that_is_not_confirmed_shouts_in_every_phase() -> None:
     for name in BUILDERS:
         hand = at(name)
@@ -247,4 +258,7 @@ def test_an_armed_pump_without_its_programme_is_not_started(lost: str) -> None:
         "epoch": replace(run, epoch=run.epoch - 1),
     }
     hand.state = replace(hand.state, run=spoilt[lost])
-    assert hand.refused(e.StartRequested).rule == "the pump must be programmed and read back"
+    refusal = hand.refused(e.StartRequested)
+    assert (refusal.rule, refusal.detail) == (
+        "the pump must be programmed and read back", "it is not",
+    )  # fmt: skip

@@ -8,7 +8,13 @@ import pytest
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.codec import plain
-from controller.core.commissioning import UNKNOWN, Commissioned, Commissioning, objection
+from controller.core.commissioning import (
+    UNKNOWN,
+    Commissioned,
+    Commissioning,
+    SyringeProof,
+    objection,
+)
 from controller.core.limits import limits_from
 from controller.sessions import state_of
 from firmware_interfaces.units import NS_PER_MIN
@@ -36,6 +42,10 @@ def proven(**changes: Any) -> Commissioned:
 
 def syringe(**changes: Any) -> Commissioned:
     return proven(syringes=(replace(proof().syringes[0], **changes),))
+
+
+def other(name: str) -> SyringeProof:
+    return replace(proof().syringes[0], name=name)
 
 
 def arms(hand: Hand) -> None:
@@ -101,6 +111,11 @@ REFUSED = {
         syringe(name="BD 20 mL"),
         "the syringe type must have been commissioned",
         "BD 60 mL (26590 um) is ordered, BD 20 mL (26590 um) was",
+    ),
+    "two other syringes": (
+        proven(syringes=(other("BD 20 mL"), other("BD 30 mL"))),
+        "the syringe type must have been commissioned",
+        "BD 60 mL (26590 um) is ordered, BD 20 mL (26590 um), BD 30 mL (26590 um) was",
     ),
     "another diameter": (
         syringe(diameter_um=26_600),

@@ -10,7 +10,7 @@ from tests.core.test_sole_causes import CASES
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
 def test_every_decision_is_the_one_that_is_kept(kind: type[e.Event]) -> None:
-    assert on(kind) == kept(f"{kind.__name__} (")
+    assert on(kind) == kept(f"{kind.__name__} (", f"{kind.__name__}, ")
 
 
 @pytest.mark.parametrize("id_", CASES)

@@ -256,7 +256,16 @@ def test_what_is_left_for_the_line_and_the_drop_may_be_nothing() -> None:
     hand = _assayed(PRESCRIBED, fill_nl=50_000)
     hand.do(e.ReleaseSigned, who="ab")
     refusal = hand.refused(e.ReleaseSigned, who="cd")
-    assert refusal.rule == "something must be left to infuse"
+    assert (refusal.rule, refusal.detail) == (
+        "something must be left to infuse", "planned volume 0 nL",
+    )  # fmt: skip
+
+
+def test_what_cannot_be_used_of_the_syringe_is_not_planned() -> None:
+    hand = _assayed(PRESCRIBED, fill_nl=2_050_000, unusable_nl=300_000)
+    hand.do(e.ReleaseSigned, who="ab")
+    hand.do(e.ReleaseSigned, who="cd")
+    assert hand.state.planned_nl == 2_050_000 - 300_000 - 50_000
 
 
 def test_a_volume_too_small_for_a_rate_is_refused() -> None:
@@ -264,6 +273,7 @@ def test_a_volume_too_small_for_a_rate_is_refused() -> None:
     hand.do(e.ReleaseSigned, who="ab")
     refusal = hand.refused(e.ReleaseSigned, who="cd")
     assert refusal.rule == "every part of the profile must have a rate"
+    assert refusal.detail == "a profile part has no rate: ((1000000, 1000000),)"
     hand.must_be(Phase.ASSAYED)
 
 

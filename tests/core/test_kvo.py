@@ -8,7 +8,7 @@ import pytest
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.line import line_of
-from controller.core.state import Phase, Stage
+from controller.core.state import Phase, Pumped, Stage
 from controller.core.treatment import SecondPump
 from firmware_interfaces.readings import Channel
 from tests.core.hand import Hand
@@ -88,6 +88,7 @@ def test_drug_that_it_brings_to_the_vein_has_arrived() -> None:
         hand.poll()
         if hand.state.arrival_utc_ns is not None:
             break
+    assert hand.state.arrival_utc_ns == hand.state.now_utc_ns
     assert hand.state.drug.low_nl < 150_000
     assert line_of(hand.state).delivered_low_nl > 0
     assert hand.state.check_due_active_ns == min(due or 0, hand.state.active_ns + MIN)
@@ -100,6 +101,7 @@ def test_it_ends_by_its_volume_and_the_treatment_stays_held() -> None:
     assert (hand.state.kvo.low_nl, hand.state.kvo.high_nl) == (20_000, 20_000)
     refusal = hand.refused(e.KvoRequested, SALINE, SALINE_UM, "cd")
     assert refusal.rule == "the volume that keeps a vein open is capped"
+    assert refusal.detail == "20000 nL"
 
 
 def test_a_resume_ends_it_and_programmes_the_drug_once_it_rests() -> None:
@@ -147,6 +149,8 @@ def test_held_in_a_flush_it_ends_and_the_flush_goes_on() -> None:
     hand.poll()
     assert isinstance(hand.do(e.ResumeRequested, False)[0], c.Stop)
     assert (hand.state.phase, hand.stopping) == (Phase.FLUSHING, True)
+    state = hand.state
+    assert (state.held_from, state.held_ns, state.hold_reason) == (None, None, "")
     hand.stopped()
     hand.flushed()
     hand.must_be(Phase.RESIDUAL)
@@ -180,6 +184,9 @@ def test_the_hold_is_not_forgotten_over_it() -> None:
     assert "hold_forgotten" in hand.alarms
 
 
+OF_PROOF = "the pump must be the one that was commissioned"
+
+
 def _no_second(hand: Hand) -> None:
     order = replace(hand.state.order, second=None)
     hand.state = replace(hand.state, treatment=order)
@@ -203,19 +210,30 @@ def _unproven(hand: Hand) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "rule"),
+    ("spoil", "rule", "seen"),
     [
-        (_no_second, "a vein is kept open only where the site says so"),
-        (_no_rate, "a vein is kept open only where the site says so"),
-        (_no_patency, "patency must be confirmed before a vein is kept open"),
-        (_flushed, "the flush is complete"),
-        (_unproven, "the second pump must be proven too"),
+        (_no_second, "a vein is kept open only where the site says so", "no flush.kvo_ml_h"),
+        (_no_rate, "a vein is kept open only where the site says so", "no flush.kvo_ml_h"),
+        (_no_patency, "patency must be confirmed before a vein is kept open", "it is not"),
+        (_flushed, "the flush is complete", "450000 nL flushed"),
+        (
+            _unproven,
+            "the second pump must be proven too",
+            f"{OF_PROOF}: no known pump is connected, ne1000 NE1000 3.928 at 1 was commissioned",
+        ),
     ],
 )
-def test_no_vein_is_kept_open(spoil: Any, rule: str) -> None:
+def test_no_vein_is_kept_open(spoil: Any, rule: str, seen: str) -> None:
     hand = second_held()
     spoil(hand)
-    assert hand.refused(e.KvoRequested, SALINE, SALINE_UM, "cd").rule == rule
+    refusal = hand.refused(e.KvoRequested, SALINE, SALINE_UM, "cd")
+    assert (refusal.rule, refusal.detail) == (rule, seen)
+
+
+def test_the_last_nanolitre_of_its_volume_may_still_be_given() -> None:
+    hand = second_held()
+    hand.state = replace(hand.state, kvo=Pumped(0, SECOND.kvo_nl - 1))
+    assert plan_of(hand.do(e.KvoRequested, SALINE, SALINE_UM, "cd")).volume_nl == 1
 
 
 def test_a_second_person_confirms_the_syringe() -> None:

@@ -10,6 +10,7 @@ from controller.core.state import State
 from controller.core.treatment import SecondPump
 from firmware_interfaces.readings import Channel, Identity, Motion
 from tests.core.hand import Hand
+from tests.core.situations import built
 from tests.core.world import COMMISSIONED, MIN, ML, S, status, treatment
 
 CALM = {"near_end"}
@@ -33,31 +34,51 @@ def _commissioned() -> Any:
 
 
 def second_released(order: Any = ORDER) -> Hand:
+    return built(_released, order)
+
+
+def second_armed(order: Any = ORDER) -> Hand:
+    return built(_armed, order)
+
+
+def second_infusing(order: Any = ORDER, polls: int = 40) -> Hand:
+    return built(_infusing, order, polls)
+
+
+def second_held(order: Any = ORDER, polls: int = 40) -> Hand:
+    return built(_held, order, polls)
+
+
+def second_kvo(order: Any = ORDER, polls: int = 40) -> Hand:
+    return built(_kvo, order, polls)
+
+
+def _released(order: Any) -> Hand:
     state = State("s1", commissioned=COMMISSIONED, flush_commissioned=_commissioned())
     hand = Hand(order, state=state).ordered()
     hand.see(e.PumpIdentified, FLUSH_PUMP, Channel.FLUSH)
     return hand.assayed().released()
 
 
-def second_armed(order: Any = ORDER) -> Hand:
+def _armed(order: Any) -> Hand:
     return second_released(order).patent().seated().connected().armed()
 
 
-def second_infusing(order: Any = ORDER, polls: int = 40) -> Hand:
+def _infusing(order: Any, polls: int) -> Hand:
     hand = second_armed(order).infusing()
     for _ in range(polls):
         hand.poll()
     return hand
 
 
-def second_held(order: Any = ORDER, polls: int = 40) -> Hand:
+def _held(order: Any, polls: int) -> Hand:
     hand = second_infusing(order, polls)
     hand.do(e.HoldRequested, "toilet")
     hand.stopped()
     return hand
 
 
-def second_kvo(order: Any = ORDER, polls: int = 40) -> Hand:
+def _kvo(order: Any, polls: int) -> Hand:
     hand = second_held(order, polls)
     hand.do(e.KvoRequested, SALINE, SALINE_UM, "cd")
     hand.prepared()

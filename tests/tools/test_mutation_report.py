@@ -45,6 +45,18 @@ def test_a_survivor_stands_once_with_its_own_argument(tmp_path: Path, monkeypatc
     assert "- return state\n+ return 1\n```\n\nNot argued yet." in listed
 
 
+def test_what_is_argued_of_a_function_is_argued_of_all_its_changes(tmp_path, monkeypatch) -> None:
+    argued = tmp_path / "mutants.toml"
+    argued.write_text('[[argued]]\nfunction = "controller.core.judge.x_note"\nwhy = "At once."\n')
+    monkeypatch.setattr(report, "ARGUED", argued)
+    elsewhere = report.Survivor("controller.core.judge.x_stop", "return state", "return None")
+
+    listed = report.page(FOUND, [ONE, OTHER, elsewhere]).partition("## Survivors")[2]
+
+    assert listed.count("At once.") == 2
+    assert listed.rstrip().endswith("Not argued yet.")
+
+
 @pytest.mark.parametrize("code", [0, 33, 36, 1, 152, None])
 def test_every_verdict_of_the_judge_has_a_column(code, tmp_path: Path, monkeypatch) -> None:
     folder = tmp_path / "controller"

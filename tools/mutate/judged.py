@@ -3,12 +3,12 @@
 ``cd mutants && python -m tools.mutate.judged [WORKERS] [PATTERN...]`` takes mutmut's mutants, its
 map from functions to the tests that reach them and its files of verdicts, and does only what takes
 mutmut long. It collects once, not once a mutant; it tries first what has killed other mutants of
-the same function; and it begins in situations that were built before, once for all mutants. What
-survives that is tried again from situations that it has built itself. A verdict once found is kept,
-as mutmut keeps it.
+the same function, then what has killed most for the time it takes; and it begins in situations that
+were built before, once for all mutants. What survives that is tried again from situations that it
+has built itself. A verdict once found is kept, as mutmut keeps it.
 
 A mutant may use CPU time, never wall-clock time, beyond what its tests took: a busy machine kills
-no mutant.
+no mutant. What the tests take is measured here, once: mutmut's times are wall-clock times too.
 """
 
 import fnmatch
@@ -19,6 +19,7 @@ import random
 import resource
 import signal
 import sys
+import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from typing import Any, Final
 import pytest
 
 from tests.core import situations
+from tests.core.decisions import SITUATIONS
 from tools.mutate.verdicts import (
     BY_MUTANT,
     KILLED,
@@ -41,10 +43,14 @@ from tools.mutate.verdicts import (
 
 CPU_S_MIN: Final = 20
 CPU_FACTOR: Final = 5.0
-BUDGET_S: Final = 6.0
+BUDGET_S: Final = 2.0
 """Of tests for one mutant; what only a longer row of them would find counts as survived."""
+DECISIONS: Final = "test_decisions.py::"
+"""Tests that see every decision to the last word: all that reach a mutant are tried."""
 MEMORY_BYTES: Final = 2 << 30
 STATS: Final = Path("mutmut-stats.json")
+TIMES: Final = Path("judged-times.json")
+"""CPU seconds by test."""
 
 
 class Verdicts:
@@ -83,16 +89,17 @@ class Judge:
         self._verdicts = Verdicts(patterns)
         stats = json.loads(STATS.read_text())
         self._tests: dict[str, list[str]] = stats["tests_by_mangled_function_name"]
-        self._durations: dict[str, float] = stats["duration_by_test"]
+        self._durations: dict[str, float] = {}
         self._running: dict[int, tuple[str, int]] = {}
         self._killers: dict[str, Counter[str]] = {}
         self._all_killers: Counter[str] = Counter()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Judge every open mutant; the quickest tests of each come first."""
+        """Judge every open mutant."""
         items = {item.nodeid: item for item in session.items}
-        for name in situations.BUILDERS:
-            situations.at(name)
+        for builder in SITUATIONS.values():
+            situations.built(builder)
+        self._durations = _times(session)
         names = self._verdicts.open()
         # In no order of theirs: what is judged at any moment is a fair sample of all.
         random.Random(1).shuffle(names)
@@ -113,12 +120,16 @@ class Judge:
             self._wait()
         return True
 
-    def _rank(self, killers: Counter[str], test: str) -> tuple[int, int, float]:
-        return -killers[test], -self._all_killers[test], self._durations.get(test, 0.0)
+    def _rank(self, killers: Counter[str], test: str) -> tuple[int, float]:
+        return -killers[test], self._durations[test] / (1 + self._all_killers[test])
 
     def _within_budget(self, tests: list[str]) -> list[str]:
-        spent = accumulate(self._durations.get(one, 0.0) for one in tests)
-        return [one for one, until_s in zip(tests, spent, strict=True) if until_s <= BUDGET_S]
+        spent = accumulate(self._durations[one] for one in tests)
+        return [
+            one
+            for one, until_s in zip(tests, spent, strict=True)
+            if until_s <= BUDGET_S or DECISIONS in one
+        ]
 
     def _start(self, name: str, items: list[pytest.Item], session: pytest.Session) -> None:
         said, says = os.pipe()
@@ -127,7 +138,7 @@ class Judge:
             os.close(says)
             self._running[child] = name, said
             return
-        expected_s = sum(self._durations.get(item.nodeid, 0.0) for item in items)
+        expected_s = sum(self._durations[item.nodeid] for item in items)
         _limit(round(expected_s * CPU_FACTOR) + CPU_S_MIN)
         code = 3
         try:
@@ -148,6 +159,30 @@ class Judge:
             self._verdicts.settle(name, TIMEOUT if late else KILLED)
         else:
             self._verdicts.settle(name, KILLED if os.WEXITSTATUS(status) else SURVIVED)
+
+
+def _times(session: pytest.Session) -> dict[str, float]:
+    """CPU seconds of each test without a change; measured where no earlier judging has."""
+    known: dict[str, float] = json.loads(TIMES.read_text()) if TIMES.exists() else {}
+    new = [item for item in session.items if item.nodeid not in known]
+    child = os.fork() if new else 0
+    if child:
+        _, status = os.waitpid(child, 0)
+        if status:
+            raise RuntimeError("a test fails, and nothing was changed")
+        return _times(session)
+    if not new:
+        return known
+    code = 1
+    try:
+        for item, following in _pairs(new):
+            begin_s = time.process_time()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            known[item.nodeid] = max(0.001, time.process_time() - begin_s)
+        TIMES.write_text(json.dumps(known, indent=4))
+        code = session.testsfailed
+    finally:
+        os._exit(code)
 
 
 def _limit(cpu_s: int) -> None:

@@ -2,7 +2,8 @@
 
 ``python -m tools.mutate.report [--write]`` from the repository, after ``make mutants``. Arguments
 stand in docs/safety/mutants.toml by function and by the line that was changed, so that a mutant's
-number may change. With ``--write`` docs/safety/mutation.md is made anew.
+number may change; or by a function alone, for every change of it. With ``--write``
+docs/safety/mutation.md is made anew.
 """
 
 import json
@@ -81,7 +82,15 @@ def rate(counts: Counter[str]) -> str:
 def arguments() -> dict[Survivor, str]:
     """What was argued of survivors."""
     rows = tomllib.loads(ARGUED.read_text("utf-8"))["argued"] if ARGUED.exists() else []
-    return {Survivor(row["function"], row["was"], row["became"]): row["why"] for row in rows}
+    return {
+        Survivor(row["function"], row.get("was", ""), row.get("became", "")): row["why"]
+        for row in rows
+    }
+
+
+def _argument(known: dict[Survivor, str], one: Survivor) -> str:
+    """What was argued of this change, or of every change of its function."""
+    return known.get(one) or known.get(Survivor(one.function, "", ""), NOT_ARGUED)
 
 
 def page(found: list[tuple[Path, str, str]], survivors: list[Survivor]) -> str:
@@ -100,7 +109,7 @@ def page(found: list[tuple[Path, str, str]], survivors: list[Survivor]) -> str:
         lines += [f"### `{one.function}`", "", "```diff"]
         lines += [f"- {line}" for line in one.was.splitlines()]
         lines += [f"+ {line}" for line in one.became.splitlines()]
-        lines += ["```", "", known.get(one, NOT_ARGUED), ""]
+        lines += ["```", "", _argument(known, one), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
