@@ -20,12 +20,15 @@ from controller import control_socket
 from controller.chain import JournalBroken
 from controller.clinic.commissioning import Person
 from controller.clinic.documents import utc_datetime
+from controller.clinic.people import Register, expired
 from controller.clock import SystemClock
 from controller.config import SiteConfig
-from controller.console import FAILED, MISSING, WRONG, fault
+from controller.console import FAILED, MISSING, WRONG, Fault, fault, people_of
 from controller.core.codec import CodecError
 from controller.core.state import Phase
 from controller.journal_file import read
+from controller.panel.actions import EYES
+from controller.pins import holds
 from controller.sessions import fold_state, limits_of
 from controller.store import BROKEN, JOURNAL
 from controller.terminal import Aborted, Terminal
@@ -115,16 +118,26 @@ def write(path: Path, text: str) -> None:
 
 
 async def two_people(site: SiteConfig, terminal: Terminal, device: str) -> tuple[Person, Person]:
-    """Who does it, and who watches: two operators of the site."""
-    ids = [person.id for person in site.operator]
-    by = await terminal.choose("by", f"Who commissions the {device}", ids)
-    others = [id_ for id_ in ids if id_ != by]
-    second = await terminal.choose("second", "Who watches, as second person", others)
-    rows = {person.id: person for person in site.operator}
-    first, other = (
-        Person(id=id_, name=rows[id_].name, role=rows[id_].role) for id_ in (by, second)
-    )
-    return first, other
+    """Who does it, and who watches: two people of the site, by badge and PIN. Raises Fault."""
+    register = people_of(site).register
+    first = await _recognised(register, terminal, f"who commissions the {device}")
+    second = await _recognised(register, terminal, "who watches, as second person")
+    if first == second:
+        raise fault(FAILED, "second person", second.id, "must be another person")
+    return first, second
+
+
+async def _recognised(register: Register, terminal: Terminal, who: str) -> Person:
+    """The person whose badge is read and who types the PIN to it."""
+    known = register.holder(await terminal.secret("badge", f"Badge of {who}"))
+    if known is None:
+        raise fault(FAILED, "badge", "(not shown)", "must be the badge of somebody of this site")
+    role, rule = known.acts_as(EYES), expired(known, SystemClock().utc_ns())
+    if rule or role is None:
+        raise fault(FAILED, "badge", known.id, rule or f"must be one of {', '.join(sorted(EYES))}")
+    if not holds(known.pin, await terminal.secret("pin", f"PIN of {known.id}")):
+        raise fault(FAILED, f"PIN of {known.id}", "(not shown)", "must be that person's PIN")
+    return Person(id=known.id, name=known.name, role=role, identity="badge+PIN")
 
 
 def desk_arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,7 +164,7 @@ def _led(
     held: socket.socket,
 ) -> T:
     runner = asyncio.Runner()
-    refusals: tuple[type[Exception], ...] = (*device.refusals, Unfinished)
+    ends: tuple[type[Exception], ...] = (Fault, *_MISSING, *device.refusals, Unfinished)
     try:
         return runner.run(_until_ended(device, work, held))
     except (KeyboardInterrupt, Aborted) as ended:
@@ -161,9 +174,12 @@ def _led(
         held.close()
         site.socket_path.unlink(missing_ok=True)
         os._exit(FAILED)
-    except _MISSING as error:
-        raise fault(MISSING, device.name, error, "must answer") from error
-    except refusals as error:
+    except ends as error:
+        runner.close()
+        if isinstance(error, Fault):
+            raise
+        if isinstance(error, _MISSING):
+            raise fault(MISSING, device.name, error, "must answer") from error
         raise fault(FAILED, device.name, error, "must go through every step") from error
     finally:
         # Not the runner: it would wait for that reader too.

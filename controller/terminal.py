@@ -4,6 +4,7 @@ Keeps asking until an answer can be used; knows nothing of what is asked.
 """
 
 import asyncio
+import getpass
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -43,6 +44,13 @@ class Terminal:
         while not (said := await self._line(f"{text}: ")):
             pass
         return said
+
+    async def secret(self, _key: str, text: str) -> str:
+        """Ask for what nobody may see: without an echo where this is a terminal."""
+        if not sys.stdin.isatty():
+            return await self._line(f"{text}: ")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, getpass.getpass, f"{text}: ")
 
     async def hear(self, text: str) -> None:
         """Say it."""

@@ -38,7 +38,7 @@ class Person(Document):
     id: Token
     name: Text
     role: Text
-    identity: Literal["unauthenticated"] = "unauthenticated"
+    identity: Literal["unauthenticated", "badge+PIN"] = "unauthenticated"
 
 
 class WatchdogProof(Document):

@@ -10,6 +10,8 @@ class Identity(StrEnum):
     """How the signer was recognised; it stands in the record beside every signature."""
 
     UNAUTHENTICATED = "unauthenticated"
+    BADGE = "badge"
+    BADGE_PIN = "badge+PIN"
 
 
 class Meaning(StrEnum):
@@ -45,10 +47,11 @@ def two_different_people(first: Signature, second: Signature) -> bool:
 
     One person with two badges, or two badges made out to one name, are not two people.
     """
-    return _folded(first.operator_id) != _folded(second.operator_id) and (
-        _folded(first.name) != _folded(second.name)
+    return folded(first.operator_id) != folded(second.operator_id) and (
+        folded(first.name) != folded(second.name)
     )
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """``text`` with neither case nor spacing told apart."""
     return " ".join(text.casefold().split())

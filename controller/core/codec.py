@@ -102,8 +102,8 @@ def _dataclass(cls: type, value: Any) -> Any:
         raise CodecError(f"expected an object for {cls.__name__}")
     readers = _readers(cls)
     if value.keys() != readers.keys():
-        differing = value.keys() ^ readers.keys()
-        if differing - (_added(cls).keys() - value.keys()):
+        differing = (value.keys() ^ readers.keys()) - (_added(cls).keys() - value.keys())
+        if differing:
             raise CodecError(f"fields differ from {cls.__name__}: {differing}")
     held = {}
     for name, item in value.items():

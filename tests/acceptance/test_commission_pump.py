@@ -4,6 +4,7 @@ import asyncio
 import json
 import stat
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from controller.clinic.commissioning import parse_commissioning
 from controller.commissioned import commissioned_of
 from controller.config import read_site
+from controller.people_file import write_people
+from simulators.bench.badges import BY_ID, bench_people
 from simulators.bench.commissioning import SimulatedPerson
 from simulators.devices import hands
 from simulators.devices.new_era import Ne1000Firmware
@@ -33,14 +36,6 @@ kind = "ne1000"
 port = "{port}"
 watchdog_s = 4
 {commissioning}
-[[operator]]
-id = "ab"
-name = "A. B."
-role = "technician"
-[[operator]]
-id = "cd"
-name = "C. D."
-role = "physicist"
 [[syringe]]
 name = "BD 60 mL"
 diameter_mm = 26.59
@@ -52,8 +47,10 @@ seat_volume_ml = 0.05
 directory = "{directory}"
 """
 ASKED = (
-    ("Who commissions", "ab"),
-    ("Who watches", "cd"),
+    ("Badge of who commissions", "bench-ab"),
+    ("PIN of ab", BY_ID["ab"].pin),
+    ("Badge of who watches", "bench-cd"),
+    ("PIN of cd", BY_ID["cd"].pin),
     ("Resolution of the balance", "resolution_g"),
     ("Temperature of the water", "water_c"),
     ("Weight of the beaker now", "before_g"),
@@ -68,6 +65,7 @@ ASKED = (
     ("Close the clamp", "close_clamp"),
     ("Open the clamp", "open_clamp"),
 )
+TYPED = (*(key for question, key in ASKED[:4]), "weighed")
 ACTS = ("identity", "mount", "beaker", "close_clamp", "open_clamp")
 
 
@@ -90,6 +88,8 @@ class Ward:
         named = f'commissioning = "{commissioning}"' if commissioning else ""
         journal = self.directory / "journal"
         site.write_text(SITE.format(port=port, directory=journal, commissioning=named))
+        journal.mkdir(exist_ok=True)
+        write_people(journal / "people.jsonl", bench_people(time.time_ns()))
         return site
 
     async def command(self, site: Path, *options: str) -> asyncio.subprocess.Process:
@@ -121,7 +121,7 @@ class Ward:
             heard = ""
 
     async def _said(self, key: str) -> str:
-        if key in ("ab", "cd", "weighed"):
+        if key in TYPED:
             return key
         if key in ACTS:
             await self.person.act(key, "")
@@ -136,7 +136,8 @@ async def _ended(ward: Ward, process: asyncio.subprocess.Process) -> tuple[int, 
 
 
 def _files(directory: Path) -> list[Path]:
-    return [path for path in directory.rglob("*") if path.is_file()]
+    kept = [path for path in directory.rglob("*") if path.is_file()]
+    return [path for path in kept if path.name != "people.jsonl"]
 
 
 @pytest.mark.realtime
@@ -158,7 +159,10 @@ async def test_a_pump_is_commissioned_from_end_to_end(tmp_path: Path) -> None:
     assert (said["ok"], said["file"]) == (True, str(output))
     file = parse_commissioning(output.read_text("utf-8"))
     assert (file.passed, file.simulated) == (True, True)
-    assert (file.by.id, file.second.id) == ("ab", "cd")
+    assert [(one.id, one.name, one.identity) for one in (file.by, file.second)] == [
+        ("ab", "Anna Berger", "badge+PIN"),
+        ("cd", "Chris Dahl", "badge+PIN"),
+    ]
     assert abs((file.at - datetime.now(UTC)).total_seconds()) < 600
     dog, flow = file.watchdog, file.syringes[0].flow
     assert (dog.watchdog_s, dog.alarm) == (4, "watchdog")

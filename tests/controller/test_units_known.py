@@ -1,13 +1,15 @@
 """The unit proof as the daemon meets it: whose it is, whether it holds, what it makes of a code."""
 
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
 
 from controller.cli import main
-from controller.config import ConfigError, load_site
+from controller.config import ConfigError, load_site, read_site
 from controller.devices import Lines, calibrator_of
+from controller.people_file import write_people
 from controller.service import setting_of
 from controller.units_known import (
     NOT_ASKED,
@@ -20,7 +22,7 @@ from drivers.crc15 import Crc15
 from firmware_interfaces.crc15 import Unit
 from firmware_interfaces.units import Nanoseconds
 from simulators.bench.unit_proving import bench_unit_proof
-from tests.controller.room import site_text
+from tests.controller.room import PINS, people_of_room, site_text
 
 SERIAL = 'kind = "crc15"\nserial = "15R-BENCH"'
 
@@ -179,9 +181,37 @@ def test_an_older_proof_is_never_written_over(tmp_path, capsys):
 def test_an_instrument_that_is_not_there_is_missing(tmp_path, capsys, monkeypatch):
     path = tmp_path / "site.toml"
     path.write_text(text_of(tmp_path))
-    answers = iter(["ab\n", "cd\n"])
+    people = read_site(path).people_path
+    people.parent.mkdir(exist_ok=True)
+    write_people(people, people_of_room(time.time_ns()))
+    answers = iter(f"{said}\n" for who in ("ab", "cd") for said in (f"badge-{who}", PINS[who]))
     monkeypatch.setattr("sys.stdin.readline", lambda: next(answers))
     assert main(["commission", "calibrator", "--config", str(path), "--json"]) == 3
     (problem,) = json.loads(capsys.readouterr().out)["problems"]
     assert (problem["field"], problem["rule"]) == ("calibrator", "must answer")
+    assert list((tmp_path / "commissioning").iterdir()) == []
+
+
+@pytest.mark.requirement("I2")
+@pytest.mark.parametrize(
+    ("typed", "field", "rule"),
+    [
+        (("badge-xx",), "badge", "must be the badge of somebody of this site"),
+        (("badge-adm",), "badge",
+         "must be one of authorized_user, physicist, second_person, technician"),
+        (("badge-ab", "999888"), "PIN of ab", "must be that person's PIN"),
+        (("badge-ab", PINS["ab"], "badge-ab", PINS["ab"]), "second person",
+         "must be another person"),
+    ],
+)  # fmt: skip
+def test_whoever_commissions_is_recognised(tmp_path, capsys, monkeypatch, typed, field, rule):
+    path = tmp_path / "site.toml"
+    path.write_text(text_of(tmp_path))
+    people = read_site(path).people_path
+    write_people(people, people_of_room(time.time_ns()))
+    answers = iter(f"{said}\n" for said in typed)
+    monkeypatch.setattr("sys.stdin.readline", lambda: next(answers))
+    assert main(["commission", "calibrator", "--config", str(path), "--json"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["field"], problem["rule"]) == (field, rule)
     assert list((tmp_path / "commissioning").iterdir()) == []
