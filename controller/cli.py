@@ -20,12 +20,12 @@ from controller.cli_commission_calibrator import commission_calibrator
 from controller.cli_interface import interface, interface_arguments
 from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
 from controller.cli_probe import probe_arguments, probe_ports
+from controller.cli_regimen import REGIMEN_COMMANDS
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
 from controller.clinic.order import order_hash, parse_order
 from controller.clinic.order_rules import check_order
 from controller.clinic.record import render_text
-from controller.clinic.regimen import parse_regimen
 from controller.clinic.text import activity_text
 from controller.clock import SystemClock
 from controller.commission_desk import desk_arguments
@@ -39,15 +39,17 @@ from controller.console import (
     Out,
     fault,
     number_argument,
-    problem,
     problem_line,
+    refused,
     site_of,
+    text_of,
 )
 from controller.core.codec import CodecError
 from controller.journal import read
 from controller.life import StartupFailure
-from controller.orders import checked_order, regimen_of, regimen_text
+from controller.orders import checked_order
 from controller.records import NoRecord, record_of_journal
+from controller.regimens import regimen_of
 from controller.service import Ready, Service
 from controller.store import JOURNAL
 from controller.units_known import NOT_ASKED, units_known_of, units_text
@@ -59,13 +61,6 @@ EXIT_CODES: Final = (
     "exit codes: 0 done, 1 a check failed, 2 wrong use or input, 3 a device or service is missing, "
     "4 a safety violation was found"
 )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise fault(WRONG, "file", path, f"must be readable text: {error}") from error
 
 
 def _socket(args: argparse.Namespace) -> Path:
@@ -119,6 +114,11 @@ def _leave(code: int) -> NoReturn:
 
 def _check(args: argparse.Namespace, out: Out) -> int:
     site = site_of(args.file)
+    try:
+        for name in site.regimen.allowed:
+            regimen_of(name, site.regimen)
+    except DocumentError as error:
+        raise refused(error) from error
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
     out.say(commissioned_text(commissioned_of(site)))
     if site.flush_pump is not None:
@@ -171,27 +171,26 @@ def _stop(args: argparse.Namespace, out: Out) -> int:
 
 
 def _order_check(args: argparse.Namespace, out: Out) -> int:
-    text, now_utc_ns = _text(args.file), SystemClock().utc_ns()
+    text, now_utc_ns = text_of(args.file), SystemClock().utc_ns()
     try:
         if args.config is not None:
             order = checked_order(text, site_of(args.config), now_utc_ns).order
         else:
             order = parse_order(text)
-            regimen, _ = regimen_of(order, None)
+            regimen, _ = regimen_of(order.regimen, None)
             simulated = regimen.simulated_only
             problems = check_order(order, regimen, order.site, now_utc_ns, simulated)
             if problems:
                 raise DocumentError(problems)
     except DocumentError as error:
-        found = [problem(p.field, p.value, p.rule) for p in error.problems]
-        raise Fault(FAILED, found) from error
+        raise refused(error) from error
     out.say(f"{order.order_id}: good; {activity_text(order.prescribed_bq)}")
     out.end(ok=True, order_id=order.order_id, order_hash=order_hash(order))
     return DONE
 
 
 def _dose(args: argparse.Namespace, out: Out) -> int:
-    regimen = parse_regimen(regimen_text(REGIMEN))
+    regimen, _ = regimen_of(REGIMEN, None)
     bounds = regimen.patient
     for field, value, allowed in (
         ("--weight-kg", args.weight_kg, bounds.weight_kg),
@@ -277,6 +276,10 @@ def _document_arguments(top: Any) -> None:
     dose.add_argument("--height-cm", type=number_argument, required=True, metavar="H")
     formulas = [formula.value for formula in BsaFormula]
     dose.add_argument("--formula", choices=formulas, required=True)
+    regimen = _group(top, "regimen", "regimens")
+    for name, work, what, text in REGIMEN_COMMANDS:
+        kind = Path if what == "file" else str
+        _command(regimen, name, work, text).add_argument(what, type=kind, metavar=what.upper())
     commission = _group(top, "commission", "prove a device before its first use")
     text = "prove a pump with water: watchdog, flow, occlusion, dead volume"
     commission_arguments(_command(commission, "pump", commission_pump, text))

@@ -27,6 +27,7 @@ from controller.device_sections import (
     PumpSection,
     may_share,
 )
+from controller.regimens import RegimenSection
 from controller.section import Section, Text, ruled
 from controller.telemetry import BrokerAddress, broker_address, slug
 from firmware_interfaces.units import (
@@ -206,12 +207,6 @@ class ApiSection(Section):
         return listen_address(self.listen)
 
 
-class RegimenSection(Section):
-    """Names of the regimens that may be ordered here."""
-
-    allowed: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("clr131",)
-
-
 def _limits(table: Any) -> Limits:
     """Return all limits of the table, or refuse it with every key that breaks a rule."""
     if not isinstance(table, dict):
@@ -274,6 +269,10 @@ class SiteConfig(Section):
             *_repeated("pump.port and calibrator.port", (self.pump.port, self.calibrator.port)),
             *self._second_pump(),
         ]
+        if not self.site.simulated:
+            rule = "is required where devices are real: isodrip regimen check FILE tells it"
+            pins = (f"regimen.sha256.{name}" for name in self.regimen.unpinned)
+            problems += [Problem(pin, "(absent)", rule) for pin in pins]
         if len(self.operator) < 2:
             rule = "must be at least two people: two release a dose"
             problems.append(Problem("operator", str(len(self.operator)), rule))

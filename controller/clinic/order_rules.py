@@ -17,7 +17,8 @@ from controller.clinic.dosing import (
     prescribed_bq_by_logarithm,
 )
 from controller.clinic.order import Order
-from controller.clinic.regimen import Bounds, Regimen
+from controller.clinic.regimen import Regimen
+from controller.clinic.regimen_sections import Bounds
 from controller.clinic.text import activity_text
 from firmware_interfaces.units import Becquerel
 
@@ -77,6 +78,13 @@ def bench_only(case: Case) -> Iterator[Problem]:
     """Keep a regimen made for simulated devices from real ones."""
     if case.regimen.simulated_only and not case.simulated:
         yield Problem("regimen", case.order.regimen, "is for simulated devices only")
+
+
+def decided(case: Case) -> Iterator[Problem]:
+    """Keep a regimen with values that nobody has decided from real devices."""
+    if not case.simulated:
+        for path, who in case.regimen.undecided.items():
+            yield Problem(f"regimen {case.regimen.name}", path, f"the {who} has yet to decide it")
 
 
 def signed_before(case: Case) -> Iterator[Problem]:
@@ -218,6 +226,7 @@ def dose_number(case: Case) -> Iterator[Problem]:
 RULES: Final[tuple[Rule, ...]] = (
     matches,
     bench_only,
+    decided,
     signed_before,
     still_valid,
     dates_past,

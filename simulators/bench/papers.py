@@ -7,13 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 from controller.clinic.dosing import bsa_m2, prescribed_bq
 from controller.clinic.order import Order, parse_order
-from controller.clinic.regimen import Regimen, parse_regimen
+from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
+from controller.regimens import regimen_text
 from simulators.bench.device_set import (
     HOSE,
     SECOND_ADDRESS,
@@ -26,6 +26,7 @@ from simulators.bench.setting import CATALOGUE
 
 STUDY_REGIMEN: Final = "clr131"
 BENCH_REGIMEN: Final = "clr131-bench"
+REGIMENS: Final = (STUDY_REGIMEN, BENCH_REGIMEN, "clr131-bench-steps")
 EXAMPLE_ORDER: Final = Path(__file__).parents[2] / "examples" / "order.json"
 
 COMMISSIONING: Final = "commissioning.json"
@@ -58,8 +59,7 @@ def steepest(order: Mapping[str, Any]) -> float:
 
 def regimen(name: str) -> Regimen:
     """A regimen that ships with the controller, by name; FileNotFoundError if there is none."""
-    folder = resources.files("controller.clinic") / "regimens"
-    return parse_regimen((folder / f"{name}.toml").read_text("utf-8"))
+    return parse_regimen(regimen_text(name))
 
 
 def order_for_today(
@@ -119,6 +119,10 @@ def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSe
         commissioning=_toml(str(directory / COMMISSIONING)),
         calibrator=_section(devices.calibrator, where.calibrator)
         + _unit_proof(devices.calibrator, directory),
+        allowed=json.dumps(REGIMENS),
+        pins=", ".join(
+            f"{_toml(name)} = {_toml(regimen_hash(regimen_text(name)))}" for name in REGIMENS
+        ),
         flush=_flush(devices, where, directory),
         journal=_toml(str(directory / "journal")),
         broker=_toml(where.broker),
@@ -144,7 +148,8 @@ simulated = true
 [flush]
 {flush}
 [regimen]
-allowed = ["clr131", "clr131-bench", "clr131-bench-steps"]
+allowed = {allowed}
+sha256 = {{ {pins} }}
 
 [journal]
 directory = {journal}

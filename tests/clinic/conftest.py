@@ -12,6 +12,8 @@ from controller.clinic.order import Order, parse_order
 from controller.clinic.regimen import Regimen, parse_regimen
 from firmware_interfaces.units import NS_PER_H, Nanoseconds
 
+from .regimens import decided
+
 ROOT = Path(__file__).parents[2]
 REGIMENS = ROOT / "controller" / "clinic" / "regimens"
 
@@ -53,6 +55,12 @@ def regimen() -> Regimen:
 @pytest.fixture
 def ward_regimen() -> Regimen:
     return parse_regimen((REGIMENS / "clr131.toml").read_text())
+
+
+@pytest.fixture
+def decided_regimen() -> Regimen:
+    """The study's regimen with nothing left to decide: what real devices may be run on."""
+    return parse_regimen(decided((REGIMENS / "clr131.toml").read_text()))
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from controller.clinic.documents import Problem
 from controller.clinic.order import Order
 from controller.clinic.order_rules import RULES, Case, check_order, computed_bq
-from controller.clinic.regimen import Regimen, parse_regimen
+from controller.clinic.regimen import Regimen
 from firmware_interfaces.units import NS_PER_H, Nanoseconds
 
-from .conftest import REGIMENS, MakeOrder
+from .conftest import MakeOrder
 
 SITE = "Madison 03"
 DAY_NS = 24 * NS_PER_H
@@ -34,17 +34,30 @@ def test_the_example_is_good(order: Order, judge: Any) -> None:
 
 
 def test_it_is_good_on_the_ward_too(
+    make_order: MakeOrder, decided_regimen: Regimen, now_ns: Nanoseconds
+) -> None:
+    order = make_order(regimen="clr131")
+    assert check_order(order, decided_regimen, SITE, now_ns, simulated=False) == []
+
+
+def test_what_nobody_has_decided_never_meets_real_devices(
     make_order: MakeOrder, ward_regimen: Regimen, now_ns: Nanoseconds
 ) -> None:
     order = make_order(regimen="clr131")
-    assert check_order(order, ward_regimen, SITE, now_ns, simulated=False) == []
+    assert check_order(order, ward_regimen, SITE, now_ns, simulated=True) == []
+    problems = check_order(order, ward_regimen, SITE, now_ns, simulated=False)
+    assert [str(problem) for problem in problems] == [
+        f"regimen clr131 = {path}: the {who} has yet to decide it"
+        for path, who in ward_regimen.undecided.items()
+    ]
 
 
 @pytest.mark.requirement("T8.7")
 def test_a_bench_regimen_never_meets_real_devices(
     order: Order, regimen: Regimen, now_ns: Nanoseconds
 ) -> None:
-    assert check_order(order, regimen, SITE, now_ns, simulated=False) == [
+    bench = regimen.model_copy(update={"undecided": {}})
+    assert check_order(order, bench, SITE, now_ns, simulated=False) == [
         Problem("regimen", "clr131-bench", "is for simulated devices only")
     ]
 
@@ -115,7 +128,7 @@ def test_a_signature_in_the_future(order: Order, judge: Any) -> None:
     ("hours", "good"), [(-7 * 24, True), (7 * 24, True), (-7 * 24 - 1, False), (7 * 24 + 1, False)]
 )
 def test_an_order_holds_for_a_week(
-    make_order: MakeOrder, ward_regimen: Regimen, now_ns: Nanoseconds, hours: int, good: bool
+    make_order: MakeOrder, decided_regimen: Regimen, now_ns: Nanoseconds, hours: int, good: bool
 ) -> None:
     order = make_order(
         regimen="clr131",
@@ -124,7 +137,7 @@ def test_an_order_holds_for_a_week(
         patient__height_date="2025-11-10",
     )
     moment = now_ns + NS_PER_H + hours * NS_PER_H
-    problems = check_order(order, ward_regimen, SITE, moment, simulated=False)
+    problems = check_order(order, decided_regimen, SITE, moment, simulated=False)
     assert fields(problems) == ([] if good else ["reference_time"])
 
 
@@ -238,10 +251,10 @@ def test_second_dose_window(make_order: MakeOrder, judge: Any, days: int, good: 
     assert fields(judge(order)) == ([] if good else ["first_dose_date"])
 
 
-def test_a_regimen_of_one_dose(make_order: MakeOrder, now_ns: Nanoseconds) -> None:
-    text = (REGIMENS / "clr131-bench.toml").read_text()
-    start, end = text.index("[second_dose]"), text.index("[infusion]")
-    single = parse_regimen(text[:start] + text[end:])
+def test_a_regimen_of_one_dose(
+    make_order: MakeOrder, regimen: Regimen, now_ns: Nanoseconds
+) -> None:
+    single = regimen.model_copy(update={"second_dose": None})
     problems = check_order(make_order(dose_number=2), single, SITE, now_ns, simulated=True)
     assert problems == [Problem("dose_number", "2", "the regimen has one dose")]
 
