@@ -23,7 +23,8 @@ from controller.cli_probe import probe_arguments, probe_ports
 from controller.cli_regimen import REGIMEN_COMMANDS
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
-from controller.clinic.order import order_hash, parse_order
+from controller.clinic.order import order_hash, order_schema, parse_order
+from controller.clinic.order_case import Case
 from controller.clinic.order_rules import check_order
 from controller.clinic.record import render_text
 from controller.clinic.text import activity_text
@@ -178,14 +179,21 @@ def _order_check(args: argparse.Namespace, out: Out) -> int:
         else:
             order = parse_order(text)
             regimen, _ = regimen_of(order.regimen, None)
-            simulated = regimen.simulated_only
-            problems = check_order(order, regimen, order.site, now_utc_ns, simulated)
+            # Without a site nothing is known of devices and records: the text alone is judged.
+            problems = check_order(Case(order, regimen, order.site, now_utc_ns, simulated=True))
             if problems:
                 raise DocumentError(problems)
     except DocumentError as error:
         raise refused(error) from error
     out.say(f"{order.order_id}: good; {activity_text(order.prescribed_bq)}")
     out.end(ok=True, order_id=order.order_id, order_hash=order_hash(order))
+    return DONE
+
+
+def _order_schema(_: argparse.Namespace, out: Out) -> int:
+    schema = order_schema()
+    out.say(json.dumps(schema, indent=2))
+    out.end(**schema)
     return DONE
 
 
@@ -268,7 +276,9 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def _document_arguments(top: Any) -> None:
-    order = _command(_group(top, "order", "orders"), "check", _order_check, "check an order")
+    orders = _group(top, "order", "orders")
+    _command(orders, "schema", _order_schema, "the JSON Schema of an order")
+    order = _command(orders, "check", _order_check, "check an order")
     order.add_argument("file", type=Path, metavar="FILE")
     order.add_argument("--config", type=Path, metavar="FILE", help="judge it for this site")
     dose = _command(top, "dose", _dose, f"prescribed activity by regimen {REGIMEN}")

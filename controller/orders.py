@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.clinic.documents import Problem, utc_ns
+from controller.clinic.earlier import EarlierDose
 from controller.clinic.order import Order, OrderError, order_hash, order_json, parse_order
+from controller.clinic.order_case import Case
 from controller.clinic.order_rules import check_order
 from controller.clinic.regimen import Regimen, RegimenError, regimen_hash
 from controller.config import Container, SiteConfig
@@ -15,7 +17,7 @@ from controller.core.treatment import SecondPump, Treatment
 from controller.device_sections import DulcoFlexSection
 from controller.regimens import regimen_of
 from controller.surroundings import Loaded
-from firmware_interfaces.units import NS_PER_S, Nanoseconds
+from firmware_interfaces.units import NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,10 @@ class CheckedOrder:
     treatment: Treatment
 
 
-def checked_order(text: str, site: SiteConfig, now_utc_ns: int) -> CheckedOrder:
-    """Check the order in ``text`` against regimen and site.
+def checked_order(
+    text: str, site: SiteConfig, now_utc_ns: int, earlier: tuple[EarlierDose, ...] = ()
+) -> CheckedOrder:
+    """Check the order in ``text`` against regimen and site, and the doses on record here.
 
     Raises OrderError with every problem.
     """
@@ -38,8 +42,8 @@ def checked_order(text: str, site: SiteConfig, now_utc_ns: int) -> CheckedOrder:
         regimen, regimen_source = regimen_of(order.regimen, site.regimen)
     except RegimenError as error:
         raise OrderError(error.problems) from error
-    now, simulated = Nanoseconds(now_utc_ns), site.site.simulated
-    problems = list(check_order(order, regimen, site.site.name, now, simulated))
+    simulated = site.site.simulated
+    problems = check_order(Case(order, regimen, site.site.name, now_utc_ns, simulated, earlier))
     mounted = next((row for row in site.containers if row.name == order.container.name), None)
     problems += _container_problems(order, site, mounted)
     problems += _profile_problems(order, regimen, site)
@@ -104,7 +108,7 @@ def _treatment(order: Order, regimen: Regimen, site: SiteConfig, mounted: Contai
         trigger=site.pump.trigger,
         watchdog_ns=site.pump.watchdog_s * NS_PER_S,
         authorized_user=order.authorized_user.name,
-        ordered_utc_ns=utc_ns(order.authorized_user.signed_at),
+        ordered_utc_ns=utc_ns(order.directed_at),
         second=_second_pump(site),
     )
 

@@ -189,7 +189,9 @@ def _reported(state: State) -> tuple[Candidate, ...]:
 
 def _people(header: Mapping[str, Any], state: State, order: Order) -> tuple[Signature, ...]:
     user = order.authorized_user
-    ordered = Signature("", user.name, "authorized user", Meaning.ORDERED, utc_ns(user.signed_at))
+    ordered = Signature(
+        "", user.name, "authorized user", Meaning.ORDERED, utc_ns(order.directed_at)
+    )
     operators: Mapping[str, Mapping[str, str]] = header["operators"]
     releases = [signed for signed in state.signatures if signed.meaning == "released"][-2:]
     return ordered, *(_signature(signed, operators, releases) for signed in state.signatures)

@@ -46,8 +46,13 @@ def two_different_people(first: Signature, second: Signature) -> bool:
     One person with two badges, or two badges made out to one name, are not two people.
     """
     return _folded(first.operator_id) != _folded(second.operator_id) and (
-        _folded(first.name) != _folded(second.name)
+        not same_name(first.name, second.name)
     )
+
+
+def same_name(one: str, other: str) -> bool:
+    """Return True if both names are spelt alike, case and spacing apart."""
+    return _folded(one) == _folded(other)
 
 
 def _folded(text: str) -> str:

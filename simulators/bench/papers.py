@@ -33,6 +33,8 @@ COMMISSIONING: Final = "commissioning.json"
 UNIT_PROOF: Final = "unit_proof.json"
 FLUSH_COMMISSIONING: Final = "commissioning-flush.json"
 
+MEASURED: Final = ("weight_kg", "weight_date", "height_cm", "height_date")
+
 OPERATORS: Final = (
     ("ab", "Anna Berger", "technician"),
     ("cd", "Chris Dahl", "technician"),
@@ -75,7 +77,18 @@ def order_for_today(
     draft["patient"]["height_date"] = (today - timedelta(days=30)).isoformat()
     draft["reference_time"] = _time(now)
     draft["authorized_user"]["signed_at"] = _time(now - timedelta(hours=2))
+    _enter_again(draft, now)
     return with_container(with_minutes(with_dose(draft), minutes), devices)
+
+
+def _enter_again(draft: dict[str, Any], now: datetime) -> None:
+    """Both entries of weight and height on this morning, and the values before them a month ago."""
+    patient, entries = draft["patient"], draft["entries"]
+    again = {name: patient[name] for name in MEASURED}
+    entries["first"]["at"] = _time(now - timedelta(hours=4))
+    entries["second"] = {**entries["second"], **again, "at": _time(now - timedelta(hours=3))}
+    for name in ("weight_date", "height_date"):
+        entries["before"][name] = (now.date() - timedelta(days=60)).isoformat()
 
 
 def with_minutes(draft: dict[str, Any], minutes: float) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from typing import Any
 import httpx
 
 from controller.clinic.commissioning import commissioning_text
+from controller.clinic.regimen import regimen_hash
 from controller.clock import SystemClock
 from controller.config import load_site
 from controller.life import Life
 from controller.panel.api import Api
 from controller.panel.app import make_app
+from controller.regimens import regimen_text
 from controller.service import record_json, setting_of
 from controller.store import DirectoryStore
 from controller.surroundings import Surroundings
@@ -31,9 +33,10 @@ from tests.controller.memory_devices import (
 )
 from tests.controller.stepped_loop import InlineExecutor
 
+PINNED = regimen_hash(regimen_text("clr131-bench"))
 NOON_UTC_NS = 1_763_640_000 * NS_PER_S  # 2025-11-20 12:00 UTC
 ORDER: dict[str, Any] = {
-    "schema": 1,
+    "schema": 2,
     "order_id": "WD-1",
     "site": "Madison 03",
     "patient": {
@@ -58,6 +61,22 @@ ORDER: dict[str, Any] = {
     "infusion_min": 1.0,
     "reference_time": "2025-11-20T12:30:00+00:00",
     "authorized_user": {"name": "Example, Alex", "signed_at": "2025-11-19T16:20:00+00:00"},
+    "eligibility": {
+        "indication": "MM",
+        "prior_lines": 2,
+        "prior_classes": ["proteasome inhibitor", "immunomodulatory drug"],
+    },
+    "entries": {
+        "first": {"by": {"id": "ab", "name": "A"}, "at": "2025-11-19T15:00:00+00:00"},
+        "second": {
+            "by": {"id": "cd", "name": "C"},
+            "at": "2025-11-19T15:10:00+00:00",
+            "weight_kg": 70.0,
+            "weight_date": "2025-11-19",
+            "height_cm": 170.0,
+            "height_date": "2025-11-19",
+        },
+    },
 }
 
 
@@ -93,6 +112,7 @@ directory = "{directory}"
 listen = "{listen}"
 [regimen]
 allowed = ["clr131-bench"]
+sha256 = {{ clr131-bench = "{PINNED}" }}
 """
 
 

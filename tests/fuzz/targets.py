@@ -130,7 +130,10 @@ TARGETS: Final = (
         ),
     ),
     Target(papers.site, ("controller.clinic.documents:toml_table", "controller.config:load_site")),
-    Target(papers.regimen, ("controller.clinic.regimen:parse_regimen",)),
+    Target(
+        papers.regimen,
+        ("controller.clinic.regimen:parse_regimen", "controller.clinic.regimen:_parsed"),
+    ),
     Target(
         papers.commissioning,
         (
@@ -202,6 +205,7 @@ OWN_WORDS: Final = {
     "controller.commission_calibrator:UnitProving._source": "answers that were each just checked",
     "controller.probe:_flex": "a section that it has just made up",
     "controller.probe:_new_era": "a section that it has just made up",
+    "controller.clinic.earlier:earlier_dose": "a time in the record of a closed session",
     "controller.clinic.record:build_record": "checks the record that it has just made",
     "drivers.exchange:Deframer.feed": "a port, without a body",
     "firmware_interfaces.register:_words": "bytes that encode has just made",
