@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.fuzz import asked, dulco, kept, modbus, papers, wires, wires_crc15
+from tests.fuzz import asked, dulco, gates, kept, modbus, papers, wires, wires_crc15
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,14 @@ TARGETS: Final = (
     Target(
         papers.regimen,
         ("controller.clinic.regimen:parse_regimen", "controller.clinic.regimen:_parsed"),
+    ),
+    Target(gates.answer, ("controller.clinic.answers:parse_answer",)),
+    Target(
+        gates.scan,
+        (
+            "controller.clinic.scans:read_scan",
+            "controller.clinic.scans:layout_problem",
+        ),
     ),
     Target(
         papers.commissioning,
