@@ -53,9 +53,9 @@ def number_argument(text: str) -> float:
 
 
 def text_of(path: Path) -> str:
-    """The text of a file. Raises Fault."""
+    """The text of a file, line ends as they are: it may be hashed. Raises Fault."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise fault(WRONG, "file", path, f"must be readable text: {error}") from error
 

@@ -76,7 +76,7 @@ BEFORE_THAW: Final = (
         "Is a pregnancy possible? What does the test say? Is a child breast-fed?",
         "pregnancy",
         rules.not_pregnant,
-        "10 CFR 35.3047; NCT00925275",
+        "10 CFR 35.3047; IN 2006 (Munson); the regimen's test",
     ),
     Gate(
         "thyroid_block",
@@ -84,7 +84,7 @@ BEFORE_THAW: Final = (
         "What blocks the thyroid, since when, and for how long after the dose?",
         "thyroid_block",
         rules.thyroid_blocked,
-        "NCT01778088; EN 57171",
+        "the regimen's thyroid block; EN 57171",
         may_override=CLINICAL,
         applies=lambda asked: asked.regimen.thyroid_block is not None,
     ),

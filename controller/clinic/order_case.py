@@ -36,9 +36,14 @@ class Case:
 
     @property
     def doses(self) -> tuple[EarlierDose, ...]:
-        """The earlier doses of this patient, oldest first."""
+        """The earlier doses of this patient, of whatever drug, oldest first."""
         own = (dose for dose in self.earlier if dose.patient_id == self.order.patient.id)
         return tuple(sorted(own, key=lambda dose: dose.started_utc_ns))
+
+    @property
+    def same_drug(self) -> tuple[EarlierDose, ...]:
+        """Those of them that were of the order's drug: they are what its number counts."""
+        return tuple(dose for dose in self.doses if dose.drug == self.order.drug)
 
 
 Rule = Callable[[Case], Iterator[Problem]]

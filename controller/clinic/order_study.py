@@ -71,14 +71,14 @@ def dose_number(case: Case) -> Iterator[Problem]:
 
 def counted(case: Case) -> Iterator[Problem]:
     """W7: the number of the dose is one more than the records of this patient show."""
-    number, doses = case.order.dose_number, case.doses
+    number, doses = case.order.dose_number, case.same_drug
     if len(doses) >= number:
         given = ", ".join(f"{dose.session} on {_day(case, dose)}" for dose in doses)
         yield Problem("dose_number", str(number), f"this patient has had {given}")
 
 
 def long_enough_ago(case: Case) -> Iterator[Problem]:
-    """Between two doses of a patient lie the regimen's days, whatever the number of the dose."""
+    """Between two doses of a patient, of whatever drug and number, lie the regimen's days."""
     days = case.regimen.dose.interval_days_min
     for dose in case.doses[-1:]:
         since = (case.order.reference_time.date() - _day(case, dose)).days
@@ -98,7 +98,7 @@ def first_dose_proven(case: Case) -> Iterator[Problem]:
     if told is None:
         yield Problem("second_dose", "absent", "must be given for dose 2")
         return
-    record = next((dose for dose in case.doses if dose.session == told.first_session), None)
+    record = next((dose for dose in case.same_drug if dose.session == told.first_session), None)
     if record is None:
         rule = "must be the session of a dose of this patient that is on record here"
         yield Problem("second_dose.first_session", told.first_session, rule)
@@ -125,9 +125,9 @@ def assessed(case: Case) -> Iterator[Problem]:
 def cumulative(case: Case) -> Iterator[Problem]:
     """W7: what was given before and what is ordered stay together within the regimen's cap."""
     window = case.regimen.second_dose
-    if window is None or not case.doses:
+    if window is None or not case.same_drug:
         return
-    given = sum(dose.given_bq for dose in case.doses)
+    given = sum(dose.given_bq for dose in case.same_drug)
     cap = scaled_down(window.cumulative_mbq_max, BQ_PER_MBQ)
     if given + case.order.prescribed_bq > cap:
         rule = f"with {activity_text(given)} given before must be at most {activity_text(cap)}"

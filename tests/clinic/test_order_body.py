@@ -1,15 +1,22 @@
 """The patient's numbers: every rule as the sole reason, its edges, and the slips it names."""
 
+import copy
+import json
+import math
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from controller.clinic.documents import Problem
-from controller.clinic.order import Order
+from controller.clinic.documents import Problem, utc_ns
+from controller.clinic.order import Order, parse_order
 from controller.clinic.order_body import computed_bq
+from controller.clinic.order_case import Case
+from controller.clinic.order_rules import check_order
 from controller.clinic.regimen import Regimen, parse_regimen
 
-from .conftest import Judge, MakeOrder, fields
+from .conftest import REGIMENS, ROOT, SITE, Judge, MakeOrder, fields
 from .regimens import ODDITY
 from .test_order_rules import AFTERNOON_NS
 
@@ -342,6 +349,55 @@ def test_no_dose_is_above_the_cap(
     problems = judge(order, regimen=regimen.model_copy(update={"dose": dose}))
     rule = "must be at most 1681.7 MBq (45.45 mCi), the regimen's cap"
     assert problems == ([] if good else [Problem("prescribed_mbq", "1681.7 MBq (45.45 mCi)", rule)])
+
+
+BODIES = st.tuples(st.integers(30, 250), st.integers(120, 220)).filter(
+    lambda body: 14 <= body[0] / (body[1] / 100) ** 2 <= 45 and body[0] * body[1] / 3600 <= 9
+)
+EXAMPLE = json.loads((ROOT / "examples" / "order.json").read_text("utf-8"))
+BENCH = parse_regimen((REGIMENS / "clr131-bench.toml").read_text("utf-8"))
+
+
+def ordered(kg: float, cm: float, prescribed_mbq: float, **before: float) -> list[Problem]:
+    """What is wrong with the example for another body, entered so by both people."""
+    told = copy.deepcopy(EXAMPLE)
+    for place in (told["patient"], told["entries"]["second"]):
+        place.update(weight_kg=kg, height_cm=cm)
+    told["entries"]["before"].update(weight_kg=kg, height_cm=cm)
+    told["entries"]["before"].update(before)
+    told["prescribed_mbq"] = prescribed_mbq
+    order = parse_order(json.dumps(told))
+    return check_order(Case(order, BENCH, SITE, utc_ns(order.reference_time), simulated=True))
+
+
+def right_mbq(kg: float, cm: float) -> float:
+    return 25 * 37 * math.sqrt(kg * cm / 3600)
+
+
+@pytest.mark.requirement("W6", "A7")
+@given(body=BODIES, factor=st.sampled_from([37, 1 / 37, 1000, 1 / 1000, 10, 1 / 10]))
+def test_every_body_has_one_dose_and_no_other_unit_of_it(
+    body: tuple[int, int], factor: float
+) -> None:
+    dose = right_mbq(*body)
+    assert ordered(*body, dose) == []
+    assume(0 < dose * factor <= 20_000)
+    assert "prescribed_mbq" in fields(ordered(*body, dose * factor))
+
+
+@pytest.mark.requirement("T7.2", "T7.3")
+@given(body=BODIES)
+def test_pounds_or_inches_are_found_in_every_body_that_was_weighed_before(
+    body: tuple[int, int],
+) -> None:
+    """Also where both people typed them, the dose was computed from them, and all is plausible."""
+    kg, cm = body
+    lb, inches = round(kg / 0.45359237, 1), round(cm / 2.54, 1)
+    for found in (
+        ordered(lb, cm, right_mbq(lb, cm), weight_kg=kg),
+        ordered(kg, inches, right_mbq(kg, inches), height_cm=cm),
+    ):
+        assert any("looks like" in problem.rule for problem in found)
 
 
 def test_an_invented_regimen_judges_by_its_own_numbers(make_order: MakeOrder, judge: Judge) -> None:

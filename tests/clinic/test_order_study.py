@@ -241,6 +241,20 @@ def test_there_is_no_third_dose(make_order: MakeOrder, judge: Judge) -> None:
     )
 
 
+@pytest.mark.parametrize(("days", "refused"), [(80, []), (79, ["reference_time"])])
+def test_a_dose_of_another_drug_counts_for_the_interval_only(
+    order: Order, judge: Judge, days: int, refused: list[str]
+) -> None:
+    other = given(days, 5000.0, drug="another drug")
+    assert fields(judge(order, earlier=(other,))) == refused
+
+
+@pytest.mark.requirement("W7")
+def test_the_first_dose_was_of_this_drug(make_order: MakeOrder, judge: Judge) -> None:
+    other = given(100, drug="another drug")
+    assert fields(judge(make_order(**second()), earlier=(other,))) == ["second_dose.first_session"]
+
+
 @pytest.mark.parametrize(("days", "good"), [(80, True), (79, False)])
 def test_doses_keep_their_interval_whatever_their_number(
     order: Order, judge: Judge, days: int, good: bool

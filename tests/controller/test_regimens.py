@@ -99,6 +99,15 @@ def test_the_command_shows_a_regimen_and_tells_the_hash_of_a_file(capsys, folder
     assert "undecided, real devices refuse it: consent (the site decides)" in lines
 
 
+def test_the_hash_that_is_told_is_the_one_that_is_compared(capsys, folder: Path) -> None:
+    own = folder / "clr131.toml"
+    own.write_bytes(regimen_text("clr131").replace("\n", "\r\n").encode())
+    assert main(["regimen", "check", str(own), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["sha256"]
+    assert told != PINNED
+    assert regimen_of("clr131", section(directory=str(folder), sha256={"clr131": told}))
+
+
 def test_the_command_names_what_is_wrong(capsys, folder: Path) -> None:
     spoilt = folder / "spoilt.toml"
     spoilt.write_text(ODDITY.replace("mci_per_m2 = 11.5", "mci_per_m2 = -1.0"))
