@@ -198,7 +198,10 @@ def _order_schema(_: argparse.Namespace, out: Out) -> int:
 
 
 def _dose(args: argparse.Namespace, out: Out) -> int:
-    regimen, _ = regimen_of(REGIMEN, None)
+    try:
+        regimen, _ = regimen_of(args.regimen, None)
+    except DocumentError as error:
+        raise refused(error) from error
     bounds = regimen.patient
     for field, value, allowed in (
         ("--weight-kg", args.weight_kg, bounds.weight_kg),
@@ -281,11 +284,12 @@ def _document_arguments(top: Any) -> None:
     order = _command(orders, "check", _order_check, "check an order")
     order.add_argument("file", type=Path, metavar="FILE")
     order.add_argument("--config", type=Path, metavar="FILE", help="judge it for this site")
-    dose = _command(top, "dose", _dose, f"prescribed activity by regimen {REGIMEN}")
+    dose = _command(top, "dose", _dose, "prescribed activity by a regimen")
     dose.add_argument("--weight-kg", type=number_argument, required=True, metavar="W")
     dose.add_argument("--height-cm", type=number_argument, required=True, metavar="H")
     formulas = [formula.value for formula in BsaFormula]
     dose.add_argument("--formula", choices=formulas, required=True)
+    dose.add_argument("--regimen", default=REGIMEN, metavar="NAME", help=f"default: {REGIMEN}")
     regimen = _group(top, "regimen", "regimens")
     for name, work, what, text in REGIMEN_COMMANDS:
         kind = Path if what == "file" else str

@@ -92,6 +92,8 @@ def patient_is_right(asked: Asked, told: a.WristbandRead) -> Iterator[Problem]:
     label = _read(told.scan)
     if isinstance(label, Problem):
         yield _at("wristband", label)
+    elif label.order_id or label.drug or label.lot or label.gtin:
+        yield Problem("wristband.scan", shown(told.scan), "is a drug's label: scan the wristband")
     elif patient.id != (label.plain or label.patient_id):
         seen = label.plain or label.patient_id or "no patient"
         yield Problem("wristband.scan", shown(seen), f"must be {shown(patient.id)}")

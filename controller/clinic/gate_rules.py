@@ -18,7 +18,7 @@ from controller.clinic.dosing import differs_at_most
 from controller.clinic.order import Order
 from controller.clinic.regimen import Regimen
 from controller.clinic.regimen_sections import Companion, LaboratoryLimit
-from controller.clinic.text import activity_text
+from controller.clinic.text import activity_text, number_text
 from firmware_interfaces.units import BQ_PER_MBQ, BQ_PER_MCI, as_mbq, scaled_near
 
 UNIT_BQ: Final = {"MBq": BQ_PER_MBQ, "mCi": BQ_PER_MCI, "GBq": 1000 * BQ_PER_MBQ}
@@ -162,7 +162,7 @@ def laboratory_fine(asked: Asked, told: a.LaboratoryValues) -> Iterator[Problem]
 def _value_fine(
     asked: Asked, where: str, told: a.LaboratoryValue, limit: LaboratoryLimit
 ) -> Iterator[Problem]:
-    value = f"{told.value:g} {told.unit}"
+    value = f"{number_text(told.value)} {told.unit}"
     if told.unit != limit.unit:
         yield Problem(where, value, f"must be in {limit.unit}")
         return
@@ -170,9 +170,9 @@ def _value_fine(
         looks = slips.named(told.value, LABORATORY_SLIPS, limit.plausible.holds)
         yield Problem(where, value, f"can only be {limit.plausible} {limit.unit}{looks}")
     if limit.min is not None and told.value < limit.min:
-        yield Problem(where, value, f"must be at least {limit.min:g} {limit.unit}")
+        yield Problem(where, value, f"must be at least {number_text(limit.min)} {limit.unit}")
     if limit.max is not None and told.value > limit.max:
-        yield Problem(where, value, f"must be at most {limit.max:g} {limit.unit}")
+        yield Problem(where, value, f"must be at most {number_text(limit.max)} {limit.unit}")
     yield from asked.past(told.taken_at, f"{where}.taken_at")
     if (asked.day(asked.now) - asked.day(told.taken_at)).days > limit.days_max:
         rule = f"must be at most {limit.days_max} days old"

@@ -44,7 +44,7 @@ def _standing(gate: Gate, asked: Asked, time_out: timedelta) -> list[Problem]:
     override = asked.answers.overrides.get(gate.id)
     if not problems or override is None:
         return problems
-    void = list(_void(gate, asked, override))
+    void = list(_void(gate, asked, override, time_out))
     return [*problems, *void] if void else []
 
 
@@ -58,9 +58,7 @@ def _problems(gate: Gate, asked: Asked, time_out: timedelta) -> Iterator[Problem
     yield from answerer_problems(gate, who)
     at = utc_datetime(who.at_utc_ns)
     yield from asked.past(at, f"{gate.id}.at")
-    if gate.place is Place.BEDSIDE and asked.now - at > time_out:
-        rule = f"must be at most {time_out.total_seconds() / 60:g} min ago: answer it anew"
-        yield Problem(f"{gate.id}.at", at.isoformat(), rule)
+    yield from _lately(gate, asked, f"{gate.id}.at", at, time_out)
     yield from gate.rule(asked, told)
 
 
@@ -71,18 +69,28 @@ def answerer_problems(gate: Gate, by: Signature) -> Iterator[Problem]:
         yield Problem(f"{gate.id}.by", f"{by.name}, {by.role}", rule)
 
 
-def _void(gate: Gate, asked: Asked, override: Override) -> Iterator[Problem]:
+def _lately(
+    gate: Gate, asked: Asked, where: str, at: datetime, time_out: timedelta
+) -> Iterator[Problem]:
+    """What is said at the bedside holds for the time-out only (T2.4)."""
+    if gate.place is Place.BEDSIDE and asked.now - at > time_out:
+        rule = f"must be at most {time_out.total_seconds() / 60:g} min ago: answer it anew"
+        yield Problem(where, at.isoformat(), rule)
+
+
+def _void(gate: Gate, asked: Asked, override: Override, time_out: timedelta) -> Iterator[Problem]:
     """Why an override does not count: it needs the right person, a reason, and the last word."""
-    where, who = f"{gate.id}.override", override.by
+    where, who, at = f"{gate.id}.override", override.by, utc_datetime(override.by.at_utc_ns)
     if who.role not in gate.may_override:
         allowed = " or ".join(sorted(gate.may_override)) or "nobody"
         yield Problem(where, f"{who.name}, {who.role}", f"may be overridden by {allowed}")
     if not override.reason.strip():
         yield Problem(where, "no reason", "must have a reason")
-    yield from asked.past(utc_datetime(who.at_utc_ns), where)
+    yield from asked.past(at, where)
+    yield from _lately(gate, asked, where, at, time_out)
     if who.at_utc_ns < _answered_at(asked, gate):
         rule = "must be given anew: the gate was answered again since"
-        yield Problem(where, utc_datetime(who.at_utc_ns).isoformat(), rule)
+        yield Problem(where, at.isoformat(), rule)
 
 
 def _answered_at(asked: Asked, gate: Gate) -> int:

@@ -24,7 +24,7 @@ from controller.clinic.order_parts import Measured, Person
 from controller.clinic.regimen import Regimen
 from controller.clinic.regimen_sections import Bounds
 from controller.clinic.signatures import Signature, two_different_people
-from controller.clinic.text import activity_text
+from controller.clinic.text import activity_text, number_text
 from firmware_interfaces.units import BQ_PER_MBQ, Becquerel, Nanoseconds, as_mbq, scaled_down
 
 DAYS_PER_YEAR: Final = 365.2425
@@ -149,7 +149,7 @@ def plausible(case: Case) -> Iterator[Problem]:
     )
     for field, value, bounds, name, slip in rows:
         if not bounds.holds(value):
-            yield Problem(field, f"{value:.4g}", f"{name} must be {bounds}{slip}")
+            yield Problem(field, number_text(value, 4), f"{name} must be {bounds}{slip}")
 
 
 def _looks_like(weight: float, height: float, regimen: Regimen) -> str:

@@ -31,7 +31,7 @@ def written_today(case: Case) -> Iterator[Problem]:
 
 
 def matches(case: Case) -> Iterator[Problem]:
-    """W1, W5: the order is for this site, this regimen and this drug."""
+    """W1: the order is for this site, this regimen and this drug."""
     order, regimen = case.order, case.regimen
     pairs = (
         ("site", order.site, case.site),

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from controller.clinic.documents import Document, Text, Token
+from controller.clinic.text import number_text
 from firmware_interfaces.units import scaled_near
 
 MS_PER_DAY: Final = 86_400_000
@@ -33,7 +34,7 @@ class Bounds(Document):
         return self.min <= value <= self.max
 
     def __str__(self) -> str:
-        return f"{self.min:g} to {self.max:g}"
+        return f"{number_text(self.min)} to {number_text(self.max)}"
 
 
 class Study(Document):

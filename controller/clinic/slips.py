@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from controller.clinic.text import number_text
+
 NEAR_PERCENT: Final = 2.0
 """How far a number read in another unit may be off: people round when they convert."""
 
@@ -69,4 +71,4 @@ def _told(value: float, slips: tuple[Slip, ...], fits: Callable[[float], bool]) 
     for slip in slips:
         meant = value * slip.factor
         if fits(meant):
-            yield f"; {value:.5g} {slip.told}: {meant:.5g}"
+            yield f"; {number_text(value, 5)} {slip.told}: {number_text(meant, 5)}"

@@ -58,7 +58,7 @@ def test_the_pharmacys_order_is_the_directives(
         (45.45, "MBq", "; 45.45 looks like mCi typed as MBq (x37): 1681.7"),
         (1681.7, "mCi", "; 62223 looks like MBq taken for mCi and turned into MBq once more (x37)"),
         (1.6817, "MBq", "; 1.6817 looks like GBq typed as MBq (x1000): 1681.7"),
-        (1681.7, "GBq", "; 1.6817e+06 looks like kBq typed as MBq (x1000): 1681.7"),
+        (1681.7, "GBq", "; 1681700 looks like kBq typed as MBq (x1000): 1681.7"),
     ],
 )
 def test_its_activity_is_the_directives_in_any_unit(
@@ -207,7 +207,7 @@ PER_L = "looks like a value per L typed per dL, x10"
         (
             {"platelets": 112.0},
             [
-                f"{PLT} = 112 per uL: can only be 1000 to 3e+06 per uL; 112 {PER_NL}: 1.12e+05",
+                f"{PLT} = 112 per uL: can only be 1000 to 3000000 per uL; 112 {PER_NL}: 112000",
                 "laboratory.platelets = 112 per uL: must be at least 75000 per uL",
             ],
         ),
@@ -495,6 +495,11 @@ def test_syringe_and_shield_bear_labels(closed: Any, which: str) -> None:
         ({"scan": "C131-0043"}, ["scan"]),
         ({"scan": "c131-0042"}, ["scan"]),
         ({"scan": "]C110L-778"}, ["scan"]),
+        ({"scan": "]C1950600"}, ["scan"]),
+        ({"scan": LABEL}, ["scan"]),
+        ({"scan": own_label(Label(patient_id="C131-0042"))}, []),
+        (gs1_vial(more="92C131-0042"), ["scan"]),
+        ({"scan": "]C191WD-2025-0131\x1d92C131-0042"}, ["scan"]),
         ({"scan": f"C131{GS}0042"}, ["scan"]),
         ({"stated_birth_date": None}, ["stated_birth_date"]),
         ({"stated_birth_date": date(1961, 2, 4)}, ["stated_birth_date"]),
@@ -514,8 +519,18 @@ def test_two_different_identifiers_name_the_patient(
 
 
 def test_a_wristband_without_a_patient_says_so(closed: Any) -> None:
-    (problem,) = closed(wristband={"scan": "]C110L-778"})
+    (problem,) = closed(wristband={"scan": "]C121S-778"})
     assert (problem.value, problem.rule) == ("'no patient'", "must be 'C131-0042'")
+
+
+@pytest.mark.requirement("I1")
+def test_the_syringes_label_is_no_wristband(closed: Any) -> None:
+    """It names the patient too: scanned a second time it would pass for the wristband."""
+    (problem,) = closed(wristband={"scan": LABEL})
+    assert (problem.field, problem.rule) == (
+        "wristband.scan",
+        "is a drug's label: scan the wristband",
+    )
 
 
 @pytest.mark.parametrize(

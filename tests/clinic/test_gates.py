@@ -234,6 +234,13 @@ def test_an_override_needs_the_person_a_reason_and_the_last_word(
     assert problems[1] == problem
 
 
+@pytest.mark.parametrize(("minutes", "good"), [(15, True), (15.001, False)])
+def test_an_override_at_the_bedside_grows_old_too(gates: Gates, minutes: float, good: bool) -> None:
+    said = Override("wall shield instead", signed("physicist", ago(minutes=minutes)))
+    given = answers({"shield": said}, without=("shield",))
+    assert fields(gates(given)) == ([] if good else ["shield", "shield.override"])
+
+
 def test_an_override_of_a_gate_that_is_open_does_nothing(gates: Gates) -> None:
     assert gates(answers(override(role="technician"))) == ()
 

@@ -40,6 +40,12 @@ def test_the_example_in_base_units(order: Order) -> None:
     assert order.line.primed_with is Priming.SALINE
 
 
+def test_a_container_has_its_name_at_the_site(make_order: MakeOrder) -> None:
+    assert make_order().container.name == "BD 60 mL"
+    vial = {"kind": "vial_vented", "hose": "hose 1", "fill_ml": 20.0, "unusable_ml": 0.5}
+    assert make_order(container=vial).container.name == "hose 1"
+
+
 def test_a_range_rounds_inwards(make_order: MakeOrder) -> None:
     order = make_order(prescribed_range_mbq={"low": 1.0000001, "high": 2.0000009})
     assert order.prescribed_range_bq == (1_000_001, 2_000_000)

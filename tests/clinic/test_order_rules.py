@@ -56,7 +56,7 @@ def test_an_order_of_an_earlier_schema_is_read_and_not_used(
     assert judge(order) == [Problem("schema", "1", "must be 2: kept orders are read, not used")]
 
 
-@pytest.mark.requirement("W2", "W5", "C9", "P3", "P7", "GIP-2.2.6")
+@pytest.mark.requirement("W2", "C9", "P3", "P7", "GIP-2.2.6")
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
