@@ -46,6 +46,7 @@ from controller.console import (
     text_of,
 )
 from controller.core.codec import CodecError
+from controller.doses_on_record import doses_on_record
 from controller.journal import read
 from controller.life import StartupFailure
 from controller.orders import checked_order
@@ -175,12 +176,15 @@ def _order_check(args: argparse.Namespace, out: Out) -> int:
     text, now_utc_ns = text_of(args.file), SystemClock().utc_ns()
     try:
         if args.config is not None:
-            order = checked_order(text, site_of(args.config), now_utc_ns).order
+            site = site_of(args.config)
+            earlier = doses_on_record(Path(site.journal.directory), site.limits)
+            order = checked_order(text, site, now_utc_ns, earlier).order
         else:
             order = parse_order(text)
             regimen, _ = regimen_of(order.regimen, None)
             # Without a site nothing is known of devices and records: the text alone is judged.
-            problems = check_order(Case(order, regimen, order.site, now_utc_ns, simulated=True))
+            case = Case(order, regimen, order.site, now_utc_ns, simulated=True, earlier=None)
+            problems = check_order(case)
             if problems:
                 raise DocumentError(problems)
     except DocumentError as error:

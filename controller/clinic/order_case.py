@@ -18,7 +18,8 @@ EARLIEST_DATE: Final = timedelta(hours=14)
 class Case:
     """One order to be judged. ``earlier`` are the doses that this site's records show.
 
-    ``oral`` says whether this site takes oral directives.
+    It is None where no records are at hand: then nothing is said of other doses. ``oral`` says
+    whether this site takes oral directives.
     """
 
     order: Order
@@ -26,7 +27,7 @@ class Case:
     site: str
     now_utc_ns: int
     simulated: bool
-    earlier: tuple[EarlierDose, ...] = ()
+    earlier: tuple[EarlierDose, ...] | None = ()
     oral: bool = False
 
     @property
@@ -37,7 +38,7 @@ class Case:
     @property
     def doses(self) -> tuple[EarlierDose, ...]:
         """The earlier doses of this patient, of whatever drug, oldest first."""
-        own = (dose for dose in self.earlier if dose.patient_id == self.order.patient.id)
+        own = (dose for dose in self.earlier or () if dose.patient_id == self.order.patient.id)
         return tuple(sorted(own, key=lambda dose: dose.started_utc_ns))
 
     @property

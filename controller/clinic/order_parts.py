@@ -78,7 +78,7 @@ class SecondDose(Document):
 
 
 class Revision(Document):
-    """The how manieth revision of the directive this is, of which text (`order_hash`), and why."""
+    """Which revision of the directive this is, of which text (`order_hash`), and why."""
 
     number: int = Field(ge=1, le=1000)
     revises: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

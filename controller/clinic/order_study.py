@@ -98,6 +98,8 @@ def first_dose_proven(case: Case) -> Iterator[Problem]:
     if told is None:
         yield Problem("second_dose", "absent", "must be given for dose 2")
         return
+    if case.earlier is None:
+        return
     record = next((dose for dose in case.same_drug if dose.session == told.first_session), None)
     if record is None:
         rule = "must be the session of a dose of this patient that is on record here"

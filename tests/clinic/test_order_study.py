@@ -162,6 +162,14 @@ def test_the_first_dose_must_be_on_record(
     assert problems == [Problem("second_dose.first_session", "s-1", rule)]
 
 
+def test_without_records_at_hand_nothing_is_said_of_other_doses(
+    make_order: MakeOrder, judge: Judge
+) -> None:
+    """``isodrip order check FILE`` knows no site, and judges the text alone."""
+    assert judge(make_order(**second()), earlier=None) == []
+    assert fields(judge(make_order(**second(79)), earlier=None)) == ["first_dose_date"]
+
+
 @pytest.mark.requirement("W7")
 def test_the_day_of_the_first_dose_is_the_records(make_order: MakeOrder, judge: Judge) -> None:
     problems = judge(make_order(**second(100)), earlier=(given(101),))
