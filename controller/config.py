@@ -268,11 +268,8 @@ class SiteConfig(Section):
             *_repeated("syringe.name", (syringe.name for syringe in self.syringe)),
             *_repeated("pump.port and calibrator.port", (self.pump.port, self.calibrator.port)),
             *self._second_pump(),
+            *self._unpinned(),
         ]
-        if not self.site.simulated:
-            rule = "is required where devices are real: isodrip regimen check FILE tells it"
-            pins = (f"regimen.sha256.{name}" for name in self.regimen.unpinned)
-            problems += [Problem(pin, "(absent)", rule) for pin in pins]
         if len(self.operator) < 2:
             rule = "must be at least two people: two release a dose"
             problems.append(Problem("operator", str(len(self.operator)), rule))
@@ -281,6 +278,12 @@ class SiteConfig(Section):
             problems.append(Problem("api.socket", repr(str(self.socket_path)), rule))
         _refuse(problems)
         return self
+
+    def _unpinned(self) -> Iterable[Problem]:
+        """Which regimens could be altered unseen, where that would matter."""
+        rule = "is required where devices are real: isodrip regimen check FILE tells it"
+        for name in () if self.site.simulated else self.regimen.unpinned:
+            yield Problem(f"regimen.sha256.{name}", "(absent)", rule)
 
     def _second_pump(self) -> Iterable[Problem]:
         """What is wrong with the pump that flushes, or with there being none."""

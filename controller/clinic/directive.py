@@ -12,7 +12,7 @@ from typing import Final
 
 from controller.clinic.documents import Problem, shown, utc_ns
 from controller.clinic.order import Order, order_hash
-from controller.clinic.signatures import Meaning, Signature, same_name
+from controller.clinic.signatures import Meaning, Signature, folded
 from controller.clinic.text import utc_text
 from firmware_interfaces.units import NS_PER_H, Nanoseconds
 
@@ -88,7 +88,7 @@ def _signed(version: Version, signature: Signature, now_utc_ns: int) -> Iterator
     named = version.order.authorized_user.name
     if signature.role != AUTHORIZED_USER:
         yield Problem("signature.role", shown(signature.role), f"must be {AUTHORIZED_USER}")
-    if not same_name(signature.name, named):
+    if folded(signature.name) != folded(named):
         rule = f"must be the directive's authorized user, {named}"
         yield Problem("signature.name", shown(signature.name), rule)
     if signature.meaning != Meaning.ORDERED:

@@ -11,7 +11,7 @@ from controller.clinic import answers as a
 from controller.clinic.documents import Problem, shown
 from controller.clinic.gate_rules import Asked, Rule
 from controller.clinic.scans import Label, ScanError, layout_problem, read_scan
-from controller.clinic.signatures import same_name
+from controller.clinic.signatures import folded
 
 
 def layout_right(place: str) -> Rule:
@@ -101,7 +101,7 @@ def patient_is_right(asked: Asked, told: a.WristbandRead) -> Iterator[Problem]:
     if name is None and birth is None:
         rule = "a second identifier: the patient says the name or the date of birth"
         yield Problem("wristband.stated_birth_date", "absent", rule)
-    if name is not None and not same_name(name, patient.name):
+    if name is not None and folded(name) != folded(patient.name):
         yield Problem("wristband.stated_name", shown(name), f"must be {shown(patient.name)}")
     if birth is not None and birth != patient.birth_date:
         rule = f"must be {patient.birth_date.isoformat()}"

@@ -19,6 +19,8 @@ SECOND_PERSON: Final = "second_person"
 AUTHORIZED_USER: Final = "authorized_user"
 PHYSICIST: Final = "physicist"
 STAFF: Final = frozenset({TECHNICIAN, SECOND_PERSON, AUTHORIZED_USER, PHYSICIST})
+MEASURING: Final = STAFF - {SECOND_PERSON}
+"""Who handles the calibrator. A person of several roles signs in the highest of them."""
 CLINICAL: Final = frozenset({AUTHORIZED_USER})
 NOBODY: Final = frozenset[str]()
 
@@ -115,7 +117,7 @@ BEFORE_THAW: Final = (
         "constancy",
         rules.constancy_today,
         "10 CFR 35.60; ANSI N42.13",
-        may_answer=frozenset({TECHNICIAN, PHYSICIST}),
+        may_answer=MEASURING,
         may_override=frozenset({AUTHORIZED_USER, PHYSICIST}),
     ),
     Gate(
@@ -125,7 +127,7 @@ BEFORE_THAW: Final = (
         "constancy",
         rules.constancy_limit,
         "ANSI N42.13",
-        may_answer=frozenset({TECHNICIAN, PHYSICIST}),
+        may_answer=MEASURING,
     ),
     Gate(
         "checklist_before_thaw",

@@ -45,15 +45,11 @@ def two_different_people(first: Signature, second: Signature) -> bool:
 
     One person with two badges, or two badges made out to one name, are not two people.
     """
-    return _folded(first.operator_id) != _folded(second.operator_id) and (
-        not same_name(first.name, second.name)
+    return folded(first.operator_id) != folded(second.operator_id) and (
+        folded(first.name) != folded(second.name)
     )
 
 
-def same_name(one: str, other: str) -> bool:
-    """Return True if both names are spelt alike, case and spacing apart."""
-    return _folded(one) == _folded(other)
-
-
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """``text`` with neither case nor spacing told apart."""
     return " ".join(text.casefold().split())

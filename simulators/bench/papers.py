@@ -27,13 +27,12 @@ from simulators.bench.setting import CATALOGUE
 STUDY_REGIMEN: Final = "clr131"
 BENCH_REGIMEN: Final = "clr131-bench"
 REGIMENS: Final = (STUDY_REGIMEN, BENCH_REGIMEN, "clr131-bench-steps")
+MEASURED: Final = ("weight_kg", "weight_date", "height_cm", "height_date")
 EXAMPLE_ORDER: Final = Path(__file__).parents[2] / "examples" / "order.json"
 
 COMMISSIONING: Final = "commissioning.json"
 UNIT_PROOF: Final = "unit_proof.json"
 FLUSH_COMMISSIONING: Final = "commissioning-flush.json"
-
-MEASURED: Final = ("weight_kg", "weight_date", "height_cm", "height_date")
 
 OPERATORS: Final = (
     ("ab", "Anna Berger", "technician"),

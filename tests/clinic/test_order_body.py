@@ -67,6 +67,24 @@ def test_nothing_is_measured_tomorrow(
     assert set(fields(problems[1:])) == {"entries.first.at", "entries.second.at"}
 
 
+@pytest.mark.requirement("T7.2")
+def test_a_day_that_has_begun_somewhere_is_not_in_the_future(
+    make_order: MakeOrder, judge: Judge
+) -> None:
+    """It is already the 21st in Kiribati: what refuses this is that it was entered before."""
+    problems = judge(make_order(patient__weight_date="2025-11-21"), AFTERNOON_NS)
+    assert set(fields(problems)) == {"entries.first.at", "entries.second.at"}
+
+
+def test_who_was_measured_on_the_day_of_birth_was_not_measured_before(
+    make_order: MakeOrder, judge: Judge
+) -> None:
+    problems = judge(make_order(patient__height_date="1961-04-02"))
+    assert [problem.rule for problem in problems] == [
+        "must be at most 365 days before reference_time"
+    ]
+
+
 def test_nobody_is_measured_before_the_birth(make_order: MakeOrder, judge: Judge) -> None:
     order = make_order(patient__height_date="1961-04-01")
     assert Problem(
