@@ -16,6 +16,8 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from simulators.bench.badges import BY_ID
+
 CLIENTS: Final = 40
 """Each asks again as soon as it is answered."""
 PIPELINES: Final = 10
@@ -32,39 +34,48 @@ def _get(path: str) -> bytes:
     return f"GET /api/v1/{path} HTTP/1.1\r\n{HEAD}\r\n".encode()
 
 
-def _post(path: str, body: dict[str, Any]) -> bytes:
+def _post(path: str, body: dict[str, Any], cookie: str = "") -> bytes:
     text = json.dumps(body)
-    head = f"POST /api/v1/actions/{path} HTTP/1.1\r\n{HEAD}Content-Length: {len(text)}\r\n\r\n"
-    return (head + text).encode()
+    head = f"POST /api/v1/{path} HTTP/1.1\r\n{HEAD}Cookie: {cookie}\r\n"
+    return f"{head}Content-Length: {len(text)}\r\n\r\n{text}".encode()
 
 
-def _questions(client: str, session: str) -> Any:
+async def _come(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    """Show a badge; returns the cookie that makes this a station."""
+    writer.write(_post("come", {"badge": BY_ID["ab"].badge}))
+    head = await _answered(reader)
+    return head.partition(b"set-cookie: ")[2].partition(b";")[0].decode()
+
+
+def _questions(client: str, session: str, cookie: str) -> Any:
     """An action that is taken, the state, and one that is refused, again and again."""
     for number in itertools.count():
         body = {"action_id": f"{client}-{number}", "operator": "ab", "session": session}
+        seen = {**body, "blood_return": True, "leak_seen": False}
         yield (
-            _post("site_check", {**body, "site_ok": True}),
+            _post("actions/site_check", {**body, "site_ok": True}, cookie),
             _get("state"),
-            _post("patency_confirm", {**body, "blood_return": True, "leak_seen": False}),
+            _post("actions/patency_confirm", seen, cookie),
         )[number % 3]
 
 
-async def _answered(reader: asyncio.StreamReader) -> None:
+async def _answered(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
     await reader.readexactly(length)
+    return head
 
 
 async def _client(host: str, port: int, name: str, session: str) -> None:
     reader, writer = await asyncio.open_connection(host, port)
-    for question in _questions(name, session):
+    for question in _questions(name, session, await _come(reader, writer)):
         writer.write(question)
         await _answered(reader)
 
 
 async def _pipeline(host: str, port: int, name: str, session: str) -> None:
-    _reader, writer = await asyncio.open_connection(host, port, limit=1)
-    for question in _questions(name, session):
+    reader, writer = await asyncio.open_connection(host, port, limit=512)
+    for question in _questions(name, session, await _come(reader, writer)):
         writer.write(question)
         await writer.drain()
         await asyncio.sleep(0)

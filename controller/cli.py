@@ -19,6 +19,7 @@ from controller.cli_commission import commission_arguments, commission_pump
 from controller.cli_commission_calibrator import commission_calibrator
 from controller.cli_interface import interface, interface_arguments
 from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
+from controller.cli_people import CHANGES, change, list_arguments, listed, people_arguments
 from controller.cli_probe import probe_arguments, probe_ports
 from controller.cli_regimen import REGIMEN_COMMANDS
 from controller.clinic.documents import DocumentError
@@ -31,6 +32,7 @@ from controller.clinic.text import activity_text
 from controller.clock import SystemClock
 from controller.commission_desk import desk_arguments
 from controller.commissioned import commissioned_of, commissioned_text
+from controller.config import SiteConfig
 from controller.console import (
     DONE,
     FAILED,
@@ -40,6 +42,7 @@ from controller.console import (
     Out,
     fault,
     number_argument,
+    people_of,
     problem_line,
     refused,
     site_of,
@@ -50,6 +53,8 @@ from controller.doses_on_record import doses_on_record
 from controller.journal import read
 from controller.life import StartupFailure
 from controller.orders import checked_order
+from controller.panel.actions import EYES
+from controller.panel.tls import TlsRefused, server_context
 from controller.records import NoRecord, record_of_journal
 from controller.regimens import regimen_of
 from controller.service import Ready, Service
@@ -58,6 +63,7 @@ from controller.units_known import NOT_ASKED, units_known_of, units_text
 from firmware_interfaces.readings import Channel
 from firmware_interfaces.units import as_mbq, as_mci
 
+TWO: Final = 2
 REGIMEN: Final = "clr131"
 EXIT_CODES: Final = (
     "exit codes: 0 done, 1 a check failed, 2 wrong use or input, 3 a device or service is missing, "
@@ -122,6 +128,7 @@ def _check(args: argparse.Namespace, out: Out) -> int:
     except DocumentError as error:
         raise refused(error) from error
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
+    _check_access(site, out)
     out.say(commissioned_text(commissioned_of(site)))
     if site.flush_pump is not None:
         out.say(f"flush {commissioned_text(commissioned_of(site, Channel.FLUSH))}")
@@ -130,6 +137,20 @@ def _check(args: argparse.Namespace, out: Out) -> int:
         out.say(units_text(units))
     out.end(ok=True, site=site.site.name, room=site.site.room, site_hash=site.site_hash)
     return DONE
+
+
+def _check_access(site: SiteConfig, out: Out) -> None:
+    """Who may act, and whether the certificate may serve. Raises Fault."""
+    there = [person for person in people_of(site).register.people if not person.disabled]
+    signing = [person for person in there if person.acts_as(EYES)]
+    note = "" if len(signing) >= TWO else "; two must, to release a dose: isodrip people add"
+    out.say(f"people: {len(there)}, of whom {len(signing)} may sign a release{note}")
+    if site.api.tls is not None:
+        try:
+            server_context(*site.api.tls)
+        except TlsRefused as error:
+            raise fault(FAILED, error.field, error.value, error.rule) from error
+        out.say("certificate and key: good")
 
 
 def _status(args: argparse.Namespace, out: Out) -> int:
@@ -141,6 +162,7 @@ def _status(args: argparse.Namespace, out: Out) -> int:
     out.say(state["commissioning"])
     if "flush_commissioning" in state:
         out.say(state["flush_commissioning"])
+    out.say(_people_line(state["people"]))
     for check in state["self_test"]:
         out.say(f"self-test, {check['name']}: {check['result']} ({check['evidence']})")
     for session in state["sessions"]:
@@ -150,6 +172,12 @@ def _status(args: argparse.Namespace, out: Out) -> int:
             out.say(f"    {alarm['remedy']}")
     out.end(**state)
     return DONE
+
+
+def _people_line(people: Mapping[str, Any]) -> str:
+    """How many may act, and what is wrong with the file that says so."""
+    trouble = f"; their file is not used: {people['trouble']}" if people["trouble"] else ""
+    return f"people: {people['count']}{trouble}"
 
 
 def _session_line(session: Mapping[str, Any]) -> str:
@@ -278,8 +306,16 @@ def arguments() -> argparse.ArgumentParser:
     interface_arguments(_command(top, "interface", interface, text))
     text = "find out what is on each port; never a write, never during a treatment"
     probe_arguments(_command(top, "probe", probe_ports, text))
+    _people_arguments(top)
     _document_arguments(top)
     return parser
+
+
+def _people_arguments(top: Any) -> None:
+    people = _group(top, "people", "who may act here")
+    list_arguments(_command(people, "list", listed, "everybody, and what was changed"))
+    for name, did, text, why in CHANGES:
+        people_arguments(_command(people, name, change, text), name, did, why)
 
 
 def _document_arguments(top: Any) -> None:

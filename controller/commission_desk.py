@@ -22,7 +22,7 @@ from controller.clinic.commissioning import Person
 from controller.clinic.documents import utc_datetime
 from controller.clock import SystemClock
 from controller.config import SiteConfig
-from controller.console import FAILED, MISSING, WRONG, fault
+from controller.console import FAILED, MISSING, WRONG, fault, people_of
 from controller.core.codec import CodecError
 from controller.core.state import Phase
 from controller.journal_file import read
@@ -34,6 +34,7 @@ from drivers.request import ExchangeError, WrongDevice
 from drivers.stream import PortError
 
 T = TypeVar("T")
+TWO: Final = 2
 _MISSING: Final = (PortError, ExchangeError, WrongDevice)
 
 
@@ -115,14 +116,17 @@ def write(path: Path, text: str) -> None:
 
 
 async def two_people(site: SiteConfig, terminal: Terminal, device: str) -> tuple[Person, Person]:
-    """Who does it, and who watches: two operators of the site."""
-    ids = [person.id for person in site.operator]
+    """Who does it, and who watches: two people of the site. Raises Fault where there are fewer."""
+    rows = {p.id: p for p in people_of(site).register.people if not p.disabled}
+    ids = list(rows)
+    if len(ids) < TWO:
+        rule = "must be two at least: isodrip people add"
+        raise fault(FAILED, "people", len(ids), rule)
     by = await terminal.choose("by", f"Who commissions the {device}", ids)
     others = [id_ for id_ in ids if id_ != by]
     second = await terminal.choose("second", "Who watches, as second person", others)
-    rows = {person.id: person for person in site.operator}
     first, other = (
-        Person(id=id_, name=rows[id_].name, role=rows[id_].role) for id_ in (by, second)
+        Person(id=id_, name=rows[id_].name, role=rows[id_].roles[0]) for id_ in (by, second)
     )
     return first, other
 

@@ -5,8 +5,6 @@ that is wrong with a file at once. What treatment.md section 8 calls never confi
 """
 
 import hashlib
-import ipaddress
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,9 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, PlainValidator, StringConstraints, ValidationError, model_validator
+from pydantic import Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from controller.access_sections import ApiSection, PeopleSection
 from controller.clinic.documents import DocumentError, Problem, shown, toml_table
 from controller.core.limits import LimitError, Limits, limits_from
 from controller.device_sections import (
@@ -27,8 +26,10 @@ from controller.device_sections import (
     PumpSection,
     may_share,
 )
+from controller.people_file import NAME as PEOPLE
+from controller.pins import OWASP
 from controller.regimens import RegimenSection
-from controller.section import Section, Text, ruled
+from controller.section import Section, Text, refuse, ruled
 from controller.telemetry import BrokerAddress, broker_address, slug
 from firmware_interfaces.units import (
     NL_PER_ML,
@@ -53,36 +54,11 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def _refuse(problems: list[Problem]) -> None:
-    if problems:
-        raise PydanticCustomError("problems", "{problems}", {"problems": problems})
-
-
 def _timezone(name: str) -> None:
     try:
         ZoneInfo(name)
     except (KeyError, OSError, ValueError):
         raise ValueError("must be a time zone of the IANA database, like Europe/Zurich") from None
-
-
-def listen_address(listen: str) -> tuple[str, int]:
-    """Split ``127.0.0.1:8131`` or ``[::1]:8131``; raises ``ValueError`` unless it is loopback.
-
-    Until people exist there is no login, so nobody but this machine may reach the API. Names are
-    refused, because what they resolve to is decided elsewhere.
-    """
-    host, separator, port = listen.rpartition(":")
-    rule = "must be a loopback address in digits and a port: 127.0.0.1:8131 or [::1]:8131"
-    if not separator or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise ValueError(rule)
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    try:
-        loopback = ipaddress.ip_address(bare).is_loopback and (":" in bare) == (bare != host)
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ValueError(rule)
-    return bare, int(port)
 
 
 def _repeated(field: str, values: Iterable[str]) -> list[Problem]:
@@ -97,14 +73,6 @@ class SiteSection(Section):
     room: Annotated[Text, ruled(slug)]
     timezone: Annotated[str, ruled(_timezone)]
     simulated: bool
-
-
-class Operator(Section):
-    """One person who may sign. The id goes into every signature."""
-
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
-    name: Text
-    role: Text
 
 
 class Syringe(Section):
@@ -195,18 +163,6 @@ class MqttSection(Section):
         return broker_address(self.url)
 
 
-class ApiSection(Section):
-    """Where the panel listens (loopback only) and the path of the Unix socket."""
-
-    listen: Annotated[str, ruled(listen_address)] = "127.0.0.1:8131"
-    socket: Text | None = None
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return listen_address(self.listen)
-
-
 def _limits(table: Any) -> Limits:
     """Return all limits of the table, or refuse it with every key that breaks a rule."""
     if not isinstance(table, dict):
@@ -221,7 +177,7 @@ def _limits(table: Any) -> Limits:
             problems.append(Problem(f"limits.{error.key}", repr(error.value), error.rule))
             del left[error.key]
         else:
-            _refuse(problems)
+            refuse(problems)
             return limits
 
 
@@ -232,7 +188,6 @@ class SiteConfig(Section):
     calibrator: CalibratorSection
     pump: PumpSection
     flush_pump: Ne1000Section | None = None
-    operator: Annotated[tuple[Operator, ...], Field(strict=False)]
     syringe: Annotated[tuple[Syringe, ...], Field(strict=False, min_length=1)]
     flush: FlushSection = FlushSection()
     limits: Annotated[Limits, PlainValidator(_limits)] = Field(default_factory=lambda: _limits({}))
@@ -240,6 +195,7 @@ class SiteConfig(Section):
     mqtt: MqttSection | None = None
     api: ApiSection = ApiSection()
     regimen: RegimenSection = RegimenSection()
+    people: PeopleSection = PeopleSection()
     site_hash: str
 
     @property
@@ -261,22 +217,26 @@ class SiteConfig(Section):
         """The Unix socket for ``isodrip status`` and ``isodrip stop``."""
         return Path(self.api.socket or Path(self.journal.directory) / "isodrip.sock")
 
+    @property
+    def people_path(self) -> Path:
+        """The file of the people who may act here."""
+        return Path(self.people.file or Path(self.journal.directory) / PEOPLE)
+
     @model_validator(mode="after")
     def _agree(self) -> "SiteConfig":
         problems = [
-            *_repeated("operator.id", (person.id for person in self.operator)),
             *_repeated("syringe.name", (syringe.name for syringe in self.syringe)),
             *_repeated("pump.port and calibrator.port", (self.pump.port, self.calibrator.port)),
             *self._second_pump(),
             *self._unpinned(),
         ]
-        if len(self.operator) < 2:
-            rule = "must be at least two people: two release a dose"
-            problems.append(Problem("operator", str(len(self.operator)), rule))
+        if not (self.site.simulated or self.people.cost.covers(OWASP)):
+            rule = f"must be {OWASP.memory_kib} KiB and {OWASP.passes} passes at least"
+            problems.append(Problem("people.pin_memory_kib", f"{self.people.cost}", rule))
         if len(bytes(self.socket_path)) > SOCKET_PATH_BYTES:
             rule = f"must be at most {SOCKET_PATH_BYTES} bytes long: name a shorter one"
             problems.append(Problem("api.socket", repr(str(self.socket_path)), rule))
-        _refuse(problems)
+        refuse(problems)
         return self
 
     def _unpinned(self) -> Iterable[Problem]:
@@ -322,6 +282,9 @@ def _problems(error: ErrorDetails) -> list[Problem]:
     if kind == "union_tag_invalid":
         rule = f"must be one of {error['ctx']['expected_tags']}"
         return [Problem(f"{field}.kind", shown(error["input"]["kind"]), rule)]
+    if error["loc"] == ("operator",):
+        rule = "is no key of this program: people are added by isodrip people add"
+        return [Problem(field, shown(error["input"]), rule)]
     rule = "is no key of this program" if kind == "extra_forbidden" else error["msg"]
     # The broker's password may stand anywhere in its section.
     value = "(not shown)" if field.startswith("mqtt") else shown(error["input"])

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from controller.clinic.documents import DocumentError
 from controller.clinic.text import parse_number
+from controller.clock import SystemClock
 from controller.config import ConfigError, SiteConfig, read_site
+from controller.people_file import People, PeopleBroken, begun, read_people
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -69,6 +71,19 @@ def site_of(path: Path) -> SiteConfig:
         raise Fault(WRONG, problems) from error
     except OSError as error:
         raise fault(WRONG, "file", path, f"must be readable: {error.strerror}") from error
+
+
+def people_of(site: SiteConfig) -> People:
+    """The people so far; nobody where there is no file yet. Raises Fault."""
+    path = site.people_path
+    try:
+        return read_people(path)
+    except FileNotFoundError:
+        return begun(SystemClock().utc_ns())
+    except PeopleBroken as error:
+        raise fault(FAILED, "people", path, f"must be whole: {error}") from error
+    except OSError as error:
+        raise fault(WRONG, "people", path, f"must be readable: {error.strerror}") from error
 
 
 class Out:

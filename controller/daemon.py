@@ -6,15 +6,16 @@ handed in, so that a whole treatment also runs in virtual time.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from controller.calibrator_worker import CalibratorWorker
 from controller.core import commands as c
 from controller.core import events
 from controller.core.codec import plain
+from controller.core.event import Proven
 from controller.core.motion import PERMIT_SHARE
 from controller.core.state import Phase, State
 from controller.core.step import polls, tick_ns
@@ -64,6 +65,7 @@ class Daemon:
         self.closed: dict[str, State] = {}
         self.quarantined: tuple[Quarantined, ...] = ()
         self.conditions: dict[str, events.ConditionSeen] = {}
+        self.people: Mapping[str, Any] = {"count": 0, "trouble": ""}
         self.pump_identity: Identity | None = None
         self.flush_identity: Identity | None = None
         self.calibrator_identity: Identity | None = None
@@ -90,16 +92,21 @@ class Daemon:
         return [(s.id, tick_ns(s.state), s.state.now_ns) for s in self.sessions.values()]
 
     async def request(
-        self, session: str, kind: Callable[..., events.Event], *fields: object
+        self,
+        session: str,
+        kind: Callable[..., events.Event],
+        *fields: object,
+        **known: Proven | None,
     ) -> Verdict:
         """Post a person's event and return what became of it. Raises `UnknownSession`.
 
-        `SITE` leaves it to the daemon which session it concerns.
+        ``known`` says who was recognised (`controller.core.event.ByPerson`). `SITE` leaves it to
+        the daemon which session it concerns.
         """
         if session != SITE and session not in self.sessions:
             raise UnknownSession(session)
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        if not self.inbox.tell(session, kind, *fields, answer=answer):
+        if not self.inbox.tell(session, kind, *fields, answer=answer, **known):
             name = getattr(kind, "__name__", "event")
             return Verdict(session, "", c.Refuse(name, "", "the inbox has room", "it is full"))
         return await answer
@@ -126,7 +133,14 @@ class Daemon:
             return False
         return True
 
-    async def load(self, order: Loaded, treatment: Treatment, who: str, role: str) -> Verdict:
+    async def load(
+        self,
+        order: Loaded,
+        treatment: Treatment,
+        who: str,
+        role: str,
+        proven: Proven | None = None,
+    ) -> Verdict:
         """Begin a session with a checked order.
 
         Raises JournalFailed or OSError; nothing began then.
@@ -139,7 +153,8 @@ class Daemon:
                 refusal = c.Refuse("OrderLoaded", phase, "one treatment at a time", found)
                 return Verdict(holder.id, phase, refusal)
             session = await self._begin(order)
-            verdict = await self.request(session.id, events.OrderLoaded, who, role, treatment)
+            said = (who, role, treatment)
+            verdict = await self.request(session.id, events.OrderLoaded, *said, proven=proven)
             if verdict.refusal is not None:
                 del self.sessions[session.id]
                 await session.journal.close(2.0)
@@ -156,6 +171,7 @@ class Daemon:
             "regimen": order.regimen,
             "regimen_text": order.regimen_text,
             "regimen_hash": order.regimen_hash,
+            **({"people": order.people} if order.people else {}),
             "devices": [plain(identity) for identity in known if identity is not None],
             "commissioned": plain(self.setting.commissioned),
             **({} if flush is None else {"flush_commissioned": plain(flush.commissioned)}),
@@ -279,6 +295,18 @@ class Daemon:
         stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
         self.site_journal.append("task", {"task": name, "reason": reason}, *stamps)
         self.herald.task_died(name, reason)
+
+    def note_people(self, facts: Mapping[str, Any]) -> None:
+        """Keep in the site's journal who came, left, or was refused; show who may act at all."""
+        stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
+        self.site_journal.append("people", facts, *stamps)
+        match facts["did"]:
+            case "people":
+                self.people = {"count": facts["count"], "trouble": ""}
+            case "unusable":
+                self.people = {**self.people, "trouble": facts["reason"]}
+            case _:
+                pass
 
     def _stop_pump(self, reason: str) -> None:
         """STOP without judgement, where the judgement itself is what failed."""

@@ -81,9 +81,10 @@ class Inbox:
         kind: Callable[..., Event],
         *fields: object,
         answer: "asyncio.Future[Verdict] | None" = None,
+        **known: object,
     ) -> bool:
-        """Post ``kind(mono_ns, utc_ns, *fields)`` stamped now; False if there was no room."""
-        event = kind(self._clock.monotonic_ns(), self._clock.utc_ns(), *fields)
+        """Post ``kind(mono_ns, utc_ns, *fields, **known)`` stamped now; False without room."""
+        event = kind(self._clock.monotonic_ns(), self._clock.utc_ns(), *fields, **known)
         lane = self._at_once if kind in AT_ONCE else self._waiting
         if len(lane) >= self._capacity:
             self._lost += 1

@@ -57,7 +57,7 @@ class _Header(BaseModel, strict=True):
     order: str
     regimen_text: str
     simulated: bool
-    operators: dict[str, _Operator]
+    operators: dict[str, _Operator] = {}
     devices: list[dict[str, Any]]
     versions: dict[str, str]
     kinds: list[str]
@@ -192,7 +192,7 @@ def _people(header: Mapping[str, Any], state: State, order: Order) -> tuple[Sign
     ordered = Signature(
         "", user.name, "authorized user", Meaning.ORDERED, utc_ns(order.directed_at)
     )
-    operators: Mapping[str, Mapping[str, str]] = header["operators"]
+    operators: Mapping[str, Mapping[str, str]] = header.get("operators", {})
     releases = [signed for signed in state.signatures if signed.meaning == "released"][-2:]
     return ordered, *(_signature(signed, operators, releases) for signed in state.signatures)
 
@@ -200,7 +200,10 @@ def _people(header: Mapping[str, Any], state: State, order: Order) -> tuple[Sign
 def _signature(
     signed: Signed, operators: Mapping[str, Mapping[str, str]], releases: list[Signed]
 ) -> Signature:
-    """A signature with the person's name; the last two releases are the ones that count."""
+    """A signature with the person's name; the last two releases are the ones that count.
+
+    Before people were recognised their names stood in the header.
+    """
     person = operators.get(signed.who, {"name": signed.who, "role": signed.role})
     meaning = str(_MEANINGS.get(signed.meaning, signed.meaning))
     if signed in releases:
@@ -208,7 +211,8 @@ def _signature(
         meaning = Meaning.RELEASED_FIRST if first else Meaning.RELEASED_SECOND
     role = signed.role or person["role"]
     at = Nanoseconds(signed.utc_ns)
-    return Signature(signed.who, person["name"], role, meaning, at, signed.identity)
+    name = signed.name or person["name"]
+    return Signature(signed.who, name, role, meaning, at, signed.identity)
 
 
 def _times(state: State, order: Order) -> dict[str, Nanoseconds]:

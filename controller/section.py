@@ -6,6 +6,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from controller.clinic.documents import Problem
+
 T = TypeVar("T")
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -27,3 +29,9 @@ def ruled(check: Callable[[Any], object]) -> AfterValidator:
         return value
 
     return AfterValidator(validate)
+
+
+def refuse(problems: list[Problem]) -> None:
+    """Refuse a table for these reasons, if there are any."""
+    if problems:
+        raise PydanticCustomError("problems", "{problems}", {"problems": problems})

@@ -11,7 +11,9 @@ import secrets
 import shutil
 import signal
 import socket
+import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -32,7 +34,9 @@ from controller.life import Life, StartupFailure
 from controller.mqtt_link import mqtt_connect
 from controller.panel.api import Api
 from controller.panel.app import make_app
+from controller.panel.reception import PeopleWatch, desk_of, people_at_start
 from controller.panel.server import PanelServer, bind
+from controller.panel.tls import TlsRefused, server_context
 from controller.panel.turnstile import Turnstile
 from controller.ports import Calibrator, Clock, Pump
 from controller.records import NoRecord, record_of, record_of_journal
@@ -90,7 +94,6 @@ def setting_of(
     running = versions()
     kinds = (site.pump.kind, site.calibrator.kind)
     flush = _flush_pump_of(site, flush_commissioning)
-    operators = {p.id: {"name": p.name, "role": p.role} for p in site.operator}
     header = {
         "schema": HEADER_SCHEMA,
         "site": site.site.name,
@@ -99,7 +102,6 @@ def setting_of(
         "simulated": site.site.simulated,
         "versions": running,
         "kinds": list(kinds if flush is None else (*kinds, flush.kind)),
-        "operators": operators,
         **({"unit_proof": units.seen} if units is not NOT_ASKED else {}),
     }
     return Setting(
@@ -204,10 +206,12 @@ class Service:
         self._site, self._on_ready = site, on_ready
         self._units = units_known_of(site)
         self._world = surroundings_of(site, clock, self._units)
+        self._people, self._no_people = people_at_start(site.people_path)
         self._ending = asyncio.Event()
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT. Raises `StartupFailure`."""
+        tls = self._tls()
         http, unix = self._sockets()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -218,9 +222,15 @@ class Service:
         except StartupFailure:
             self._close_sockets(http, unix)
             raise
-        panel = self._serve(life, daemon, http, unix)
+        panel = self._serve(life, daemon, http, unix, tls)
         await self._ending.wait()
         return await self._end(life, panel, http, unix)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        try:
+            return None if self._site.api.tls is None else server_context(*self._site.api.tls)
+        except TlsRefused as error:
+            raise StartupFailure(error.field, f"{error.value}: {error.rule}") from error
 
     def _sockets(self) -> tuple[socket.socket, socket.socket]:
         """Both sockets, before any device is spoken to: a second daemon goes no further."""
@@ -243,11 +253,24 @@ class Service:
         self._site.socket_path.unlink(missing_ok=True)
 
     def _serve(
-        self, life: Life, daemon: Daemon, http: socket.socket, unix: socket.socket
+        self,
+        life: Life,
+        daemon: Daemon,
+        http: socket.socket,
+        unix: socket.socket,
+        tls: ssl.SSLContext | None,
     ) -> PanelServer:
-        turnstile = Turnstile()
-        app = make_app(Api(daemon, self._site), partial(record_json, daemon), turnstile)
-        panel = PanelServer(app, http, daemon.herald.ring)
+        turnstile, site = Turnstile(), self._site
+        # A thread of their own: what is slow here keeps no disk waiting.
+        threads = ThreadPoolExecutor(1, "people")
+        desk = desk_of(daemon, site, self._people, threads)
+        watch = PeopleWatch(site.people_path, daemon, desk, threads)
+        if self._no_people:
+            watch.note(self._no_people)
+        life.supervisor.keep("people", watch.run, critical=False)
+        record = partial(record_json, daemon)
+        app = make_app(Api(daemon, site, desk), record, turnstile, site.api.called)
+        panel = PanelServer(app, http, daemon.herald.ring, tls)
 
         async def stop() -> dict[str, Any]:
             return verdict_json(await daemon.stop("", "", "terminal"))
@@ -264,7 +287,8 @@ class Service:
         host, port = self._site.api.address
         shown = f"[{host}]" if ":" in host else host
         path = str(self._site.socket_path)
-        self._on_ready(Ready(f"http://{shown}:{port}/api/v1", path, self._site.site.simulated))
+        scheme = "http" if tls is None else "https"
+        self._on_ready(Ready(f"{scheme}://{shown}:{port}/api/v1", path, site.site.simulated))
         return panel
 
     async def _end(
@@ -281,7 +305,7 @@ async def _close_panel(life: Life, panel: PanelServer) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(PANEL_FAREWELL_S):
             await life.supervisor.ended("panel")
-    await life.supervisor.stop("panel", "control socket")
+    await life.supervisor.stop("panel", "control socket", "people")
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

@@ -94,10 +94,14 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An order that was checked: its canonical text, and what goes into the session's record 0."""
+    """An order that was checked: its canonical text, and what goes into the session's record 0.
+
+    ``people`` is the hash of the newest change of the site's people.
+    """
 
     text: str
     order_hash: str
     regimen: str
     regimen_text: str
     regimen_hash: str
+    people: str = ""

@@ -224,7 +224,7 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
         "site": setting.site,
         "room": setting.room,
         "simulated": setting.simulated,
-        "identity": "unauthenticated",
+        "identity": "badge+PIN",
         "version": setting.version,
         "at": _utc(daemon.clock.utc_ns()),
         "active": None if active is None else active.id,
@@ -240,6 +240,7 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
         ],
         "commissioning": commissioned_text(setting.commissioned),
         **_flush_commissioning(setting.flush),
+        "people": daemon.people,
         "self_test": [check.view() for check in daemon.self_test.checks],
         "link": {
             "pump": _identity(daemon.pump_identity),

@@ -10,6 +10,8 @@ class Identity(StrEnum):
     """How the signer was recognised; it stands in the record beside every signature."""
 
     UNAUTHENTICATED = "unauthenticated"
+    BADGE = "badge"
+    BADGE_PIN = "badge+PIN"
 
 
 class Meaning(StrEnum):

@@ -8,7 +8,7 @@ from controller.core import motion
 from controller.core.hot_lab import status_text
 from controller.core.judge import enter, forget, note, to_stopped
 from controller.core.limits import Limits
-from controller.core.rules import Refused, Result, co_sign, done, second_person, sign
+from controller.core.rules import Refused, Result, asked_by, co_sign, done, second_person, sign
 from controller.core.state import Item, Outcome, Phase, Stage, State
 
 BACKGROUND = "background"
@@ -99,7 +99,7 @@ def residual_requested(
         return Refused("an item has a name", repr(event.item))
     if event.item != BACKGROUND and state.background_bq is None:
         return Refused("the empty well comes first", f"item {event.item!r} before background")
-    state = replace(forget(state, "calibrator_link"), assay_pending=event.item, assay_by=event.who)
+    state = asked_by(replace(forget(state, "calibrator_link"), assay_pending=event.item), event)
     return done(state, c.ReadAssay(event.item, state.order.nuclide))
 
 

@@ -63,8 +63,8 @@ def _dataclass(cls: type, value: Any, path: str) -> Any:
     if not isinstance(value, dict):
         raise CodecError(f"{path}: expected an object for {cls.__name__}")
     hints = _hints(cls)
-    differing = set(value) ^ set(hints)
-    if differing - (_added(cls).keys() - set(value)):
+    differing = (set(value) ^ set(hints)) - (_added(cls).keys() - set(value))
+    if differing:
         raise CodecError(f"{path}: fields differ from {cls.__name__}: {differing}")
     return cls(**{name: _value(hints[name], value[name], f"{path}.{name}") for name in value})
 

@@ -16,7 +16,7 @@ from controller.core import judge
 from controller.core.bedside import RELEASES, drug_profile, to_residual
 from controller.core.judge import enter, forget, note
 from controller.core.limits import Limits
-from controller.core.rules import Refused, Result, done, sign
+from controller.core.rules import Refused, Result, asked_by, done, sign, signature
 from controller.core.state import Outcome, Phase, Signed, State
 from firmware_interfaces.readings import ReadingStatus
 from firmware_interfaces.units import Becquerel
@@ -39,7 +39,7 @@ def assay_requested(state: State, event: e.AssayRequested, limits: Limits) -> Re
         return Refused("nothing is assayed once the line is in use", "a run or a connection exists")
     if state.first_start_ns is not None:
         return Refused("nothing is assayed once drug was given", "what is left is no dose")
-    state = replace(forget(state, "calibrator_link"), assay_pending=SYRINGE, assay_by=event.who)
+    state = asked_by(replace(forget(state, "calibrator_link"), assay_pending=SYRINGE), event)
     return done(state, c.ReadAssay(SYRINGE, state.order.nuclide))
 
 
@@ -139,8 +139,8 @@ def release_signed(state: State, event: e.ReleaseSigned, limits: Limits) -> Resu
     last = len(state.released) == RELEASES - 1
     if last and _needs_authorized_user(state, event):
         return Refused("10 to 20 % off needs the authorized user's signature", event.role)
-    signed = Signed(event.who, event.role, "released", event.utc_ns)
-    state = replace(sign(state, event, "released"), released=(*state.released, signed))
+    one = signature(event.who, event.role, "released", event.utc_ns, event.proven)
+    state = replace(sign(state, event, "released"), released=(*state.released, one))
     if not last:
         return done(state)
     planned = min(planned_nl(state, event.utc_ns), _seatable_nl(state, limits))
@@ -165,8 +165,8 @@ def time_out_repeated(state: State, event: e.ReleaseSigned, limits: Limits) -> R
         return refused
     if _needs_authorized_user(replace(state, released=(first,)), event):
         return Refused("10 to 20 % off needs the authorized user's signature", event.role)
-    signed = Signed(event.who, event.role, "released", event.utc_ns)
-    state = replace(sign(state, event, "released"), released=(first, signed))
+    second = signature(event.who, event.role, "released", event.utc_ns, event.proven)
+    state = replace(sign(state, event, "released"), released=(first, second))
     return done(replace(state, released_ns=state.now_ns))
 
 
@@ -209,8 +209,9 @@ def assay_late(state: State, event: e.AssayRead | e.AssayFailed, limits: Limits)
 
 def sign_assay(state: State, event: e.AssayRead) -> State:
     """The state with the signature of the person who asked for the reading."""
-    signed = Signed(state.assay_by, "", f"assayed {event.item}", event.utc_ns)
-    return replace(state, signatures=(*state.signatures, signed))
+    meaning = f"assayed {event.item}"
+    one = signature(state.assay_by, "", meaning, event.utc_ns, state.assay_proven)
+    return replace(state, signatures=(*state.signatures, one))
 
 
 def assay_failed(state: State, event: e.AssayFailed, limits: Limits) -> Result:

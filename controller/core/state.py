@@ -3,12 +3,14 @@
 Integers in base units.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from controller.core.commissioning import UNKNOWN, Commissioned
+from controller.core.event import Proven
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
+    ADDED,
     ActivityReading,
     Identity,
     Motion,
@@ -139,13 +141,17 @@ class Saline:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signature: who, in which role, what it means, when (UTC), how the identity was proven."""
+    """A signature: who, in which role, what it means, when (UTC), how the identity was proven.
+
+    ``name`` is the printed name; empty where nobody was recognised.
+    """
 
     who: str
     role: str
     meaning: str
     utc_ns: int
     identity: str = "unauthenticated"
+    name: str = field(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +217,7 @@ class State:
     assay: ActivityReading | None = None
     assay_utc_ns: int | None = None
     assay_by: str = ""
+    assay_proven: Proven | None = field(default=None, metadata=ADDED)
     planned_nl: int = 0
     released: tuple[Signed, ...] = ()
     released_ns: int | None = None

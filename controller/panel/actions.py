@@ -1,4 +1,4 @@
-"""The table of actions: what each is called, what its body holds, and which event it becomes.
+"""The table of actions: what each is called, its body, its event, who may, and what proves them.
 
 A body's numbers are in the units of their names and become base units here. Whether an action may
 happen now is decided by the judgement alone; here stands only what makes it readable.
@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from controller.clinic.access import Proof
+from controller.clinic.people import Role
 from controller.config import SiteConfig
 from controller.core import events as e
 from firmware_interfaces.units import NL_PER_ML, scaled_down, scaled_near, scaled_up
@@ -44,6 +46,12 @@ class InSession(Body):
     """An action on a session."""
 
     session: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class Pressed(InSession):
+    """A button for whoever sees it first; ``operator`` may be empty."""
+
+    operator: OperatorId | Literal[""] = ""
 
 
 class LoadOrder(Body):
@@ -158,15 +166,26 @@ class Survey(InSession):
 
 
 Fields = tuple[object, ...]
+HANDS: Final = frozenset({Role.AUTHORIZED_USER, Role.PHYSICIST, Role.TECHNICIAN})
+"""Who works with pump, chamber and line."""
+EYES: Final = HANDS | {Role.SECOND_PERSON}
+"""Who looks, answers and agrees."""
+ANYONE: Final = frozenset(Role)
+NOTHING, BADGE, PIN = Proof.NOTHING, Proof.BADGE, Proof.PIN
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action. ``fields`` gives the event's fields after who and role."""
+    """One action, what it asks of whoever wants it, and who may.
+
+    ``fields`` gives the event's fields after who and role.
+    """
 
     name: str
     body: type[Body]
     event: type[e.ByPerson]
+    proof: Proof
+    roles: frozenset[Role]
     text: str
     fields: Callable[[Any, SiteConfig], Fields] = lambda _body, _site: ()
 
@@ -178,28 +197,19 @@ def _diameter_um(name: str, site: SiteConfig) -> int:
     raise Wrong("syringe", name, "must be a syringe of the site's catalogue")
 
 
-def second_person(body: Confirmed, site: SiteConfig) -> str:
-    """The id of who confirms: a known operator, and another than who asks. Raises `Wrong`."""
-    if all(person.id != body.confirmed_by for person in site.operator):
-        raise Wrong("confirmed_by", body.confirmed_by, "must be an operator of site.toml")
-    if body.confirmed_by == body.operator:
-        raise Wrong("confirmed_by", body.confirmed_by, "must be another person than operator")
-    return body.confirmed_by
-
-
 def _patency(body: Patency, site: SiteConfig) -> Fields:
     return body.syringe, _diameter_um(body.syringe, site)
 
 
 def _flush(body: Flush, site: SiteConfig) -> Fields:
-    return body.syringe, _diameter_um(body.syringe, site), second_person(body, site)
+    return body.syringe, _diameter_um(body.syringe, site), body.confirmed_by
 
 
-def _bound(body: Bound, site: SiteConfig) -> Fields:
+def _bound(body: Bound, _site: SiteConfig) -> Fields:
     if body.low_ml > body.high_ml:
         raise Wrong("low_ml", body.low_ml, f"must not be above high_ml = {body.high_ml:g}")
     low, high = scaled_down(body.low_ml, NL_PER_ML), scaled_up(body.high_ml, NL_PER_ML)
-    return second_person(body, site), body.method, low, high
+    return body.confirmed_by, body.method, low, high
 
 
 def _survey(body: Survey, _site: SiteConfig) -> Fields:
@@ -220,49 +230,69 @@ def _just(*names: str) -> Callable[[Any, SiteConfig], Fields]:
     return lambda body, _site: tuple(getattr(body, name) for name in names)
 
 
-def _mounted(body: Confirmed, site: SiteConfig) -> Fields:
-    return (second_person(body, site),)
-
-
 ACTIONS: Final = (
-    Action("assay", InSession, e.AssayRequested, "Measure the syringe in the chamber"),
-    Action("release", InSession, e.ReleaseSigned, "Sign the release; two different people must"),
-    Action("patency", Patency, e.PatencyRequested, "Run saline to the vein", _patency),
-    Action("patency_confirm", PatencyConfirm, e.PatencyConfirmed, "Say what was seen at the site",
-           _just("blood_return", "leak_seen")),
-    Action("seat", Confirmed, e.SeatRequested, "Advance the drug syringe to a drop", _mounted),
-    Action("seat_confirm", SeatConfirm, e.SeatConfirmed, "Say whether a drop was seen",
-           _just("drop_seen")),
-    Action("connect", Connect, e.ConnectionConfirmed, "The line is joined", _just("clamps_open")),
-    Action("arm", InSession, e.ArmRequested, "Programme the pump and arm its watchdog"),
-    Action("start_request", InSession, e.StartRequested, "First step of the start"),
-    Action("start_confirm", InSession, e.StartConfirmed, "Second step, by the same person"),
-    Action("barrel_reading", Volume, e.BarrelRead, "What the syringe barrel says", _near),
-    Action("site_check", SiteCheck, e.SiteChecked, "The IV site was looked at", _just("site_ok")),
-    Action("hold", Reasoned, e.HoldRequested, "Pause, with a reason", _just("reason")),
-    Action("resume", Resume, e.ResumeRequested, "Go on; after a trip two people",
-           _just("new_site")),
-    Action("acknowledge", Acknowledge, e.Acknowledged, "An alarm was seen", _just("alarm")),
-    Action("pause_audio", InSession, e.AudioPaused, "Quiet for two minutes at most"),
-    Action("abort", Caused, e.AbortRequested, "Stop for good, with a cause", _just("cause")),
-    Action("end", Caused, e.EndRequested, "No more delivery; account for what is left",
-           _just("cause")),
-    Action("flush", Flush, e.FlushRequested, "Flush by the pump", _flush),
-    Action("kvo", Flush, e.KvoRequested, "Keep the vein open while held, by the second pump",
-           _flush),
-    Action("flush_confirm", Volume, e.FlushConfirmed, "Flushed by hand with this volume", _down),
-    Action("bound", Bound, e.DeliveryBounded, "Bound an uncertain delivery", _bound),
-    Action("give_up", InSession, e.GivenUp, "Leave an uncertain delivery as it is"),
-    Action("residual", Residual, e.ResidualRequested, "Measure what is left", _just("item")),
-    Action("survey", Survey, e.SurveyRecorded, "Readings of the survey meter", _survey),
-    Action("close", InSession, e.CloseRequested, "Close the session"),
-    Action("cancel", Reasoned, e.CancelRequested, "Call the treatment off", _just("reason")),
-    Action("pain", InSession, e.PainPressed, "PAIN / SWELLING"),
-    Action("spill", InSession, e.SpillPressed, "SPILL"),
-    Action("patient_moved", InSession, e.PatientMovedPressed, "PATIENT MOVED"),
+    Action("assay", InSession, e.AssayRequested, BADGE, HANDS,
+           "Measure the syringe in the chamber"),
+    Action("release", InSession, e.ReleaseSigned, PIN, EYES,
+           "Sign the release; two different people must"),
+    Action("patency", Patency, e.PatencyRequested, BADGE, HANDS,
+           "Run saline to the vein", _patency),
+    Action("patency_confirm", PatencyConfirm, e.PatencyConfirmed, BADGE, EYES,
+           "Say what was seen at the site", _just("blood_return", "leak_seen")),
+    Action("seat", Confirmed, e.SeatRequested, PIN, HANDS,
+           "Advance the drug syringe to a drop", _just("confirmed_by")),
+    Action("seat_confirm", SeatConfirm, e.SeatConfirmed, BADGE, EYES,
+           "Say whether a drop was seen", _just("drop_seen")),
+    Action("connect", Connect, e.ConnectionConfirmed, BADGE, HANDS,
+           "The line is joined", _just("clamps_open")),
+    Action("arm", InSession, e.ArmRequested, BADGE, HANDS,
+           "Programme the pump and arm its watchdog"),
+    Action("start_request", InSession, e.StartRequested, PIN, HANDS,
+           "First step of the start: its signature"),
+    Action("start_confirm", InSession, e.StartConfirmed, BADGE, HANDS,
+           "Second step, by the same person"),
+    Action("barrel_reading", Volume, e.BarrelRead, BADGE, EYES,
+           "What the syringe barrel says", _near),
+    Action("site_check", SiteCheck, e.SiteChecked, BADGE, EYES,
+           "The IV site was looked at", _just("site_ok")),
+    Action("hold", Reasoned, e.HoldRequested, BADGE, ANYONE,
+           "Pause, with a reason", _just("reason")),
+    Action("resume", Resume, e.ResumeRequested, PIN, EYES,
+           "Go on; after a trip two people", _just("new_site")),
+    Action("acknowledge", Acknowledge, e.Acknowledged, BADGE, ANYONE,
+           "An alarm was seen", _just("alarm")),
+    Action("pause_audio", InSession, e.AudioPaused, BADGE, ANYONE,
+           "Quiet for two minutes at most"),
+    Action("abort", Caused, e.AbortRequested, BADGE, EYES,
+           "Stop for good, with a cause", _just("cause")),
+    Action("end", Caused, e.EndRequested, PIN, EYES,
+           "No more delivery; account for what is left", _just("cause")),
+    Action("flush", Flush, e.FlushRequested, PIN, HANDS,
+           "Flush by the pump", _flush),
+    Action("kvo", Flush, e.KvoRequested, PIN, HANDS,
+           "Keep the vein open while held, by the second pump", _flush),
+    Action("flush_confirm", Volume, e.FlushConfirmed, PIN, HANDS,
+           "Flushed by hand with this volume", _down),
+    Action("bound", Bound, e.DeliveryBounded, PIN, HANDS,
+           "Bound an uncertain delivery", _bound),
+    Action("give_up", InSession, e.GivenUp, PIN, EYES,
+           "Leave an uncertain delivery as it is"),
+    Action("residual", Residual, e.ResidualRequested, BADGE, HANDS,
+           "Measure what is left", _just("item")),
+    Action("survey", Survey, e.SurveyRecorded, PIN, EYES,
+           "Readings of the survey meter", _survey),
+    Action("close", InSession, e.CloseRequested, PIN, EYES,
+           "Close the session"),
+    Action("cancel", Reasoned, e.CancelRequested, PIN, EYES,
+           "Call the treatment off", _just("reason")),
+    Action("pain", Pressed, e.PainPressed, NOTHING, ANYONE, "PAIN / SWELLING"),
+    Action("spill", Pressed, e.SpillPressed, NOTHING, ANYONE, "SPILL"),
+    Action("patient_moved", Pressed, e.PatientMovedPressed, NOTHING, ANYONE, "PATIENT MOVED"),
 )  # fmt: skip
 
-LOAD_ORDER: Final = "load_order"
+LOAD: Final = Action("load_order", LoadOrder, e.OrderLoaded, PIN, HANDS,
+                     "Load a written directive")  # fmt: skip
+LOAD_ORDER: Final = LOAD.name
 STOP: Final = "stop"
 STOPPING: Final = (STOP, "pain", "spill")
 """What a person does so that the pump stops: it passes whatever else waits."""

@@ -1,35 +1,36 @@
 """Requests to events: who may ask at all, what is malformed, and that one action acts once.
 
-It knows bodies, operators and answers, and nothing of HTTP. Answers are remembered by ``action_id``
-in memory, the newest thousand: after a restart of the daemon the judgement's own phases are what
-keeps an old request from acting again.
+It knows bodies and answers, asks the desk who may, and knows nothing of HTTP. Answers are
+remembered by ``action_id`` in memory, the newest thousand: after a restart of the daemon the
+judgement's own phases are what keeps an old request from acting again.
 """
 
 import asyncio
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from controller.clinic.documents import DocumentError, json_problem, shown
-from controller.config import Operator, SiteConfig
+from controller.config import SiteConfig
 from controller.daemon import Daemon, UnknownSession
 from controller.inbox import Verdict
 from controller.journal import JournalFailed
 from controller.orders import checked_order
 from controller.panel.actions import (
     BY_NAME,
+    LOAD,
     LOAD_ORDER,
-    STOP,
     Action,
     Body,
     InSession,
     LoadOrder,
+    OperatorId,
     Wrong,
 )
+from controller.panel.desk import Denied, Desk, Knock, Known
 
 REMEMBERED: Final = 1000
 
@@ -50,6 +51,11 @@ def refusal(
     if field:
         error |= {"field": field, "value": value if isinstance(value, str) else shown(value)}
     return Answer(status, {"error": error})
+
+
+def denial(denied: Denied) -> Answer:
+    """The answer to whoever may not."""
+    return refusal(denied.status, denied.rule, field=denied.field, value=denied.value)
 
 
 def _answered(verdict: Verdict, **more: object) -> Answer:
@@ -101,24 +107,68 @@ def body_of(name: str, text: bytes) -> Body | Answer:
         return _malformed(_problems_of(error))
 
 
+class Shown(BaseModel):
+    """A badge, as its reader types it."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    badge: Annotated[str, StringConstraints(max_length=200)]
+
+
+class Leaving(BaseModel):
+    """Who leaves the station."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    operator: OperatorId
+
+
 class Api:
     """The actions of one daemon."""
 
-    def __init__(self, daemon: Daemon, site: SiteConfig) -> None:
-        self.daemon, self.site = daemon, site
-        self._operators = {person.id: person for person in site.operator}
+    def __init__(self, daemon: Daemon, site: SiteConfig, desk: Desk) -> None:
+        self.daemon, self.site, self.desk = daemon, site, desk
         self._answers: OrderedDict[str, tuple[str, asyncio.Task[Answer]]] = OrderedDict()
 
     async def stop(self, source: str) -> Answer:
         """STOP: nothing is asked, nothing can be wrong with it; its answer waits for no disk."""
         return _answered(await self.daemon.stop("", "", source))
 
-    async def act(self, name: str, text: bytes) -> Answer:
-        """Do the action ``name`` with the JSON body ``text``, once for its ``action_id``."""
-        body = body_of(name, text)
-        return body if isinstance(body, Answer) else await self._once(name, body)
+    async def act(self, name: str, text: bytes, knock: Knock) -> Answer:
+        """Do the action ``name`` with the JSON body ``text``, once for its ``action_id``.
 
-    async def _once(self, name: str, body: Body) -> Answer:
+        Who may not ask is not answered from memory either.
+        """
+        body = body_of(name, text)
+        if isinstance(body, Answer):
+            return body
+        try:
+            known = await self.desk.allowed(BY_NAME.get(name, LOAD), body, knock)
+        except Denied as denied:
+            return denial(denied)
+        return await self._once(name, body, known)
+
+    def come(self, text: bytes, knock: Knock) -> tuple[Answer, str]:
+        """A badge was shown: who is at the station now, and the station's token."""
+        try:
+            badge = Shown.model_validate_json(text).badge
+        except ValidationError:
+            return refusal(422, "must be JSON with a badge", field="badge", value="(not shown)"), ""
+        try:
+            token, person = self.desk.come(badge, knock)
+        except Denied as denied:
+            return denial(denied), ""
+        return Answer(200, {"who": person.id, "present": self.desk.present(token)}), token
+
+    def go(self, text: bytes, knock: Knock) -> Answer:
+        """Somebody leaves the station."""
+        try:
+            self.desk.go(Leaving.model_validate_json(text).operator, knock)
+        except ValidationError as error:
+            return _malformed(_problems_of(error))
+        return Answer(200, {"present": self.desk.present(knock.token)})
+
+    async def _once(self, name: str, body: Body, by: Known) -> Answer:
         """Answer as this very action was or will be answered, whether or not the client stays."""
         what = json.dumps([name, body.model_dump(mode="json")], sort_keys=True)
         known = self._answers.get(body.action_id)
@@ -126,32 +176,29 @@ class Api:
             rule = "an action_id belongs to one action"
             return refusal(409, rule, "it was used before", field="action_id", value=body.action_id)
         if known is None:
-            known = what, asyncio.create_task(self._do(name, body))
+            known = what, asyncio.create_task(self._do(name, body, by))
             self._answers[body.action_id] = known
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
         return await asyncio.shield(known[1])
 
-    async def _do(self, name: str, body: Body) -> Answer:
-        operator = self._operators.get(body.operator)
-        if operator is None:
-            rule = "must be an operator of site.toml"
-            return refusal(422, rule, field="operator", value=body.operator)
+    async def _do(self, name: str, body: Body, by: Known) -> Answer:
         try:
             if isinstance(body, LoadOrder):
-                return await self._load(body, operator)
+                return await self._load(body, by)
             assert isinstance(body, InSession)
-            return await self._in_session(BY_NAME[name], body, operator)
+            return await self._in_session(BY_NAME[name], body, by)
         except Wrong as wrong:
             return refusal(422, wrong.rule, field=wrong.field, value=wrong.value)
         except UnknownSession as unknown:
             return refusal(404, "must be an open session", field="session", value=str(unknown))
 
-    async def _in_session(self, action: Action, body: InSession, operator: Operator) -> Answer:
+    async def _in_session(self, action: Action, body: InSession, by: Known) -> Answer:
         fields = action.fields(body, self.site)
-        who = (operator.id, operator.role)
+        who = (body.operator, by.role)
+        known = {"proven": by.first, "other": by.second}
         return await self._kept(
-            await self.daemon.request(body.session, action.event, *who, *fields)
+            await self.daemon.request(body.session, action.event, *who, *fields, **known)
         )
 
     async def _kept(self, verdict: Verdict) -> Answer:
@@ -161,7 +208,7 @@ class Api:
         durable = await self.daemon.kept(verdict)
         return _answered(verdict, record=verdict.record, durable=durable)
 
-    async def _load(self, body: LoadOrder, operator: Operator) -> Answer:
+    async def _load(self, body: LoadOrder, by: Known) -> Answer:
         now_utc_ns = self.daemon.clock.utc_ns()
         try:
             checked = checked_order(json.dumps(body.order), self.site, now_utc_ns)
@@ -171,60 +218,10 @@ class Api:
                 for p in error.problems
             ]
             return _malformed(problems)
-        who = (operator.id, operator.role)
+        loaded = replace(checked.loaded, people=self.desk.register.head)
+        who = (body.operator, by.role)
         try:
-            verdict = await self.daemon.load(checked.loaded, checked.treatment, *who)
+            verdict = await self.daemon.load(loaded, checked.treatment, *who, proven=by.first)
         except (JournalFailed, OSError) as error:
             return refusal(409, "the journal must be writable", str(error))
         return await self._kept(verdict)
-
-
-@cache
-def openapi(version: str) -> dict[str, Any]:
-    """The description of the API, made of the table of actions and its bodies."""
-    schemas: dict[str, Any] = {}
-    paths: dict[str, Any] = {
-        f"/api/v1/{path}": {"get": {"summary": text, "responses": {"200": {"description": text}}}}
-        for path, text in (
-            ("state", "Every session, alarm and link of the room"),
-            ("events", "Server-sent events: state, alarm, telemetry; Last-Event-ID resumes"),
-            ("openapi.json", "This description"),
-            ("record/{session}", "The record of a treatment"),
-        )
-    }
-    record = paths["/api/v1/record/{session}"]["get"]
-    record["parameters"] = [
-        {"name": "session", "in": "path", "required": True, "schema": {"type": "string"}}
-    ]
-    posted: list[tuple[str, type[Body], str]] = [
-        (LOAD_ORDER, LoadOrder, "Load a written directive"),
-        *((action.name, action.body, action.text) for action in BY_NAME.values()),
-    ]
-    for name, body, text in posted:
-        schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= schema.pop("$defs", {})
-        schemas[body.__name__] = schema
-        paths[f"/api/v1/actions/{name}"] = {"post": _operation(name, text, body.__name__)}
-    paths[f"/api/v1/actions/{STOP}"] = {"post": _operation(STOP, "STOP. No body, no header.", "")}
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Isodrip", "version": version},
-        "paths": paths,
-        "components": {"schemas": schemas},
-    }
-
-
-def _operation(name: str, text: str, schema: str) -> dict[str, Any]:
-    answers = {"200": "accepted", "404": "unknown", "409": "refused", "422": "malformed"}
-    answers["503"] = "too many ask"
-    operation: dict[str, Any] = {
-        "operationId": name,
-        "summary": text,
-        "responses": {code: {"description": meaning} for code, meaning in answers.items()},
-    }
-    if schema:
-        reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
-        operation["requestBody"] = {"required": True, "content": {"application/json": reference}}
-        header = {"name": "X-Isodrip", "in": "header", "required": True, "schema": {"const": "1"}}
-        operation["parameters"] = [header]
-    return operation

@@ -7,6 +7,7 @@ open news streams are ended before the server waits for its connections.
 import contextlib
 import errno
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,7 +20,7 @@ FAREWELL_S: Final = 2
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket on a loopback address: whoever connects before we serve waits.
+    """A listening socket: whoever connects before we serve waits.
 
     Raises OSError, naming the address.
     """
@@ -48,8 +49,14 @@ class _Quiet(uvicorn.Server):
 class PanelServer:
     """The HTTP server on a bound socket. ``run`` serves until ``stop``."""
 
-    def __init__(self, app: ASGIApp, sock: socket.socket, ring: NewsRing) -> None:
-        self._app, self._sock, self._ring = app, sock, ring
+    def __init__(
+        self,
+        app: ASGIApp,
+        sock: socket.socket,
+        ring: NewsRing,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._app, self._sock, self._ring, self._tls = app, sock, ring, tls
         self._server: uvicorn.Server | None = None
         self._stopped = False
 
@@ -63,10 +70,17 @@ class PanelServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            # Mistakes count against an address: nobody tells us another than their own.
+            proxy_headers=False,
+            ssl_context_factory=None if self._tls is None else self._context,
             timeout_graceful_shutdown=FAREWELL_S,
         )
         self._server = _Quiet(config)
         await self._server.serve(sockets=[self._sock.dup()])
+
+    def _context(self, _config: object, _default: object) -> ssl.SSLContext:
+        assert self._tls is not None
+        return self._tls
 
     def stop(self) -> None:
         """End the news streams, then the server."""

@@ -9,6 +9,8 @@ from typing import Any, Final, Self
 
 import httpx
 
+from simulators.bench.badges import typed, wanted
+
 PREFIX: Final = "/api/v1"
 HEADERS: Final = {"X-Isodrip": "1"}
 PATIENCE_S: Final = 20.0
@@ -68,9 +70,15 @@ class Api:
         return await self._get(f"record/{session}")
 
     async def act(self, action: str, **body: Any) -> dict[str, Any]:
-        """Ask for an action. Raises ApiRefused with the daemon's reason."""
-        request = {"action_id": next(self._ids), **body}
-        return _taken(action, await self._http.post(f"{PREFIX}/actions/{action}", json=request))
+        """Ask for an action, with badges and PINs. Raises ApiRefused with the daemon's reason."""
+        request, pins = {"action_id": next(self._ids), **body}, typed(action, body)
+        path = f"{PREFIX}/actions/{action}"
+        response = await self._http.post(path, json=request, headers=pins)
+        while bearer := wanted(response.status_code, response.text):
+            shown = {"badge": bearer.badge}
+            _taken("come", await self._http.post(f"{PREFIX}/come", json=shown))
+            response = await self._http.post(path, json=request, headers=pins)
+        return _taken(action, response)
 
     async def stop(self) -> None:
         """STOP: no body, no login, no header."""

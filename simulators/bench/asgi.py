@@ -7,13 +7,14 @@ panel it shows what the news of the daemon told last, and asks for the whole sta
 import asyncio
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message
 
 from simulators.bench.api import PREFIX, ApiRefused
+from simulators.bench.badges import typed, wanted
 
 HEADERS: Final = (
     (b"host", b"127.0.0.1"),
@@ -32,6 +33,7 @@ class AsgiApi:
         self._ids = (f"{client_id}-{number}" for number in itertools.count(1))
         self._shown: dict[str, Any] = {}
         self._fresh = asyncio.Event()
+        self._cookie: tuple[tuple[bytes, bytes], ...] = ()
 
     async def follow(self) -> None:
         """Hear the news until they end or this is cancelled."""
@@ -74,9 +76,14 @@ class AsgiApi:
         return await self._taken(f"record/{quote(session, safe='')}", "GET")
 
     async def act(self, action: str, **body: Any) -> dict[str, Any]:
-        """Ask for an action. Raises ApiRefused with the daemon's reason."""
-        request = {"action_id": next(self._ids), **body}
-        return await self._taken(f"actions/{action}", "POST", request)
+        """Ask for an action, with badges and PINs. Raises ApiRefused with the daemon's reason."""
+        request, pins = {"action_id": next(self._ids), **body}, typed(action, body)
+        path, sent = f"{PREFIX}/actions/{action}", json.dumps(request).encode()
+        status, text = await self._request("POST", path, sent, pins)
+        while bearer := wanted(status, text):
+            await self._taken("come", "POST", {"badge": bearer.badge})
+            status, text = await self._request("POST", path, sent, pins)
+        return _answer(action, status, text)
 
     async def stop(self) -> None:
         """STOP: no body, no login, no header."""
@@ -86,13 +93,12 @@ class AsgiApi:
         self, what: str, method: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         sent = b"" if body is None else json.dumps(body).encode()
-        status, text = await self._request(method, f"{PREFIX}/{what}", sent)
-        if not 200 <= status < 300:
-            raise ApiRefused(what.removeprefix("actions/"), status, text.decode())
-        answer: dict[str, Any] = json.loads(text)
-        return answer
+        status, text = await self._request(method, f"{PREFIX}/{what}", sent, {})
+        return _answer(what.removeprefix("actions/"), status, text)
 
-    async def _request(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+    async def _request(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
         status, parts = 0, []
         asked = iter(({"type": "http.request", "body": body, "more_body": False},))
 
@@ -103,11 +109,19 @@ class AsgiApi:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                self._keep_cookie(message["headers"])
             else:
                 parts.append(message.get("body", b""))
 
-        await self._app(_scope(method, path), receive, send)
+        more = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        scope = _scope(method, path, (*self._cookie, *more))
+        await self._app(scope, receive, send)
         return status, b"".join(parts)
+
+    def _keep_cookie(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        for name, value in headers:
+            if name == b"set-cookie":
+                self._cookie = ((b"cookie", value.partition(b";")[0]),)
 
     def _hear(self, frame: bytes) -> None:
         """Take one server-sent event: a state replaces what is shown, numbers go into it."""
@@ -127,7 +141,14 @@ def _renew(shown: dict[str, Any], numbers: Mapping[str, Any]) -> None:
             session["pumped"] |= {"drug": numbers["pumped"], "flush": numbers["flushed"]}
 
 
-def _scope(method: str, path: str) -> dict[str, Any]:
+def _answer(what: str, status: int, text: bytes) -> dict[str, Any]:
+    if not 200 <= status < 300:
+        raise ApiRefused(what, status, text.decode())
+    answer: dict[str, Any] = json.loads(text)
+    return answer
+
+
+def _scope(method: str, path: str, more: Sequence[tuple[bytes, bytes]] = ()) -> dict[str, Any]:
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -138,7 +159,7 @@ def _scope(method: str, path: str) -> dict[str, Any]:
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": list(HEADERS),
+        "headers": [*HEADERS, *more],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 8131),
     }

@@ -20,6 +20,7 @@ from controller.device_sections import PumpSection
 from controller.devices import UNHEARD, Lines, pump_of
 from controller.ports import Pump
 from firmware_interfaces.units import NS_PER_S, Nanoseconds
+from simulators.bench.badges import CLINICAL
 from simulators.bench.streams import Wire
 from simulators.bench.virtual_time import VirtualClock, VirtualLoop, run_virtual
 from simulators.devices import hands
@@ -143,7 +144,7 @@ async def _commissioned(
     clock = VirtualClock(loop, round(at.timestamp()) * NS_PER_S)
     async with simulated_pump(loop, room, site.pump, prepare) as pump:
         outcome = await Commissioning(pump, clock, person, wish).whole()
-    first, second = (Person(id=p.id, name=p.name, role=p.role) for p in site.operator[:2])
+    first, second = (Person(id=p.id, name=p.name, role=p.role) for p in CLINICAL[:2])
     return file_of(
         outcome, at.astimezone(UTC).replace(microsecond=0), first, second, simulated=True
     )

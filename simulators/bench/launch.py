@@ -14,9 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from controller.clinic.documents import utc_ns
 from controller.clinic.order import Order, parse_order
+from controller.people_file import NAME as PEOPLE
+from controller.people_file import write_people
 from simulators.bench import papers, processes
 from simulators.bench.api import Api
+from simulators.bench.badges import bench_people
 from simulators.bench.broker import Broker, Kind, free_port, start_broker
 from simulators.bench.channel import Channel
 from simulators.bench.commissioning import bench_commissioning
@@ -131,6 +135,8 @@ def write_site(
     (directory / "journal").mkdir(exist_ok=True)
     site, text = directory / "site.toml", papers.site_text(order, where, directory, devices)
     site.write_text(text)
+    people = bench_people(utc_ns(datetime.now(UTC)))
+    write_people(directory / "journal" / PEOPLE, people)
     proven = bench_commissioning(text, order.container.name, datetime.now(UTC))
     (directory / papers.COMMISSIONING).write_text(proven)
     if devices.calibrator in UNIT_PROVEN:

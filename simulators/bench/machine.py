@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from controller.life import Life, StartupFailure
 from controller.panel.api import Api as DaemonApi
 from controller.panel.app import make_app
+from controller.panel.reception import desk_of
 from controller.service import record_json
 from simulators.bench.api import PATIENCE_S, ApiDown
 from simulators.bench.asgi import AsgiApi
@@ -210,7 +211,8 @@ class Machine:
         except StartupFailure:
             self._down = None
             raise
-        app = make_app(DaemonApi(daemon, stage.site), partial(record_json, daemon))
+        api = DaemonApi(daemon, stage.site, desk_of(daemon, stage.site, stage.people))
+        app = make_app(api, partial(record_json, daemon))
         self._life, self._api = life, AsgiApi(app, f"bench-{self.boots}")
         self._panel = loop.create_task(
             self._api.follow(), name="panel", context=self._within.copy()

@@ -14,6 +14,7 @@ from controller.clinic.dosing import bsa_m2, prescribed_bq
 from controller.clinic.order import Order, parse_order
 from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
 from controller.regimens import regimen_text
+from simulators.bench.badges import COST
 from simulators.bench.device_set import (
     HOSE,
     SECOND_ADDRESS,
@@ -33,12 +34,6 @@ EXAMPLE_ORDER: Final = Path(__file__).parents[2] / "examples" / "order.json"
 COMMISSIONING: Final = "commissioning.json"
 UNIT_PROOF: Final = "unit_proof.json"
 FLUSH_COMMISSIONING: Final = "commissioning-flush.json"
-
-OPERATORS: Final = (
-    ("ab", "Anna Berger", "technician"),
-    ("cd", "Chris Dahl", "technician"),
-    ("au", "Dr. Ulrike Amsel", "authorized_user"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +110,6 @@ def with_dose(draft: dict[str, Any]) -> dict[str, Any]:
 
 def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSet = USUAL) -> str:
     """A site.toml for this order and these devices; everything unnamed keeps its default."""
-    operators = [
-        f"[[operator]]\nid = {_toml(who)}\nname = {_toml(name)}\nrole = {_toml(role)}\n"
-        for who, name, role in OPERATORS
-    ]
     syringes = [
         f"[[syringe]]\nname = {_toml(kind.name)}\ndiameter_mm = {kind.diameter_mm}\n"
         f"size_ml = {kind.capacity_ml}\n"
@@ -139,7 +130,8 @@ def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSe
         journal=_toml(str(directory / "journal")),
         broker=_toml(where.broker),
         api=_toml(where.api),
-        people="\n".join(operators),
+        pin_memory_kib=COST.memory_kib,
+        pin_passes=COST.passes,
         syringes="\n".join(syringes),
     )
 
@@ -172,7 +164,10 @@ url = {broker}
 [api]
 listen = {api}
 
-{people}
+[people]
+pin_memory_kib = {pin_memory_kib}
+pin_passes = {pin_passes}
+
 {syringes}"""
 
 

@@ -13,6 +13,7 @@ from controller.clinic.record import TreatmentRecord, render_text
 from simulators.bench import processes
 from simulators.bench.api import Api, ApiRefused
 from simulators.bench.auto import BrokenOff, Plan, TwoPeople
+from simulators.bench.badges import CLINICAL
 from simulators.bench.broker import BrokerMissing
 from simulators.bench.channel import Refused
 from simulators.bench.judge import Watch, judge, utc_ns
@@ -126,7 +127,8 @@ def _announce(running: Bench, wish: Wish) -> None:
         _print(f"{name:<14} {port}")
     _print(f"run directory  {where['directory']}  (seed {where['seed']})")
     if not wish.auto:
-        _print(CHEAT_SHEET.format(directory=where["directory"]))
+        people = "; ".join(f"{one.id} {one.badge} {one.pin}" for one in CLINICAL)
+        _print(CHEAT_SHEET.format(directory=where["directory"], people=people))
 
 
 CHEAT_SHEET: Final = """
@@ -138,6 +140,7 @@ You are the people now: use the panel, and these hands in another terminal.
   isodrip-bench hand pull_plug device=pump            isodrip-bench hand press_keypad device=pump \
 key=start_stop
   isodrip-bench truth                                 what really is where
+Who you are, badge and PIN: {people}.
 The order is {directory}/order.json. Ctrl-C ends everything; the directory is kept."""
 
 

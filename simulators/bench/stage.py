@@ -31,6 +31,7 @@ from drivers.stream import Opener
 from firmware_interfaces.units import Nanoseconds
 from simulators.bench import papers
 from simulators.bench.api import ApiDown, ApiRefused
+from simulators.bench.badges import bench_people
 from simulators.bench.broker_stand_in import BrokerStandIn
 from simulators.bench.commissioning import bench_commissioning
 from simulators.bench.device_set import FLUSH_PUMP, USUAL, DeviceSet
@@ -154,6 +155,7 @@ class Stage:
         where = addresses(case.devices)
         site_text = papers.site_text(order, where, Path("/rehearsal"), case.devices)
         self.site = load_site(site_text)
+        self.people = bench_people(begin_ns)
         syringe, proven_at = order.container.name, BEGIN - timedelta(days=1)
         self.commissioning = bench_commissioning(site_text, syringe, proven_at)
         self.units = units_known(site_text, self.site, proven_at)

@@ -19,6 +19,7 @@ from controller.config import SiteConfig, load_site
 from controller.units_known import NOT_ASKED, UnitsKnown, units_by
 from drivers.crc15 import Crc15
 from firmware_interfaces.units import NS_PER_S
+from simulators.bench.badges import CLINICAL
 from simulators.bench.device_set import UNIT_PROVEN
 from simulators.bench.streams import Wire
 from simulators.bench.virtual_time import VirtualClock, VirtualLoop, run_virtual
@@ -118,7 +119,7 @@ def prove(site: SiteConfig, at: datetime) -> UnitProofFile:
     with ThreadPoolExecutor(1) as beside:
         # A loop of its own, whatever loop the caller is in.
         proven = beside.submit(run_virtual, main).result()
-    first, second = (Person(id=p.id, name=p.name, role=p.role) for p in site.operator[:2])
+    first, second = (Person(id=p.id, name=p.name, role=p.role) for p in CLINICAL[:2])
     return file_of(proven, at, first, second, simulated=True)
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from controller.config import read_site
+from controller.people_file import write_people
 from controller.units_known import units_known_of
 from firmware_interfaces.crc15 import Unit
 from simulators.bench.unit_proving import SOURCES, SourcePerson
 from simulators.devices.crc15 import Crc15Firmware
 from simulators.devices.room import Room
 from simulators.devices.serve import loop_clock, serve_pty
-from tests.controller.room import site_text
+from tests.controller.room import people_of_room, site_text
 
 ACTS = (("lower source", "lower"), ("Take the source out", "lift"))
 FIGURES = ("Certified, MBq", "read from the certificate by the second")
@@ -49,6 +50,8 @@ async def _answered(person: SourcePerson, heard: str) -> str:
 
 def _site(directory: Path, port: str, proof: str = "") -> Path:
     section = f'kind = "crc15"\nserial = "15R-0042"\n{proof}'
+    (directory / "j").mkdir(exist_ok=True)
+    write_people(directory / "j" / "people.jsonl", people_of_room())
     path = directory / "site.toml"
     text = site_text(directory / "j").replace('kind = "crc55"', section)
     path.write_text(text.replace("socket://127.0.0.1:1", port))

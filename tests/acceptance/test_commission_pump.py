@@ -12,6 +12,8 @@ import pytest
 from controller.clinic.commissioning import parse_commissioning
 from controller.commissioned import commissioned_of
 from controller.config import read_site
+from controller.people_file import write_people
+from simulators.bench.badges import bench_people
 from simulators.bench.commissioning import SimulatedPerson
 from simulators.devices import hands
 from simulators.devices.new_era import Ne1000Firmware
@@ -19,6 +21,7 @@ from simulators.devices.plumbing import Syringe
 from simulators.devices.room import Room
 from simulators.devices.serve import loop_clock, serve_pty
 
+NOON_UTC_NS = 1_763_640_000 * 10**9
 SITE = """
 [site]
 name = "Madison 03"
@@ -33,14 +36,6 @@ kind = "ne1000"
 port = "{port}"
 watchdog_s = 4
 {commissioning}
-[[operator]]
-id = "ab"
-name = "A. B."
-role = "technician"
-[[operator]]
-id = "cd"
-name = "C. D."
-role = "physicist"
 [[syringe]]
 name = "BD 60 mL"
 diameter_mm = 26.59
@@ -90,6 +85,8 @@ class Ward:
         named = f'commissioning = "{commissioning}"' if commissioning else ""
         journal = self.directory / "journal"
         site.write_text(SITE.format(port=port, directory=journal, commissioning=named))
+        journal.mkdir(exist_ok=True)
+        write_people(journal / "people.jsonl", bench_people(NOON_UTC_NS))
         return site
 
     async def command(self, site: Path, *options: str) -> asyncio.subprocess.Process:
@@ -136,7 +133,8 @@ async def _ended(ward: Ward, process: asyncio.subprocess.Process) -> tuple[int, 
 
 
 def _files(directory: Path) -> list[Path]:
-    return [path for path in directory.rglob("*") if path.is_file()]
+    kept = [path for path in directory.rglob("*") if path.is_file()]
+    return [path for path in kept if path.name != "people.jsonl"]
 
 
 @pytest.mark.realtime

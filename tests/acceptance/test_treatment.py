@@ -27,4 +27,7 @@ def test_a_whole_treatment_is_complete_and_its_record_true(auto_run: AutoRun):
     }  # fmt: skip
     released = [p["operator_id"] for p in record["people"] if "released" in p["meaning"]]
     assert sorted(released) == ["ab", "cd"]
-    assert {p["identity"] for p in record["people"]} == {"unauthenticated"}
+    unproven = [p["meaning"] for p in record["people"] if p["identity"] == "unauthenticated"]
+    # The directive was signed on paper; everybody at the panel was recognised.
+    assert unproven == ["ordered as authorized user"]
+    assert {p["identity"] for p in record["people"] if "released" in p["meaning"]} == {"badge+PIN"}

@@ -4,18 +4,26 @@ import asyncio
 import contextlib
 import itertools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import httpx
 
 from controller.clinic.commissioning import commissioning_text
+from controller.clinic.people import Change, Role, badge_digest
 from controller.clinic.regimen import regimen_hash
 from controller.clock import SystemClock
 from controller.config import load_site
 from controller.life import Life
 from controller.panel.api import Api
 from controller.panel.app import make_app
+from controller.panel.desk import PIN_HEADER, SECOND_PIN_HEADER, Knock
+from controller.panel.door import COOKIE
+from controller.panel.reception import desk_of
+from controller.people_file import begun, with_change
+from controller.pins import PinCost, hashed
 from controller.regimens import regimen_text
 from controller.service import record_json, setting_of
 from controller.store import DirectoryStore
@@ -93,14 +101,6 @@ port = "socket://127.0.0.1:1"
 [pump]
 kind = "ne1000"
 port = "socket://127.0.0.1:2"
-[[operator]]
-id = "ab"
-name = "A. B."
-role = "technician"
-[[operator]]
-id = "cd"
-name = "C. D."
-role = "authorized_user"
 [[syringe]]
 name = "BD 60 mL"
 diameter_mm = 26.59
@@ -121,11 +121,38 @@ COMMISSIONING: str = commissioning_text(
 )
 
 
+ROLES = {"adm": Role.ADMINISTRATOR, "ab": Role.TECHNICIAN, "cd": Role.AUTHORIZED_USER}
+NAMES = {"adm": "Ada Minn", "ab": "A. B.", "cd": "C. D."}
+PINS = {"adm": "570291", "ab": "246813", "cd": "135792"}
+YEAR_NS = 365 * 86_400 * NS_PER_S
+CHEAP = PinCost(8, 1)
+
+
+def person_added(who, *, role=None, badge="", until=YEAR_NS, cost=CHEAP, at_utc_ns=NOON_UTC_NS):
+    """Somebody joins the room; the badge is ``badge-`` and the id."""
+    return Change(
+        did="added", id=who, by="adm", reason="joins", name=NAMES.get(who, who.upper()),
+        roles=(role or ROLES[who],), badge=badge_digest("k" * 64, badge or f"badge-{who}"),
+        badge_expires_utc_ns=at_utc_ns + until,
+        pin=hashed(PINS.get(who, "864201"), cost, who.encode().ljust(16, b"0")),
+    )  # fmt: skip
+
+
+@cache
+def people_of_room(at_utc_ns=NOON_UTC_NS):
+    """An administrator, a technician and an authorized user."""
+    people = begun(at_utc_ns, "k" * 64)
+    for who in ROLES:
+        change = person_added(who, at_utc_ns=at_utc_ns)
+        people = with_change(people, change, at_utc_ns)
+    return people
+
+
 class Room:
     """One room with its daemon. Use as ``async with Room(directory)``."""
 
     def __init__(self, directory, *, executor=None, absent="", utc_ns=NOON_UTC_NS, pump=None,
-                 commissioning=COMMISSIONING):  # fmt: skip
+                 commissioning=COMMISSIONING, people=None):  # fmt: skip
         self.directory = directory
         self.site = load_site(site_text(directory))
         loop = asyncio.get_running_loop()
@@ -150,6 +177,7 @@ class Room:
             disk_free_mb=lambda: 50_000,
             executor=InlineExecutor(),
         )
+        self.people = people or people_of_room(utc_ns)
         self.life = Life(setting_of(self.site, commissioning), self.world)
         self.actions = itertools.count(1)
         self.session = ""
@@ -172,7 +200,8 @@ class Room:
 
     async def __aenter__(self):
         self.daemon = await self.life.start()
-        self.api = Api(self.daemon, self.site)
+        self.desk = desk_of(self.daemon, self.site, self.people, InlineExecutor())
+        self.api = Api(self.daemon, self.site, self.desk)
 
         async def record(session):
             return await record_json(self.daemon, session)
@@ -184,7 +213,16 @@ class Room:
             base_url="http://127.0.0.1:8131/api/v1",
             headers={"X-Isodrip": "1"},
         )
+        here = Knock(place="127.0.0.1")
+        for who in ("ab", "cd"):
+            token, _ = self.desk.come(f"badge-{who}", here)
+            here = replace(here, token=token)
+        self.http.cookies.set(COOKIE, here.token)
         return self
+
+    async def come(self, who, badge=""):
+        """Somebody shows a badge at the room's one station."""
+        return await self.http.post("come", json={"badge": badge or f"badge-{who}"})
 
     async def __aexit__(self, *_):
         await self.http.aclose()
@@ -221,7 +259,14 @@ class Room:
         body = {"action_id": f"a{next(self.actions)}", "operator": operator, **fields}
         if name != "load_order":
             body.setdefault("session", self.session)
-        return await self.http.post(f"actions/{name}", json=body)
+        typed = {PIN_HEADER: operator, SECOND_PIN_HEADER: body.get("confirmed_by")}
+        pins = {header: PINS[who] for header, who in typed.items() if who in PINS}
+        answer = await self.http.post(f"actions/{name}", json=body, headers=pins)
+        if answer.status_code == 401:
+            # Three minutes without an act: the badge is shown again.
+            await self.come(answer.json()["error"]["value"])
+            answer = await self.http.post(f"actions/{name}", json=body, headers=pins)
+        return answer
 
     async def do(self, name, operator="ab", **fields):
         """One action that must be accepted; returns its body."""

@@ -11,8 +11,8 @@ import pytest
 from controller.core import events
 from controller.news import NewsRing
 from controller.panel.actions import ACTIONS, BY_NAME
-from controller.panel.api import openapi
 from controller.panel.app import kept_alive, make_app, news
+from controller.panel.openapi import openapi
 from controller.panel.server import PanelServer, bind
 from controller.sessions import EVENTS
 from tests.controller.room import ORDER, Room
@@ -141,7 +141,7 @@ def test_one_action_id_acts_once(tmp_path):
         assert first.status_code == 200
         assert second.json() == first.json()
         assert session.state.assay_pending == "syringe"
-        other = await room.http.post("actions/release", json=body)
+        other = await room.http.post("actions/arm", json=body)
         assert (other.status_code, other.json()["error"]["field"]) == (409, "action_id")
         await room.until_phase("ASSAYED")
         again = await room.http.post("actions/assay", json=body)
@@ -293,7 +293,7 @@ def test_the_state_shows_alarms_with_remedy_and_what_cannot_be_seen_here(tmp_pat
         view = await room.until_phase("STOPPED")
         state = await room.state()
         assert state["simulated"] is True
-        assert state["identity"] == "unauthenticated"
+        assert state["identity"] == "badge+PIN"
         assert {row["id"] for row in state["not_observable"]} >= {"pressure_high", "air"}
         (alarm,) = [alarm for alarm in view["alarms"] if alarm["id"] == "pain"]
         assert alarm["remedy"].startswith("Clamp the line at the patient")

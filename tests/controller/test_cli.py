@@ -13,9 +13,11 @@ import pytest
 
 from controller import control_socket
 from controller.cli import main
+from controller.people_file import write_people
 from controller.store import JOURNAL
-from tests.controller.room import ORDER, Room, site_text
+from tests.controller.room import ORDER, Room, people_of_room, site_text
 from tests.controller.stepped_loop import run_stepped
+from tests.controller.test_tls import made
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,13 +62,13 @@ def test_check_accepts_a_good_file(capsys, site):
 
 
 def test_check_lists_every_problem_with_field_value_and_rule(capsys, site):
-    text = site.read_text().replace('listen = "127.0.0.1:8131"', 'listen = "0.0.0.0:80"\nx = 1')
+    text = site.read_text().replace('listen = "127.0.0.1:8131"', 'listen = "0.0.0.0"\nx = 1')
     site.write_text(text)
     code, found, stderr = said(capsys, "check", str(site))
     assert code == 2
     problems = {problem["field"]: problem for problem in found["problems"]}
     assert set(problems) == {"api.listen", "api.x"}
-    assert problems["api.listen"]["value"] == "'0.0.0.0:80'"
+    assert problems["api.listen"]["value"] == "'0.0.0.0'"
     assert "isodrip: api.x = 1: is no key of this program" in stderr
 
 
@@ -281,3 +283,41 @@ def test_a_taken_api_address_ends_the_start_with_3(tmp_path):
         out, err = daemon.communicate(timeout=30)
     assert daemon.returncode == 3, err
     assert json.loads(out.splitlines()[-1])["problems"][0]["field"] == "API address"
+
+
+def test_check_says_who_may_act_and_whether_the_certificate_may_serve(capsys, site, tmp_path):
+    def lines():
+        code = main(["check", str(site)])
+        return code, capsys.readouterr()
+
+    code, said = lines()
+    assert code == 0
+    assert "people: 0, of whom 0 may sign a release; two must, to release a dose" in said.out
+    (tmp_path / "j").mkdir()
+    write_people(tmp_path / "j" / "people.jsonl", people_of_room())
+    assert "people: 3, of whom 2 may sign a release\n" in lines()[1].out
+    certificate, key = made(tmp_path)
+    api = f'[api]\ncertificate = "{certificate}"\nkey = "{key}"\n'
+    site.write_text(site.read_text().replace("[api]\n", api))
+    assert "certificate and key: good" in lines()[1].out
+    key.chmod(0o644)
+    code, said = lines()
+    assert code == 1
+    assert f"isodrip: api.key = {key}: must not be for everybody: its mode is 0644" in said.err
+    (tmp_path / "j" / "people.jsonl").chmod(0o644)
+    assert "must be its owner's alone (0600)" in lines()[1].err
+
+
+def test_the_daemon_does_not_start_with_a_key_for_everybody(site, tmp_path):
+    certificate, key = made(tmp_path)
+    key.chmod(0o604)
+    api = f'[api]\ncertificate = "{certificate}"\nkey = "{key}"\n'
+    site.write_text(site.read_text().replace("[api]\n", api))
+    done = subprocess.run(
+        [sys.executable, "-m", "controller.cli", "run", "--config", str(site)],
+        capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "isodrip: api.key = " in done.stderr
+    assert "must not be for everybody: its mode is 0604" in done.stderr
+    assert not (tmp_path / "j").exists()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from controller.access_sections import listen_address
 from controller.clinic.documents import Problem
-from controller.config import ConfigError, listen_address, load_site, read_site
+from controller.config import ConfigError, load_site, read_site
 from controller.core.limits import LIMIT_ROWS, limits_from
 from controller.device_sections import ActivityMeterSection, Crc55Section, Ne1000Section
 
@@ -17,7 +18,6 @@ MINIMAL = """
 site = {name = "Madison 03", room = "hot lab 2", timezone = "America/Chicago", simulated = true}
 calibrator = {kind = "crc55", port = "/dev/ttyUSB0"}
 pump = {kind = "ne1000", port = "socket://127.0.0.1:4001"}
-operator = [{id = "ab", name = "A", role = "x"}, {id = "cd", name = "C", role = "y"}]
 syringe = [{name = "BD 60 mL", diameter_mm = 26.59, source = "table"}]
 journal = {directory = "/var/lib/isodrip"}
 """
@@ -40,14 +40,6 @@ address = 0
 baud = 19200
 watchdog_s = 5
 trigger = "stop_only"
-[[operator]]
-id = "ab"
-name = "A"
-role = "technician"
-[[operator]]
-id = "cd"
-name = "C"
-role = "technician"
 [[syringe]]
 name = "BD 60 mL"
 diameter_mm = 26.59
@@ -82,7 +74,6 @@ def test_the_example_is_accepted_and_hashed_byte_for_byte(tmp_path):
     site = read_site(EXAMPLE)
     assert site.site_hash == hashlib.sha256(EXAMPLE.read_bytes()).hexdigest()
     assert (site.site.room, site.site.simulated) == ("hot lab 2", True)
-    assert [person.id for person in site.operator] == ["ab", "cd", "au"]
     assert [syringe.diameter_um for syringe in site.syringe] == [14_430, 19_050, 26_590]
     assert [syringe.size_nl for syringe in site.syringe] == [None, None, 60_000_000]
     assert site.mqtt is not None
@@ -171,8 +162,6 @@ REFUSALS = [
     ('"hot lab 2"', '"???"', "site.room", "'???'", "no letter or digit"),
     ('"Europe/Zurich"', '"Mars/Base"', "site.timezone", "'Mars/Base'", "IANA"),
     ('"Europe/Zurich"', '"../zone"', "site.timezone", "'../zone'", "IANA"),
-    ('id = "ab"', 'id = "a b"', "operator[0].id", "'a b'", "match pattern"),
-    ('id = "ab"', 'id = "cd"', "operator.id", "'cd'", "must be unique"),
     ('allowed = ["clr131"]', "allowed = []", "regimen.allowed", "[]", "at least 1 item"),
     (
         'allowed = ["clr131"]',
@@ -300,8 +289,6 @@ def test_pump_and_calibrator_cannot_share_a_port():
 @pytest.mark.parametrize(
     "listen",
     [
-        "0.0.0.0:8131",
-        "192.168.1.5:8131",
         "localhost:8131",
         "127.0.0.1",
         "127.0.0.1:0",
@@ -309,14 +296,14 @@ def test_pump_and_calibrator_cannot_share_a_port():
         "127.0.0.1:http",
         "::1:8131",
         "[127.0.0.1]:8131",
-        "[::]:8131",
+        "239.1.2.3:8131",
         ":8131",
     ],
 )
-def test_the_api_listens_to_this_machine_only(listen):
+def test_the_api_listens_at_an_address_in_digits(listen):
     [problem] = problems(MINIMAL + f'api = {{listen = "{listen}"}}')
     assert (problem.field, problem.value) == ("api.listen", repr(listen))
-    assert "must be a loopback address in digits" in problem.rule
+    assert "must be an address in digits and a port" in problem.rule
 
 
 def test_loopback_has_two_families():
@@ -324,11 +311,61 @@ def test_loopback_has_two_families():
     assert listen_address("[::1]:65535") == ("::1", 65_535)
 
 
-def test_two_people_are_needed():
-    one = changed('{id = "ab", name = "A", role = "x"}, ', "", MINIMAL)
-    assert problems(one) == (
-        Problem("operator", "1", "must be at least two people: two release a dose"),
-    )
+@pytest.mark.requirement("C7")
+@pytest.mark.parametrize("listen", ["0.0.0.0:8131", "192.168.1.5:8131", "[::]:8131"])
+def test_beyond_this_machine_the_api_listens_over_tls_alone(listen):
+    [problem] = problems(MINIMAL + f'api = {{listen = "{listen}"}}')
+    assert (problem.field, problem.value) == ("api.listen", repr(listen))
+    assert problem.rule == "must be a loopback address: beyond it only with certificate and key"
+    half = f'api = {{listen = "{listen}", certificate = "c.pem"}}'
+    assert [p.field for p in problems(MINIMAL + half)] == ["api.key"]
+    half = f'api = {{listen = "{listen}", key = "k.pem"}}'
+    assert [p.field for p in problems(MINIMAL + half)] == ["api.certificate"]
+    both = f'listen = "{listen}", certificate = "c.pem", key = "k.pem"'
+    assert [p.field for p in problems(MINIMAL + f"api = {{{both}}}")] == ["api.names"]
+    site = load_site(MINIMAL + f'api = {{{both}, names = ["isodrip.ward.example"]}}')
+    assert site.api.tls == (Path("c.pem"), Path("k.pem"))
+    own = () if listen[0] in "0[" else ("192.168.1.5",)
+    assert site.api.called == (*own, "isodrip.ward.example")
+
+
+def test_people_are_not_in_the_site_s_file():
+    """A file of an earlier version is refused, and says where people are now."""
+    operators = 'operator = [{id = "ab", name = "A", role = "x"}]'
+    [problem] = problems(MINIMAL + operators)
+    assert problem.field == "operator"
+    assert problem.rule == "is no key of this program: people are added by isodrip people add"
+
+
+@pytest.mark.parametrize(
+    ("cost", "good"),
+    [
+        ("pin_memory_kib = 19456\npin_passes = 2", True),
+        ("pin_memory_kib = 19455\npin_passes = 2", False),
+        ("pin_memory_kib = 19456\npin_passes = 1", False),
+        ("pin_memory_kib = 8\npin_passes = 1", False),
+    ],
+)
+def test_only_a_simulated_site_keeps_pins_for_less(cost, good):
+    cheap = EXAMPLE.read_text().replace("pin_memory_kib = 19456", cost.split("\n")[0])
+    cheap = cheap.replace("pin_passes = 2", cost.split("\n")[1])
+    assert load_site(cheap).people.file is None
+    pins = ", ".join(f'{name} = "{64 * "a"}"' for name in ("clr131", "clr131-bench"))
+    pinned = cheap.replace('# sha256 = { clr131 = "..." }', f"sha256 = {{ {pins} }}")
+    real = pinned.replace("simulated = true", "simulated = false")
+    if good:
+        assert load_site(real).people.cost.passes == 2
+    else:
+        [problem] = problems(real)
+        assert problem.field == "people.pin_memory_kib"
+        assert problem.rule == "must be 19456 KiB and 2 passes at least"
+
+
+def test_people_are_kept_beside_the_journals_or_where_the_site_says():
+    site = load_site(MINIMAL)
+    assert site.people_path == Path(site.journal.directory) / "people.jsonl"
+    named = load_site(MINIMAL + 'people = {file = "/etc/isodrip/people.jsonl"}')
+    assert named.people_path == Path("/etc/isodrip/people.jsonl")
 
 
 def test_everything_wrong_is_listed_at_once():
@@ -339,10 +376,9 @@ def test_everything_wrong_is_listed_at_once():
         "limits.lag_s",
         "pump.watchdog_s",
     }
-    shared = changed('id = "ab"', 'id = "cd"', MINIMAL)
     directory = "/" + "d" * 120
-    fields = [p.field for p in problems(changed("/var/lib/isodrip", directory, shared))]
-    assert fields == ["operator.id", "api.socket"]
+    fields = [p.field for p in problems(changed("/var/lib/isodrip", directory, MINIMAL))]
+    assert fields == ["api.socket"]
 
 
 @pytest.mark.parametrize(

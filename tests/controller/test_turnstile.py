@@ -11,6 +11,7 @@ from controller.panel.turnstile import EVERY_S, PAUSE_MAX_S, WAITING_MAX, InTurn
 from tests.controller.room import Room
 from tests.controller.stepped_loop import run_stepped
 
+HERE = ("127.0.0.1", 1)
 ROOM = WAITING_MAX + 1
 """So many may come at once: one goes through."""
 Passed = list[tuple[float, object]]
@@ -132,7 +133,7 @@ def test_one_reader_too_many_is_told_and_may_come_once_another_has_left(tmp_path
                 headers = [(b"host", b"127.0.0.1")]
                 path = "/api/v1/events"
                 scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode()}
-                more = {"query_string": b"", "root_path": "", "headers": headers}
+                more = {"query_string": b"", "root_path": "", "headers": headers, "client": HERE}
                 await app({**scope, **more}, receive, send)
 
             readers = [asyncio.create_task(follow([])) for _ in range(READERS_MAX)]

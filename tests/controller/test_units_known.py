@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from controller.cli import main
-from controller.config import ConfigError, load_site
+from controller.config import ConfigError, load_site, read_site
 from controller.devices import calibrator_of
+from controller.people_file import write_people
 from controller.service import setting_of
 from controller.units_known import (
     NOT_ASKED,
@@ -20,7 +21,7 @@ from drivers.crc15 import Crc15
 from firmware_interfaces.crc15 import Unit
 from firmware_interfaces.units import Nanoseconds
 from simulators.bench.unit_proving import bench_unit_proof
-from tests.controller.room import site_text
+from tests.controller.room import people_of_room, site_text
 
 SERIAL = 'kind = "crc15"\nserial = "15R-BENCH"'
 
@@ -177,6 +178,9 @@ def test_an_older_proof_is_never_written_over(tmp_path, capsys):
 def test_an_instrument_that_is_not_there_is_missing(tmp_path, capsys, monkeypatch):
     path = tmp_path / "site.toml"
     path.write_text(text_of(tmp_path))
+    people = read_site(path).people_path
+    people.parent.mkdir(exist_ok=True)
+    write_people(people, people_of_room())
     answers = iter(["ab\n", "cd\n"])
     monkeypatch.setattr("sys.stdin.readline", lambda: next(answers))
     assert main(["commission", "calibrator", "--config", str(path), "--json"]) == 3

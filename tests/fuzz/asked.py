@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any, Final, TypeVar, cast
 
 from controller.clinic.order import parse_order
+from controller.clock import SystemClock
 from controller.console import number_argument
 from controller.control_socket import answer_to, answered
 from controller.daemon import Daemon
@@ -21,8 +22,12 @@ from controller.news import NewsRing
 from controller.panel.actions import BY_NAME, LOAD_ORDER, Wrong
 from controller.panel.api import Answer, Api, body_of
 from controller.panel.app import make_app
+from controller.panel.desk import Desk, DeskPorts, Knock
+from controller.panel.door import COOKIE
+from controller.panel.stations import Doing
 from controller.records import NoRecord
 from simulators.bench import channel
+from simulators.bench.badges import CLINICAL, COST, bench_people
 from simulators.bench.hands import VERBS
 from simulators.bench.rehearse import minutes
 from simulators.bench.setting import Setting
@@ -40,6 +45,7 @@ WORTH: Final[dict[str, Any]] = {
     "Places": {"pad": 0.1, "site": 0.1, "floor": 0.1, "gloves": 0.1},
 }
 T = TypeVar("T")
+HERE: Final = "127.0.0.1"
 WORDS: Final = ("drug", "saline", "syringe", "pads", "patient", "pump", "calibrator", "start_stop")
 DO_STOP: Final = json_form({"do": "stop"})
 SAID: Final = (*map(json.dumps, WORDS), *STRANGE)
@@ -92,13 +98,13 @@ class Room:
         self.herald = SimpleNamespace(ring=NewsRing("boot"))
         self.herald.ring.close()
 
-    async def request(self, session: str, *_: Any) -> Verdict:
+    async def request(self, session: str, *_: Any, **_known: Any) -> Verdict:
         return Verdict(session, "IDLE")
 
     async def stop(self, *_: Any) -> Verdict:
         return Verdict("", "IDLE")
 
-    async def load(self, *_: Any) -> Verdict:
+    async def load(self, *_: Any, **_known: Any) -> Verdict:
         return Verdict("s", "ORDERED")
 
     async def kept(self, _verdict: Verdict) -> bool:
@@ -115,7 +121,14 @@ class Knocking:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.daemon = Room()
-        self.api = Api(cast(Daemon, self.daemon), SITE)
+        ports = DeskPorts(lambda _facts: None, lambda: Doing.NOTHING, COST)
+        clock = SystemClock(lambda: NOW_NS, lambda: NOW_NS)
+        desk = Desk(clock, ports)
+        desk.take(bench_people(NOW_NS).register)
+        self.token = ""
+        for bearer in CLINICAL[:2]:
+            self.token, _ = desk.come(bearer.badge, Knock(self.token, HERE))
+        self.api = Api(cast(Daemon, self.daemon), SITE, desk)
         self.app = make_app(self.api, _unrecorded)
 
     def ask(self, scope: dict[str, Any], chunks: list[bytes]) -> tuple[int, bytes]:
@@ -142,8 +155,12 @@ HEADERS: Final = (
     *((b"host", b"127.0.0.1:8131"), (b"host", b"[::1"), (b"host", b"localhost:x")),
     *((b"origin", b"http://localhost"), (b"x-isodrip", b"1"), (b"x-isodrip", b"")),
     *((b"content-type", b"application/json; charset=x"), (b"last-event-id", b"boot-1")),
+    *((b"x-isodrip-pin", CLINICAL[0].pin.encode()), (b"x-isodrip-second-pin", b"x")),
 )
-PATHS: Final = ("/api/v1/state", "/api/v1/events", "/api/v1/openapi.json", "/api/v1/record/x")
+PATHS: Final = (
+    *("/api/v1/state", "/api/v1/events", "/api/v1/openapi.json", "/api/v1/record/x"),
+    *("/api/v1/come", "/api/v1/go", "/api/v1/present"),
+)
 
 
 def http(data: bytes) -> None:
@@ -151,7 +168,8 @@ def http(data: bytes) -> None:
     choices = Choices(data)
     name = choices.one_of(NAMES)
     path = choices.one_of((*PATHS[1:], *[f"/api/v1/actions/{name}"] * 5, text_of(choices.word())))
-    headers = [HEADERS[0], HEADERS[4], HEADERS[6]] if choices.number() % 4 else []
+    station = (b"cookie", f"{COOKIE}={knocking().token}".encode())
+    headers = [HEADERS[0], HEADERS[4], HEADERS[6], station] if choices.number() % 4 else []
     for _ in range(choices.number() % 3):
         known = choices.one_of(HEADERS)
         headers.append(known if choices.number() % 2 else (known[0], choices.word()))
@@ -164,9 +182,10 @@ def http(data: bytes) -> None:
         "raw_path": path.encode(errors="replace"),
         "query_string": choices.word(),
         "headers": headers,
+        "client": (HERE, 1),
     }
     status, told = knocking().ask(scope, [body[:1000], body[1000:]])
-    assert status in (200, 400, 404, 409, 422), (status, told)
+    assert status in (200, 400, 401, 403, 404, 409, 422, 429), (status, told)
     if status != 200 and told:
         assert json.loads(told)["error"]["rule"]
 

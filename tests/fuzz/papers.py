@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from controller.access_sections import listen_address
 from controller.clinic.commissioning import commissioning_text, parse_commissioning, proof_of
 from controller.clinic.documents import DocumentError, Problem, utc_ns
 from controller.clinic.order import order_json, parse_order
@@ -22,7 +23,7 @@ from controller.clinic.unit_proof import (
     units_proven,
 )
 from controller.commissioned import known_by
-from controller.config import ConfigError, SiteConfig, listen_address, load_site
+from controller.config import ConfigError, SiteConfig, load_site
 from controller.core.codec import plain, revive
 from controller.core.commissioning import Commissioning
 from controller.core.limits import LIMIT_ROWS, limits_from
@@ -58,7 +59,6 @@ SITE_TABLE: Final = tomllib.loads(SITE_TEXT)
 SITE_FORM: Final = toml_form(
     {
         **SITE_TABLE,
-        "operator": SITE_TABLE["operator"][:2],
         "syringe": SITE_TABLE["syringe"][-1:],
         "limits": dict(list(SITE_TABLE["limits"].items())[:4]),
     }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.fuzz import asked, dulco, gates, kept, modbus, papers, wires, wires_crc15
+from tests.fuzz import asked, dulco, gates, kept, modbus, papers, people, wires, wires_crc15
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ TARGETS: Final = (
         papers.addresses,
         (
             "controller.telemetry:broker_address",
-            "controller.config:listen_address",
+            "controller.access_sections:listen_address",
             "controller.device_sections:_address",
             "drivers.serial_port:_host_and_port",
             "simulators.devices.simulate:parse_address",
@@ -190,8 +190,22 @@ TARGETS: Final = (
     ),
     Target(kept.core_values, ("controller.core.codec:revive",)),
     Target(asked.api_body, ("controller.panel.api:body_of",)),
-    Target(asked.http, ("controller.panel.app:_name_in", "controller.panel.app:_body")),
+    Target(asked.http, ("controller.panel.door:_name_in", "controller.panel.door:body_of")),
     Target(asked.news_ids, ("controller.news:NewsRing.position",)),
+    Target(
+        people.people_file,
+        ("controller.people_file:_row", "controller.people_file:_extended"),
+    ),
+    Target(
+        people.badges_and_pins,
+        (
+            "controller.clinic.people:badge_rule",
+            "controller.clinic.people:pin_rule",
+            "controller.panel.api:Api.come",
+            "controller.panel.api:Api.go",
+            "controller.panel.desk:Desk.come",
+        ),
+    ),
     Target(
         asked.control_lines,
         ("controller.control_socket:answer_to", "controller.control_socket:answered"),
@@ -220,7 +234,9 @@ OWN_WORDS: Final = {
     "simulators.devices.shared_line:SharedLine.feed": "hands bytes on to each device's own feed",
     "simulators.devices.serve:Firmware.feed": "a port, without a body",
     "simulators.bench.apparatus:PumpApparatus.feed": "hands bytes on to Ne1000Firmware.feed",
-    "simulators.bench.asgi:AsgiApi._taken": "the daemon's answer, in the same process",
+    "controller.panel.desk:Desk._holds": "compares what it was given; argon2 reads its own hash",
+    "simulators.bench.asgi:_answer": "the daemon's answer, in the same process",
+    "simulators.bench.badges:wanted": "an answer of the bench's own daemon",
     "simulators.bench.asgi:AsgiApi._hear": "the daemon's news, in the same process",
     "simulators.bench.channel:Channel._ask": "the answer of the bench's own world",
     "simulators.bench.evidence:Evidence.journal": "an export that was proven when it was made",

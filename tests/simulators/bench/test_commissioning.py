@@ -157,7 +157,8 @@ def test_a_wish_that_cannot_be_had_is_refused(minutes: float, names: list[str], 
 
 
 def test_a_real_site_must_weigh_for_half_an_hour() -> None:
-    real = load_site(TEXT.replace("simulated = true", "simulated = false"))
+    dear = TEXT.replace("pin_memory_kib = 8\npin_passes = 1\n", "")
+    real = load_site(dear.replace("simulated = true", "simulated = false"))
     with pytest.raises(Fault, match="only a simulated site may take less"):
         commission(real, ["BD 60 mL"], AT, minutes=29.0)
 
