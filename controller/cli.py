@@ -21,12 +21,13 @@ from controller.cli_interface import interface, interface_arguments
 from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
 from controller.cli_people import CHANGES, change, list_arguments, listed, people_arguments
 from controller.cli_probe import probe_arguments, probe_ports
+from controller.cli_regimen import REGIMEN_COMMANDS
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
-from controller.clinic.order import order_hash, parse_order
+from controller.clinic.order import order_hash, order_schema, parse_order
+from controller.clinic.order_case import Case
 from controller.clinic.order_rules import check_order
 from controller.clinic.record import render_text
-from controller.clinic.regimen import parse_regimen
 from controller.clinic.text import activity_text
 from controller.clock import SystemClock
 from controller.commission_desk import desk_arguments
@@ -42,17 +43,20 @@ from controller.console import (
     fault,
     number_argument,
     people_of,
-    problem,
     problem_line,
+    refused,
     site_of,
+    text_of,
 )
 from controller.core.codec import CodecError
+from controller.doses_on_record import doses_on_record
 from controller.journal import read
 from controller.life import StartupFailure
-from controller.orders import checked_order, regimen_of, regimen_text
+from controller.orders import checked_order
 from controller.panel.actions import EYES
 from controller.panel.tls import TlsRefused, server_context
 from controller.records import NoRecord, record_of_journal
+from controller.regimens import regimen_of
 from controller.service import Ready, Service
 from controller.shared_lines import place_of
 from controller.store import JOURNAL
@@ -66,13 +70,6 @@ EXIT_CODES: Final = (
     "exit codes: 0 done, 1 a check failed, 2 wrong use or input, 3 a device or service is missing, "
     "4 a safety violation was found"
 )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise fault(WRONG, "file", path, f"must be readable text: {error}") from error
 
 
 def _socket(args: argparse.Namespace) -> Path:
@@ -126,6 +123,11 @@ def _leave(code: int) -> NoReturn:
 
 def _check(args: argparse.Namespace, out: Out) -> int:
     site = site_of(args.file)
+    try:
+        for name in site.regimen.allowed:
+            regimen_of(name, site.regimen)
+    except DocumentError as error:
+        raise refused(error) from error
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
     for name, section in site.devices.items():
         out.say(f"{name}: {section.kind} at {section.port}, {place_of(section)}")
@@ -202,27 +204,39 @@ def _stop(args: argparse.Namespace, out: Out) -> int:
 
 
 def _order_check(args: argparse.Namespace, out: Out) -> int:
-    text, now_utc_ns = _text(args.file), SystemClock().utc_ns()
+    text, now_utc_ns = text_of(args.file), SystemClock().utc_ns()
     try:
         if args.config is not None:
-            order = checked_order(text, site_of(args.config), now_utc_ns).order
+            site = site_of(args.config)
+            earlier = doses_on_record(Path(site.journal.directory), site.limits)
+            order = checked_order(text, site, now_utc_ns, earlier).order
         else:
             order = parse_order(text)
-            regimen, _ = regimen_of(order, None)
-            simulated = regimen.simulated_only
-            problems = check_order(order, regimen, order.site, now_utc_ns, simulated)
+            regimen, _ = regimen_of(order.regimen, None)
+            # Without a site nothing is known of devices and records: the text alone is judged.
+            case = Case(order, regimen, order.site, now_utc_ns, simulated=True, earlier=None)
+            problems = check_order(case)
             if problems:
                 raise DocumentError(problems)
     except DocumentError as error:
-        found = [problem(p.field, p.value, p.rule) for p in error.problems]
-        raise Fault(FAILED, found) from error
+        raise refused(error) from error
     out.say(f"{order.order_id}: good; {activity_text(order.prescribed_bq)}")
     out.end(ok=True, order_id=order.order_id, order_hash=order_hash(order))
     return DONE
 
 
+def _order_schema(_: argparse.Namespace, out: Out) -> int:
+    schema = order_schema()
+    out.say(json.dumps(schema, indent=2))
+    out.end(**schema)
+    return DONE
+
+
 def _dose(args: argparse.Namespace, out: Out) -> int:
-    regimen = parse_regimen(regimen_text(REGIMEN))
+    try:
+        regimen, _ = regimen_of(args.regimen, None)
+    except DocumentError as error:
+        raise refused(error) from error
     bounds = regimen.patient
     for field, value, allowed in (
         ("--weight-kg", args.weight_kg, bounds.weight_kg),
@@ -308,14 +322,21 @@ def _people_arguments(top: Any) -> None:
 
 
 def _document_arguments(top: Any) -> None:
-    order = _command(_group(top, "order", "orders"), "check", _order_check, "check an order")
+    orders = _group(top, "order", "orders")
+    _command(orders, "schema", _order_schema, "the JSON Schema of an order")
+    order = _command(orders, "check", _order_check, "check an order")
     order.add_argument("file", type=Path, metavar="FILE")
     order.add_argument("--config", type=Path, metavar="FILE", help="judge it for this site")
-    dose = _command(top, "dose", _dose, f"prescribed activity by regimen {REGIMEN}")
+    dose = _command(top, "dose", _dose, "prescribed activity by a regimen")
     dose.add_argument("--weight-kg", type=number_argument, required=True, metavar="W")
     dose.add_argument("--height-cm", type=number_argument, required=True, metavar="H")
     formulas = [formula.value for formula in BsaFormula]
     dose.add_argument("--formula", choices=formulas, required=True)
+    dose.add_argument("--regimen", default=REGIMEN, metavar="NAME", help=f"default: {REGIMEN}")
+    regimen = _group(top, "regimen", "regimens")
+    for name, work, what, text in REGIMEN_COMMANDS:
+        kind = Path if what == "file" else str
+        _command(regimen, name, work, text).add_argument(what, type=kind, metavar=what.upper())
     commission = _group(top, "commission", "prove a device before its first use")
     text = "prove a pump with water: watchdog, flow, occlusion, dead volume"
     commission_arguments(_command(commission, "pump", commission_pump, text))

@@ -28,6 +28,7 @@ from controller.device_sections import (
 )
 from controller.people_file import NAME as PEOPLE
 from controller.pins import OWASP
+from controller.regimens import RegimenSection
 from controller.section import Section, Text, refuse, ruled
 from controller.shared_lines import clash
 from controller.telemetry import BrokerAddress, broker_address, slug
@@ -165,12 +166,6 @@ class MqttSection(Section):
         return broker_address(self.url)
 
 
-class RegimenSection(Section):
-    """Names of the regimens that may be ordered here."""
-
-    allowed: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("clr131",)
-
-
 def _limits(table: Any) -> Limits:
     """Return all limits of the table, or refuse it with every key that breaks a rule."""
     if not isinstance(table, dict):
@@ -245,6 +240,7 @@ class SiteConfig(Section):
             *_repeated("syringe.name", (syringe.name for syringe in self.syringe)),
             *self._second_pump(),
             *self._lines(),
+            *self._unpinned(),
         ]
         if not (self.site.simulated or self.people.cost.covers(OWASP)):
             rule = f"must be {OWASP.memory_kib} KiB and {OWASP.passes} passes at least"
@@ -254,6 +250,12 @@ class SiteConfig(Section):
             problems.append(Problem("api.socket", repr(str(self.socket_path)), rule))
         refuse(problems)
         return self
+
+    def _unpinned(self) -> Iterable[Problem]:
+        """Which regimens could be altered unseen, where that would matter."""
+        rule = "is required where devices are real: isodrip regimen check FILE tells it"
+        for name in () if self.site.simulated else self.regimen.unpinned:
+            yield Problem(f"regimen.sha256.{name}", "(absent)", rule)
 
     def _second_pump(self) -> Iterable[Problem]:
         """What is wrong with the pump that flushes, or with there being none."""

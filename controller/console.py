@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from controller.clinic.documents import DocumentError
 from controller.clinic.text import parse_number
 from controller.clock import SystemClock
 from controller.config import ConfigError, SiteConfig, read_site
@@ -40,12 +41,25 @@ def fault(code: int, field: str, value: object, rule: str) -> Fault:
     return Fault(code, [problem(field, value, rule)])
 
 
+def refused(error: DocumentError) -> Fault:
+    """An end for a document that a check refused."""
+    return Fault(FAILED, [problem(p.field, p.value, p.rule) for p in error.problems])
+
+
 def number_argument(text: str) -> float:
     """A number of the command line, for argparse."""
     try:
         return parse_number(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def text_of(path: Path) -> str:
+    """The text of a file, line ends as they are: it may be hashed. Raises Fault."""
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise fault(WRONG, "file", path, f"must be readable text: {error}") from error
 
 
 def site_of(path: Path) -> SiteConfig:

@@ -4,20 +4,20 @@ Knows which regimens and syringes this site has. The rules themselves stand in `
 """
 
 from dataclasses import dataclass
-from importlib import resources
 from typing import Final
 
 from controller.clinic.documents import Problem, utc_ns
+from controller.clinic.earlier import EarlierDose
 from controller.clinic.order import Order, OrderError, order_hash, order_json, parse_order
+from controller.clinic.order_case import Case
 from controller.clinic.order_rules import check_order
-from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
+from controller.clinic.regimen import Regimen, RegimenError, regimen_hash
 from controller.config import Container, SiteConfig
 from controller.core.treatment import SecondPump, Treatment
 from controller.device_sections import DulcoFlexSection
+from controller.regimens import regimen_of
 from controller.surroundings import Loaded
-from firmware_interfaces.units import NS_PER_S, Nanoseconds, scaled_near
-
-MS_PER_DAY: Final = 86_400_000
+from firmware_interfaces.units import NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +30,20 @@ class CheckedOrder:
     treatment: Treatment
 
 
-def regimen_text(name: str) -> str:
-    """The text of a regimen of this program. Raises FileNotFoundError."""
-    folder = resources.files("controller.clinic") / "regimens"
-    found = {item.name: item for item in folder.iterdir()}.get(f"{name}.toml")
-    if found is None:
-        raise FileNotFoundError(name)
-    return found.read_text(encoding="utf-8")
-
-
-def regimen_of(order: Order, allowed: tuple[str, ...] | None) -> tuple[Regimen, str]:
-    """The order's regimen and its text. Raises OrderError; ``allowed`` None allows every one."""
-    rule = "must be a regimen of this program"
-    try:
-        if allowed is not None and order.regimen not in allowed:
-            rule = f"must be one of this site's regimens: {', '.join(allowed)}"
-            raise FileNotFoundError(order.regimen)
-        text = regimen_text(order.regimen)
-    except FileNotFoundError as error:
-        raise OrderError([Problem("regimen", repr(order.regimen), rule)]) from error
-    return parse_regimen(text), text
-
-
-def checked_order(text: str, site: SiteConfig, now_utc_ns: int) -> CheckedOrder:
-    """Check the order in ``text`` against regimen and site.
+def checked_order(
+    text: str, site: SiteConfig, now_utc_ns: int, earlier: tuple[EarlierDose, ...] = ()
+) -> CheckedOrder:
+    """Check the order in ``text`` against regimen and site, and the doses on record here.
 
     Raises OrderError with every problem.
     """
     order = parse_order(text)
-    regimen, regimen_source = regimen_of(order, site.regimen.allowed)
-    now, simulated = Nanoseconds(now_utc_ns), site.site.simulated
-    problems = list(check_order(order, regimen, site.site.name, now, simulated))
+    try:
+        regimen, regimen_source = regimen_of(order.regimen, site.regimen)
+    except RegimenError as error:
+        raise OrderError(error.problems) from error
+    simulated = site.site.simulated
+    problems = check_order(Case(order, regimen, site.site.name, now_utc_ns, simulated, earlier))
     mounted = next((row for row in site.containers if row.name == order.container.name), None)
     problems += _container_problems(order, site, mounted)
     problems += _profile_problems(order, regimen, site)
@@ -107,7 +90,7 @@ def _treatment(order: Order, regimen: Regimen, site: SiteConfig, mounted: Contai
         patient_id=order.patient.id,
         drug=order.drug,
         nuclide=order.nuclide,
-        half_life_ms=scaled_near(regimen.half_life.days, MS_PER_DAY),
+        half_life_ms=regimen.half_life.ms,
         prescribed_bq=order.prescribed_bq,
         range_low_bq=low_bq,
         range_high_bq=high_bq,
@@ -125,7 +108,7 @@ def _treatment(order: Order, regimen: Regimen, site: SiteConfig, mounted: Contai
         trigger=site.pump.trigger,
         watchdog_ns=site.pump.watchdog_s * NS_PER_S,
         authorized_user=order.authorized_user.name,
-        ordered_utc_ns=utc_ns(order.authorized_user.signed_at),
+        ordered_utc_ns=utc_ns(order.directed_at),
         second=_second_pump(site),
     )
 

@@ -20,7 +20,7 @@ from controller.clinic.record import (
     TreatmentRecord,
     build_record,
 )
-from controller.clinic.regimen import parse_regimen
+from controller.clinic.regimen import half_life_of
 from controller.clinic.signatures import Meaning, Signature
 from controller.core.aftermath import PADS, SYRINGE_AND_LINE, outcome_of
 from controller.core.alarms import not_observable
@@ -96,7 +96,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
     if state.treatment is None:
         raise NoRecord("must be a session with an order")
     try:
-        order, regimen = parse_order(header["order"]), parse_regimen(header["regimen_text"])
+        order, half_life = parse_order(header["order"]), half_life_of(header["regimen_text"])
     except DocumentError as error:
         raise NoRecord(f"must have an order and a regimen that can be read: {error}") from error
     drug, flush = state.pumped(Purpose.DRUG), state.pumped(Purpose.FLUSH)
@@ -107,7 +107,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         simulated=header["simulated"],
         outcome=outcome.value,
         order=order,
-        regimen=regimen,
+        half_life=half_life,
         assay=_assay(state),
         started_at_utc_ns=_when(state.first_start_utc_ns),
         residual=_residual(state),
@@ -191,7 +191,9 @@ def _reported(state: State) -> tuple[Candidate, ...]:
 
 def _people(header: Mapping[str, Any], state: State, order: Order) -> tuple[Signature, ...]:
     user = order.authorized_user
-    ordered = Signature("", user.name, "authorized user", Meaning.ORDERED, utc_ns(user.signed_at))
+    ordered = Signature(
+        "", user.name, "authorized user", Meaning.ORDERED, utc_ns(order.directed_at)
+    )
     operators: Mapping[str, Mapping[str, str]] = header.get("operators", {})
     releases = [signed for signed in state.signatures if signed.meaning == "released"][-2:]
     return ordered, *(_signature(signed, operators, releases) for signed in state.signatures)

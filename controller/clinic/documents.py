@@ -22,8 +22,10 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Control characters and text-direction marks would let a name rewrite the terminal or label it is
 # printed on; a name that is blank or padded would pass for another one.
-_VISIBLE: Final = r"[^\s\p{Cc}\x{2028}-\x{202E}\x{2066}-\x{2069}]"
-_INNER: Final = r"[^\p{Cc}\x{2028}-\x{202E}\x{2066}-\x{2069}]"
+# Spelt as the regular expressions of JSON Schema spell it too: other programs check orders by it.
+_CONTROL: Final = r"\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069"
+_VISIBLE: Final = rf"[^\s{_CONTROL}]"
+_INNER: Final = rf"[^{_CONTROL}]"
 
 Text = Annotated[
     str, StringConstraints(max_length=200, pattern=rf"^{_VISIBLE}(?:{_INNER}*{_VISIBLE})?$")

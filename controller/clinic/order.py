@@ -1,18 +1,21 @@
 """One written directive as a value: parsed from JSON text, every wrong field named.
 
-The fields are those of 10 CFR 35.40(b)(2) and what the infusion needs. Whether the order may be
-used here and now is judged in ``order_rules``.
+The fields are those of 10 CFR 35.40(b)(2) and what study and infusion need. Whether the order may
+be used here and now is judged in ``order_rules``. Schema 2 is what is written today; schema 1 is
+read so that the records of kept sessions can still be made.
 """
 
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
 from controller.clinic.documents import (
     Document,
     DocumentError,
+    Problem,
     Text,
     Token,
     canonical_json,
@@ -21,6 +24,14 @@ from controller.clinic.documents import (
     validation_problems,
 )
 from controller.clinic.dosing import BsaFormula
+from controller.clinic.order_parts import (
+    Eligibility,
+    Entries,
+    OralDirective,
+    Patient,
+    Revision,
+    SecondDose,
+)
 from firmware_interfaces.units import (
     BQ_PER_MBQ,
     NL_PER_ML,
@@ -32,6 +43,10 @@ from firmware_interfaces.units import (
     scaled_near,
     scaled_up,
 )
+
+REQUIRED_IN_2: Final = ("eligibility", "entries")
+SINCE_2: Final = (*REQUIRED_IN_2, "second_dose", "revision", "oral")
+"""Fields that schema 1 does not have."""
 
 
 class OrderError(DocumentError):
@@ -50,21 +65,6 @@ class Priming(StrEnum):
 
     SALINE = "saline"
     DRUG = "drug"
-
-
-class Patient(Document):
-    """The patient; weight and height carry unit and date of measurement.
-
-    Their bounds here keep arithmetic whole; those of a patient stand in the regimen.
-    """
-
-    name: Text
-    id: Text
-    birth_date: date
-    weight_kg: float = Field(ge=1, le=1000)
-    weight_date: date
-    height_cm: float = Field(ge=1, le=1000)
-    height_date: date
 
 
 class PrescribedRange(Document):
@@ -117,16 +117,22 @@ class Line(Document):
 
 
 class AuthorizedUser(Document):
-    """Who signed the directive, and when (10 CFR 35.40(a))."""
+    """Who signed the directive, and when (10 CFR 35.40(a)).
+
+    Only an oral directive has not been signed yet.
+    """
 
     name: Text
-    signed_at: AwareDatetime
+    signed_at: AwareDatetime | None = None
 
 
 class Order(Document):
-    """One written directive. ``reference_time`` is when the prescribed activity is to be given."""
+    """One written directive. ``reference_time`` is when the prescribed activity is to be given.
 
-    schema_version: Literal[1] = Field(alias="schema")
+    ``eligibility`` and ``entries`` are there in schema 2, and in schema 1 none of `SINCE_2` is.
+    """
+
+    schema_version: Literal[1, 2] = Field(alias="schema")
     order_id: Token
     site: Text
     patient: Patient
@@ -145,6 +151,18 @@ class Order(Document):
     infusion_min: float = Field(gt=0, le=240)
     reference_time: AwareDatetime
     authorized_user: AuthorizedUser
+    eligibility: Eligibility | None = None
+    entries: Entries | None = None
+    second_dose: SecondDose | None = None
+    revision: Revision | None = None
+    oral: OralDirective | None = None
+
+    @property
+    def directed_at(self) -> datetime:
+        """When the authorized user signed; of an oral directive, when it was spoken."""
+        at = self.authorized_user.signed_at if self.oral is None else self.oral.directed_at
+        assert at is not None, "parse_order takes no order without either"
+        return at
 
     @property
     def prescribed_bq(self) -> Becquerel:
@@ -186,16 +204,43 @@ def parse_order(text: str) -> Order:
     if malformed is not None:
         raise OrderError([malformed])
     try:
-        return Order.model_validate_json(text)
+        order = Order.model_validate_json(text)
     except ValidationError as error:
         raise OrderError(validation_problems(error, "container")) from error
+    problems = list(_of_its_schema(order))
+    if problems:
+        raise OrderError(problems)
+    return order
+
+
+def _of_its_schema(order: Order) -> Iterator[Problem]:
+    """What an order of this schema lacks, or has too early."""
+    for name in SINCE_2:
+        given = getattr(order, name) is not None
+        if order.schema_version == 1 and given:
+            yield Problem(name, "present", "is no field of schema 1")
+        if order.schema_version == 2 and not given and name in REQUIRED_IN_2:
+            yield Problem(name, "absent", "Field required")
+    if order.authorized_user.signed_at is None and order.oral is None:
+        yield Problem("authorized_user.signed_at", "absent", "Field required")
 
 
 def order_json(order: Order) -> str:
-    """Return the order in its one canonical spelling."""
-    return canonical_json(order.model_dump(mode="json", by_alias=True))
+    """Return the order in its one canonical spelling: that of its own schema."""
+    later = set(SINCE_2) if order.schema_version == 1 else set[str]()
+    return canonical_json(order.model_dump(mode="json", by_alias=True, exclude=later))
 
 
 def order_hash(order: Order) -> str:
     """SHA-256 of the canonical spelling: layout and key order of the file do not count."""
     return sha256_hex(order_json(order))
+
+
+def order_schema() -> dict[str, Any]:
+    """The JSON Schema of an order as it is written today, for those who write orders by program."""
+    schema = Order.model_json_schema()
+    schema["properties"]["schema"] = {"const": 2}
+    for name in REQUIRED_IN_2:
+        schema["properties"][name] = schema["properties"][name]["anyOf"][0]
+        schema["required"].append(name)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -92,7 +92,7 @@ def _determined_by(record: TreatmentRecord) -> str:
 
 
 def _ordered(facts: RecordFacts) -> dict[str, Any]:
-    order, half_life = facts.order, facts.regimen.half_life
+    order, half_life = facts.order, facts.half_life
     limits = order.prescribed_range_bq
     return {
         "site": order.site,
@@ -219,7 +219,7 @@ def _at_start(facts: RecordFacts, assay: Reading, read: Reading) -> Becquerel:
     """Decay to the infusion's start, or to the assay if there was none."""
     start = assay.at_utc_ns if facts.started_at_utc_ns is None else facts.started_at_utc_ns
     elapsed = Nanoseconds(start - read.at_utc_ns)
-    return decayed_bq(read.activity_bq, elapsed, facts.regimen.half_life_ms, Rounding.NEAREST)
+    return decayed_bq(read.activity_bq, elapsed, facts.half_life.ms, Rounding.NEAREST)
 
 
 def _items_bq(facts: RecordFacts, assay: Reading, items: tuple[Item, ...]) -> Becquerel:

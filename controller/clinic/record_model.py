@@ -14,7 +14,7 @@ from controller.clinic.accounting import Budget, Candidate
 from controller.clinic.documents import Document
 from controller.clinic.ledger import LineState
 from controller.clinic.order import Order
-from controller.clinic.regimen import Regimen
+from controller.clinic.regimen_sections import HalfLife
 from controller.clinic.signatures import Signature
 from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds
 
@@ -64,7 +64,7 @@ class RecordFacts:
     simulated: bool
     outcome: Outcome
     order: Order
-    regimen: Regimen
+    half_life: HalfLife
     assay: Reading | None
     started_at_utc_ns: Nanoseconds | None
     residual: Reading | None

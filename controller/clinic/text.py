@@ -29,6 +29,11 @@ def parse_number(text: str) -> float:
     return float(text)
 
 
+def number_text(value: float, digits: int = 10) -> str:
+    """Write a number with so many significant digits, never with an exponent: ``112000``."""
+    return f"{Decimal(f'{value:.{digits}g}'):f}"
+
+
 def decimal_text(value: int, unit: int, places: int) -> str:
     """``value / unit`` with ``places`` decimals; never "-0.0"."""
     step = Decimal(1).scaleb(-places)

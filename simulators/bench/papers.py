@@ -7,13 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 from controller.clinic.dosing import bsa_m2, prescribed_bq
 from controller.clinic.order import Order, parse_order
-from controller.clinic.regimen import Regimen, parse_regimen
+from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
+from controller.regimens import regimen_text
 from simulators.bench.badges import COST
 from simulators.bench.device_set import (
     FIRST_ADDRESS,
@@ -27,6 +27,8 @@ from simulators.bench.setting import CATALOGUE
 
 STUDY_REGIMEN: Final = "clr131"
 BENCH_REGIMEN: Final = "clr131-bench"
+REGIMENS: Final = (STUDY_REGIMEN, BENCH_REGIMEN, "clr131-bench-steps")
+MEASURED: Final = ("weight_kg", "weight_date", "height_cm", "height_date")
 EXAMPLE_ORDER: Final = Path(__file__).parents[2] / "examples" / "order.json"
 
 COMMISSIONING: Final = "commissioning.json"
@@ -53,8 +55,7 @@ def steepest(order: Mapping[str, Any]) -> float:
 
 def regimen(name: str) -> Regimen:
     """A regimen that ships with the controller, by name; FileNotFoundError if there is none."""
-    folder = resources.files("controller.clinic") / "regimens"
-    return parse_regimen((folder / f"{name}.toml").read_text("utf-8"))
+    return parse_regimen(regimen_text(name))
 
 
 def order_for_today(
@@ -70,7 +71,18 @@ def order_for_today(
     draft["patient"]["height_date"] = (today - timedelta(days=30)).isoformat()
     draft["reference_time"] = _time(now)
     draft["authorized_user"]["signed_at"] = _time(now - timedelta(hours=2))
+    _enter_again(draft, now)
     return with_container(with_minutes(with_dose(draft), minutes), devices)
+
+
+def _enter_again(draft: dict[str, Any], now: datetime) -> None:
+    """Both entries of weight and height on this morning, and the values before them a month ago."""
+    patient, entries = draft["patient"], draft["entries"]
+    again = {name: patient[name] for name in MEASURED}
+    entries["first"]["at"] = _time(now - timedelta(hours=4))
+    entries["second"] = {**entries["second"], **again, "at": _time(now - timedelta(hours=3))}
+    for name in ("weight_date", "height_date"):
+        entries["before"][name] = (now.date() - timedelta(days=60)).isoformat()
 
 
 def with_minutes(draft: dict[str, Any], minutes: float) -> dict[str, Any]:
@@ -112,6 +124,10 @@ def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSe
             devices.calibrator, where.pump if devices.meter_on_line else where.calibrator
         )
         + _unit_proof(devices.calibrator, directory),
+        allowed=json.dumps(REGIMENS),
+        pins=", ".join(
+            f"{_toml(name)} = {_toml(regimen_hash(regimen_text(name)))}" for name in REGIMENS
+        ),
         flush=_flush(devices, where, directory),
         journal=_toml(str(directory / "journal")),
         broker=_toml(where.broker),
@@ -138,7 +154,8 @@ simulated = true
 [flush]
 {flush}
 [regimen]
-allowed = ["clr131", "clr131-bench", "clr131-bench-steps"]
+allowed = {allowed}
+sha256 = {{ {pins} }}
 
 [journal]
 directory = {journal}

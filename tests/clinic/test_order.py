@@ -13,10 +13,11 @@ from controller.clinic.order import (
     Priming,
     order_hash,
     order_json,
+    order_schema,
     parse_order,
 )
 
-from .conftest import MakeOrder
+from .conftest import ROOT, MakeOrder
 
 
 def refused(text: str) -> tuple[Problem, ...]:
@@ -37,6 +38,12 @@ def test_the_example_in_base_units(order: Order) -> None:
     assert order.prescribed_range_bq is None
     assert order.administer is Administer.WHOLE_SYRINGE
     assert order.line.primed_with is Priming.SALINE
+
+
+def test_a_container_has_its_name_at_the_site(make_order: MakeOrder) -> None:
+    assert make_order().container.name == "BD 60 mL"
+    vial = {"kind": "vial_vented", "hose": "hose 1", "fill_ml": 20.0, "unusable_ml": 0.5}
+    assert make_order(container=vial).container.name == "hose 1"
 
 
 def test_a_range_rounds_inwards(make_order: MakeOrder) -> None:
@@ -71,7 +78,8 @@ def test_fill_rounds_down_and_hold_up_rounds_up(make_order: MakeOrder) -> None:
         ("patient.name", "R" * 201),
         ("order_id", "../../etc"),
         ("order_id", "a/b"),
-        ("schema", 2),
+        ("schema", 3),
+        ("schema", 0),
         ("nuclide", "I-123"),
         ("route", "oral"),
         ("bsa_formula", "boyd"),
@@ -94,6 +102,20 @@ def test_fill_rounds_down_and_hold_up_rounds_up(make_order: MakeOrder) -> None:
         ("reference_time", 1763672400),
         ("authorized_user.signed_at", "yesterday"),
         ("first_dose_date", "last year"),
+        ("eligibility.prior_lines", -1),
+        ("eligibility.prior_lines", 2.5),
+        ("eligibility.prior_classes", "proteasome inhibitor"),
+        ("eligibility.indication", " MM"),
+        ("entries.first.by", "Anna Berger"),
+        ("entries.first.at", "2025-11-19T15:40:00"),
+        ("entries.second.by.id", "c d"),
+        ("entries.second.weight_kg", "70,0"),
+        ("entries.second.height_cm", None),
+        ("entries.before.weight_date", "2025-13-01"),
+        ("entries.before.weight_kg", "1,681"),
+        ("second_dose", {"first_session": "../etc"}),
+        ("revision", {"number": 0, "revises": "x", "reason": ""}),
+        ("oral", {"directed_at": "now"}),
     ],
 )
 def test_a_wrong_value_is_refused_by_field(
@@ -126,6 +148,7 @@ def test_every_wrong_field_is_named_at_once(order_data: dict[str, Any]) -> None:
     [
         *("schema", "site", "patient", "drug", "nuclide", "regimen", "route", "prescribed_mbq"),
         *("container", "line", "infusion_min", "reference_time", "authorized_user"),
+        *("eligibility", "entries"),
     ],
 )
 def test_a_missing_field_is_refused(order_data: dict[str, Any], missing: str) -> None:
@@ -152,3 +175,75 @@ def test_the_hash_sees_values_not_layout(order_data: dict[str, Any], order: Orde
     assert parse_order(order_json(order)) == order
     order_data["prescribed_mbq"] = 1681.6
     assert order_hash(parse_order(json.dumps(order_data))) != order_hash(order)
+
+
+# --- schemas --------------------------------------------------------------------------------------
+
+
+def test_schema_1_is_read_and_has_no_fields_of_schema_2(
+    first_schema: str, order_data: dict[str, Any]
+) -> None:
+    assert parse_order(first_schema).eligibility is None
+    order_data["schema"] = 1
+    assert refused(json.dumps(order_data)) == (
+        Problem("eligibility", "present", "is no field of schema 1"),
+        Problem("entries", "present", "is no field of schema 1"),
+    )
+
+
+def test_an_order_is_signed_or_oral(order_data: dict[str, Any]) -> None:
+    del order_data["authorized_user"]["signed_at"]
+    assert refused(json.dumps(order_data)) == (
+        Problem("authorized_user.signed_at", "absent", "Field required"),
+    )
+    order_data["oral"] = {
+        "directed_at": "2025-11-19T16:00:00-06:00",
+        "written_down_by": {"id": "ab", "name": "Anna Berger"},
+        "emergency": "spinal cord compression",
+    }
+    spoken = parse_order(json.dumps(order_data))
+    assert spoken.directed_at.isoformat() == "2025-11-19T16:00:00-06:00"
+    assert parse_order(order_json(spoken)) == spoken
+
+
+@pytest.mark.parametrize("journal", ["complete", "crashed", "occluded"])
+def test_an_order_of_a_kept_journal_keeps_its_spelling_and_its_hash(journal: str) -> None:
+    """Its hash stands in records that were made then; one made today must say the same."""
+    path = ROOT / "tests" / "golden" / "journals" / f"0.1.0-{journal}.jsonl"
+    kept = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    (order,) = [text for one in kept for text in _texts(one, "order")]
+    (hashed,) = [text for one in kept for text in _texts(one, "order_hash")]
+    assert order_json(parse_order(order)) == order
+    assert order_hash(parse_order(order)) == hashed
+
+
+def _texts(held: Any, name: str) -> list[str]:
+    """Every text that stands under ``name``, however deep."""
+    if not isinstance(held, dict):
+        return []
+    found = [held[name]] if isinstance(held.get(name), str) else []
+    return found + [text for inner in held.values() for text in _texts(inner, name)]
+
+
+@pytest.mark.requirement("W1")
+def test_the_json_schema_is_the_one_that_is_published() -> None:
+    """`isodrip order schema > examples/order.schema.json` writes it anew."""
+    published = (ROOT / "examples" / "order.schema.json").read_text("utf-8")
+    assert json.loads(published) == order_schema()
+
+
+@pytest.mark.requirement("W1")
+def test_the_json_schema_asks_for_what_is_asked_for_today(order_data: dict[str, Any]) -> None:
+    schema = order_schema()
+    assert schema["properties"]["schema"] == {"const": 2}
+    assert schema["properties"]["entries"] == {"$ref": "#/$defs/Entries"}
+    assert schema["additionalProperties"] is False
+    assert set(schema["required"]) == set(order_data)
+
+
+def test_patterns_of_the_json_schema_are_spelt_for_other_programs() -> None:
+    """ECMA 262 knows neither of Rust's spellings of a code point."""
+    text = json.dumps(order_schema())
+    assert '"pattern"' in text
+    assert "x{" not in text
+    assert "p{" not in text

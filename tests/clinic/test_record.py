@@ -48,7 +48,7 @@ def facts(order: Order, regimen: Regimen) -> RecordFacts:
         simulated=True,
         outcome="complete",
         order=order,
-        regimen=regimen,
+        half_life=regimen.half_life,
         assay=Reading(Becquerel(1_700_000_000), later(order, -30)),
         started_at_utc_ns=later(order, 0),
         residual=Reading(Becquerel(42_000_000), later(order, 120)),
@@ -89,8 +89,8 @@ def test_every_field_of_the_shape_is_there(record: TreatmentRecord) -> None:
 
 
 def test_all_activities_are_at_the_start(record: TreatmentRecord, regimen: Regimen) -> None:
-    assay = decayed_bq(1_700_000_000, 30 * NS_PER_MIN, regimen.half_life_ms, Rounding.NEAREST)
-    residual = decayed_bq(42_000_000, -2 * NS_PER_H, regimen.half_life_ms, Rounding.NEAREST)
+    assay = decayed_bq(1_700_000_000, 30 * NS_PER_MIN, regimen.half_life.ms, Rounding.NEAREST)
+    residual = decayed_bq(42_000_000, -2 * NS_PER_H, regimen.half_life.ms, Rounding.NEAREST)
     assert assay == 1_696_943_043
     assert residual == 42_303_462
     assert record.assayed_mbq == 1696.943043

@@ -8,6 +8,8 @@ from controller.clinic.text import (
     activity_text,
     decimal_text,
     deviation_percent_text,
+    number_text,
+    parse_number,
     seconds_text,
     utc_text,
     volume_text,
@@ -22,6 +24,29 @@ def test_units_stand_side_by_side_without_grouping() -> None:
     assert seconds_text(1_800_049_000_000) == "1800.0 s"
     assert utc_text(1_763_680_000_123_999_999) == "2025-11-20T23:06:40.123Z"
     assert utc_text(0) == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (3e6, 10, "3000000"),
+        (75_000.0, 10, "75000"),
+        (53.287, 4, "53.29"),
+        (0.000045, 5, "0.000045"),
+        (112_000.4, 5, "112000"),
+        (9.0, 10, "9"),
+    ],
+)
+def test_a_number_never_has_an_exponent(value: float, digits: int, text: str) -> None:
+    assert number_text(value, digits) == text
+
+
+@pytest.mark.requirement("T7.4")
+@pytest.mark.parametrize("text", ["1,681", "1.681,5", "1 681", "-1", "1e3", "", ".5", "1."])
+def test_a_comma_or_anything_else_in_a_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="digits with a decimal point"):
+        parse_number(text)
+    assert parse_number("1681.75") == 1681.75
 
 
 def test_zero_has_no_sign() -> None:

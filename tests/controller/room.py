@@ -13,6 +13,7 @@ import httpx
 
 from controller.clinic.commissioning import commissioning_text
 from controller.clinic.people import Change, Role, badge_digest
+from controller.clinic.regimen import regimen_hash
 from controller.clock import SystemClock
 from controller.config import load_site
 from controller.life import Life
@@ -23,6 +24,7 @@ from controller.panel.door import COOKIE
 from controller.panel.reception import desk_of
 from controller.people_file import begun, with_change
 from controller.pins import PinCost, hashed
+from controller.regimens import regimen_text
 from controller.service import record_json, setting_of
 from controller.store import DirectoryStore
 from controller.surroundings import Surroundings
@@ -39,9 +41,10 @@ from tests.controller.memory_devices import (
 )
 from tests.controller.stepped_loop import InlineExecutor
 
+PINNED = regimen_hash(regimen_text("clr131-bench"))
 NOON_UTC_NS = 1_763_640_000 * NS_PER_S  # 2025-11-20 12:00 UTC
 ORDER: dict[str, Any] = {
-    "schema": 1,
+    "schema": 2,
     "order_id": "WD-1",
     "site": "Madison 03",
     "patient": {
@@ -66,6 +69,22 @@ ORDER: dict[str, Any] = {
     "infusion_min": 1.0,
     "reference_time": "2025-11-20T12:30:00+00:00",
     "authorized_user": {"name": "Example, Alex", "signed_at": "2025-11-19T16:20:00+00:00"},
+    "eligibility": {
+        "indication": "MM",
+        "prior_lines": 2,
+        "prior_classes": ["proteasome inhibitor", "immunomodulatory drug"],
+    },
+    "entries": {
+        "first": {"by": {"id": "ab", "name": "A"}, "at": "2025-11-19T15:00:00+00:00"},
+        "second": {
+            "by": {"id": "cd", "name": "C"},
+            "at": "2025-11-19T15:10:00+00:00",
+            "weight_kg": 70.0,
+            "weight_date": "2025-11-19",
+            "height_cm": 170.0,
+            "height_date": "2025-11-19",
+        },
+    },
 }
 
 
@@ -93,6 +112,7 @@ directory = "{directory}"
 listen = "{listen}"
 [regimen]
 allowed = ["clr131-bench"]
+sha256 = {{ clr131-bench = "{PINNED}" }}
 """
 
 

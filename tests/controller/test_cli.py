@@ -100,6 +100,14 @@ def test_dose_by_each_formula(capsys):
         assert found["prescribed_mci"] == pytest.approx(mci, rel=0.02)
 
 
+def test_a_dose_is_by_the_regimen_that_is_named(capsys):
+    body = ("--weight-kg", "70", "--height-cm", "170", "--formula", "mosteller")
+    code, found, _ = said(capsys, "dose", *body, "--regimen", "clr131-bench")
+    assert (code, found["regimen"]) == (0, "clr131-bench")
+    code, found, _ = said(capsys, "dose", *body, "--regimen", "nobody-1")
+    assert (code, found["problems"][0]["field"]) == (1, "regimen")
+
+
 def test_a_weight_that_nobody_has_is_refused(capsys):
     code, found, _ = said(
         capsys, "dose", "--weight-kg", "7", "--height-cm", "170", "--formula", "mosteller"

@@ -163,6 +163,21 @@ REFUSALS = [
     ('"Europe/Zurich"', '"Mars/Base"', "site.timezone", "'Mars/Base'", "IANA"),
     ('"Europe/Zurich"', '"../zone"', "site.timezone", "'../zone'", "IANA"),
     ('allowed = ["clr131"]', "allowed = []", "regimen.allowed", "[]", "at least 1 item"),
+    (
+        'allowed = ["clr131"]',
+        'sha256 = {clr131 = "1234"}',
+        "regimen.sha256.clr131",
+        "'1234'",
+        "match pattern",
+    ),
+    (
+        'allowed = ["clr131"]',
+        f"sha256 = {{clr = '{64 * 'a'}'}}",
+        "regimen",
+        f"{{'sha256': {{'clr': '{64 * 'a'}'}}}}"[:77] + "...",
+        "sha256 pins 'clr', which is not allowed here",
+    ),
+    ("simulated = true", "simulated = false", "regimen.sha256.clr131", "(absent)", "is required"),
     ("poll_s = 0.5", "poll_s = 5", "limits.poll_s", "5", "must lie in 0.2 .. 1"),
     ("poll_s = 0.5", 'poll_s = "0.5"', "limits.poll_s", "'0.5'", "must be a number"),
     ("poll_s = 0.5", "poll_ms = 500", "limits.poll_ms", "500", "is no limit of this program"),
@@ -339,7 +354,9 @@ def test_only_a_simulated_site_keeps_pins_for_less(cost, good):
     cheap = EXAMPLE.read_text().replace("pin_memory_kib = 19456", cost.split("\n")[0])
     cheap = cheap.replace("pin_passes = 2", cost.split("\n")[1])
     assert load_site(cheap).people.file is None
-    real = cheap.replace("simulated = true", "simulated = false")
+    pins = ", ".join(f'{name} = "{64 * "a"}"' for name in ("clr131", "clr131-bench"))
+    pinned = cheap.replace('# sha256 = { clr131 = "..." }', f"sha256 = {{ {pins} }}")
+    real = pinned.replace("simulated = true", "simulated = false")
     if good:
         assert load_site(real).people.cost.passes == 2
     else:

@@ -15,7 +15,7 @@ from controller.access_sections import listen_address
 from controller.clinic.commissioning import commissioning_text, parse_commissioning, proof_of
 from controller.clinic.documents import DocumentError, Problem, utc_ns
 from controller.clinic.order import order_json, parse_order
-from controller.clinic.regimen import Regimen, RegimenError, parse_regimen
+from controller.clinic.regimen import Regimen, RegimenError, half_life_of, parse_regimen
 from controller.clinic.unit_proof import (
     parse_reference_time,
     parse_unit_proof,
@@ -128,6 +128,8 @@ def regimen(data: bytes) -> None:
     raw = choices.number() % 2 == 0
     form = choices.one_of(REGIMEN_FORMS)
     text = text_of(choices.rest()) if raw else form.spoiled(choices)
+    with suppress(RegimenError):
+        assert half_life_of(text).ms > 0
     try:
         found = parse_regimen(text)
     except RegimenError as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.fuzz import asked, dulco, kept, modbus, papers, people, wires, wires_crc15
+from tests.fuzz import asked, dulco, gates, kept, modbus, papers, people, wires, wires_crc15
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,18 @@ TARGETS: Final = (
         ),
     ),
     Target(papers.site, ("controller.clinic.documents:toml_table", "controller.config:load_site")),
-    Target(papers.regimen, ("controller.clinic.regimen:parse_regimen",)),
+    Target(
+        papers.regimen,
+        ("controller.clinic.regimen:parse_regimen", "controller.clinic.regimen:_parsed"),
+    ),
+    Target(gates.answer, ("controller.clinic.answers:parse_answer",)),
+    Target(
+        gates.scan,
+        (
+            "controller.clinic.scans:read_scan",
+            "controller.clinic.scans:layout_problem",
+        ),
+    ),
     Target(
         papers.commissioning,
         (
@@ -217,6 +228,7 @@ OWN_WORDS: Final = {
     "controller.probe:_flex": "a section of this program's own making",
     "controller.probe:_new_era": "a section of this program's own making",
     "controller.shared_lines:line_of": "a port that was just checked",
+    "controller.clinic.earlier:earlier_dose": "a time in the record of a closed session",
     "controller.clinic.record:build_record": "checks the record that it has just made",
     "drivers.exchange:Deframer.feed": "a port, without a body",
     "firmware_interfaces.register:_words": "bytes that encode has just made",

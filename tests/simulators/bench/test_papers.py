@@ -9,6 +9,7 @@ import pytest
 
 from controller.clinic.documents import utc_ns
 from controller.clinic.order import OrderError, parse_order
+from controller.clinic.order_case import Case
 from controller.clinic.order_rules import check_order
 from controller.config import read_site
 from simulators.bench import launch, papers
@@ -29,7 +30,7 @@ def test_the_order_of_a_run_is_one_that_the_ward_would_accept(minutes, regimen):
     order = parse_order(json.dumps(draft))
     assert (order.infusion_min, order.regimen) == (minutes, regimen)
     named = papers.regimen(regimen)
-    assert check_order(order, named, order.site, utc_ns(NOW), simulated=True) == []
+    assert check_order(Case(order, named, order.site, utc_ns(NOW), simulated=True)) == []
 
 
 def test_an_order_of_ones_own_is_left_as_it_is(tmp_path):
