@@ -32,7 +32,7 @@ def tell_poll(telemetry: Telemetry) -> None:
     now_ns = time.perf_counter_ns()
     event = {"session": _STATE.session, "phase": _STATE.phase.value, "utc_ns": now_ns}
     telemetry.publish("events", {**event, "type": "PumpRead", "refused": None})
-    state = public_session(session_view(_STATE, now_ns))
+    state = public_session(session_view(_STATE, now_ns, ("ne1000", "crc55")))
     telemetry.publish("state", {"sessions": [state]}, retain=True)
 
 

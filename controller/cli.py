@@ -53,6 +53,7 @@ from controller.orders import checked_order
 from controller.records import NoRecord, record_of_journal
 from controller.regimens import regimen_of
 from controller.service import Ready, Service
+from controller.shared_lines import place_of
 from controller.store import JOURNAL
 from controller.units_known import NOT_ASKED, units_known_of, units_text
 from firmware_interfaces.readings import Channel
@@ -122,6 +123,8 @@ def _check(args: argparse.Namespace, out: Out) -> int:
     except DocumentError as error:
         raise refused(error) from error
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
+    for name, section in site.devices.items():
+        out.say(f"{name}: {section.kind} at {section.port}, {place_of(section)}")
     out.say(commissioned_text(commissioned_of(site)))
     if site.flush_pump is not None:
         out.say(f"flush {commissioned_text(commissioned_of(site, Channel.FLUSH))}")

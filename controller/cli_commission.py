@@ -22,6 +22,7 @@ from controller.clock import SystemClock
 from controller.commission import FULL_MINUTES, Commissioning, Outcome, Wish, size_ml
 from controller.config import Container, SiteConfig
 from controller.console import DONE, FAILED, WRONG, Out, fault, number_argument, site_of
+from controller.device_sections import catalogued
 from controller.devices import UNHEARD, Lines, pump_of
 from controller.service import versions
 from controller.terminal import Terminal
@@ -75,7 +76,7 @@ def wish_of(site: SiteConfig, names: Sequence[str], minutes: float) -> Wish:
 def _syringe(site: SiteConfig, name: str) -> Container:
     found = next((row for row in site.containers if row.name == name), None)
     if found is None:
-        raise fault(WRONG, "--syringe", name, "must be a syringe of the site's catalogue")
+        raise fault(WRONG, "--syringe", name, f"must be a {catalogued(site.pump)}")
     try:
         size_ml(found)
     except ValueError as error:

@@ -5,7 +5,7 @@ It refuses while a treatment of the site is open, and holds the daemon's socket 
 
 import argparse
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,9 +14,10 @@ from serial.tools import list_ports
 
 from controller import commission_desk as desk
 from controller.clock import SystemClock
+from controller.config import SiteConfig
 from controller.console import DONE, FAILED, MISSING, WRONG, Out, fault, site_of
 from controller.device_sections import modbus_address
-from controller.probe import Addresses, Finding, probe
+from controller.probe import Finding, Where, probe
 from drivers.serial_port import opener
 from firmware_interfaces.units import Nanoseconds
 
@@ -30,21 +31,24 @@ def probe_arguments(parser: argparse.ArgumentParser) -> None:
                         "ports, and those of the site)")  # fmt: skip
     parser.add_argument("--config", type=Path, metavar="FILE",
                         help="the site; needed for ports that are not this machine's")  # fmt: skip
-    parser.add_argument("--address", type=int, default=0, metavar="N",
-                        help="of a New Era pump, 0 to 99 (default 0)")  # fmt: skip
-    parser.add_argument("--unit", type=int, metavar="N",
-                        help="of a Modbus device, 1 to 247 (default: its maker's)")  # fmt: skip
+    parser.add_argument("--address", type=int, action="append", default=[], metavar="N",
+                        help="of a New Era pump, 0 to 99 (default 0); more than once for "
+                        "several on a line")  # fmt: skip
+    parser.add_argument("--unit", type=int, action="append", default=[], metavar="N",
+                        help="of a Modbus device, 1 to 247 (default: its maker's); "
+                        "likewise")  # fmt: skip
 
 
 def probe_ports(args: argparse.Namespace, out: Out) -> int:
     """The command: 0 if somebody known is on every port, 1 if not, 3 for a port not to be used."""
-    at = _addresses(args)
-    ports = _ports(args)
-    work = partial(_all, ports, at)
-    if args.config is None:
+    at = _where(args)
+    site = None if args.config is None else site_of(args.config)
+    if site is not None:
+        at = replace(at, site=tuple(site.devices.values()))
+    work = partial(_all, _ports(args, site), at)
+    if site is None:
         findings = asyncio.run(work())
     else:
-        site = site_of(args.config)
         desk.no_treatment_open(site)
         with desk.alone(site):
             findings = asyncio.run(work())
@@ -53,26 +57,24 @@ def probe_ports(args: argparse.Namespace, out: Out) -> int:
     out.end(ports=[asdict(finding) for finding in findings])
     if any(finding.fault for finding in findings):
         return MISSING
-    return DONE if all(finding.identity for finding in findings) else FAILED
+    return DONE if all(finding.found for finding in findings) else FAILED
 
 
-def _addresses(args: argparse.Namespace) -> Addresses:
-    if not 0 <= args.address <= 99:
-        raise fault(WRONG, "--address", args.address, "must lie in 0 .. 99")
-    if args.unit is None:
-        return Addresses(args.address)
-    if not 1 <= args.unit <= 247:
-        raise fault(WRONG, "--unit", args.unit, "must lie in 1 .. 247")
-    return Addresses(args.address, args.unit, args.unit)
+def _where(args: argparse.Namespace) -> Where:
+    for name, given, (least, most) in (
+        ("--address", args.address, (0, 99)),
+        ("--unit", args.unit, (1, 247)),
+    ):
+        for number in given:
+            if not least <= number <= most:
+                raise fault(WRONG, name, number, f"must lie in {least} .. {most}")
+    return Where(tuple(args.address) or (0,), tuple(args.unit))
 
 
-def _ports(args: argparse.Namespace) -> tuple[str, ...]:
+def _ports(args: argparse.Namespace, site: SiteConfig | None) -> tuple[str, ...]:
     named = list(args.ports)
-    if not named and args.config is not None:
-        site = site_of(args.config)
-        named = [site.pump.port, site.calibrator.port]
-        if site.flush_pump is not None:
-            named.append(site.flush_pump.port)
+    if not named and site is not None:
+        named = [section.port for section in site.devices.values()]
     if not args.ports:
         named += [port for port in serial_ports() if _real(port) not in map(_real, named)]
     if not named:
@@ -82,7 +84,7 @@ def _ports(args: argparse.Namespace) -> tuple[str, ...]:
             modbus_address(port)
         except ValueError as error:
             raise fault(WRONG, "PORT", port, str(error)) from error
-        if "://" in port and args.config is None:
+        if "://" in port and site is None:
             # Nothing keeps two clients from one TCP port: only the site knows whether it is in use.
             rule = "name the site's file, so that no treatment of it is disturbed"
             raise fault(WRONG, "--config", "(absent)", rule)
@@ -101,7 +103,7 @@ def serial_ports() -> tuple[str, ...]:
     return (*lasting, *(port for port in others if _real(port) not in known))
 
 
-async def _all(ports: tuple[str, ...], at: Addresses) -> tuple[Finding, ...]:
+async def _all(ports: tuple[str, ...], at: Where) -> tuple[Finding, ...]:
     clock = SystemClock()
 
     def now_ns() -> Nanoseconds:
@@ -113,17 +115,17 @@ async def _all(ports: tuple[str, ...], at: Addresses) -> tuple[Finding, ...]:
 def _say(out: Out, found: Finding) -> None:
     if found.fault:
         out.say(f"{found.port}: cannot be used: {found.fault}")
-    elif found.identity is None:
+    elif not found.found:
         out.say(f"{found.port}: nobody known answered")
         for tried in found.tried:
             out.say(f"  {tried.kind} at {tried.line}: {tried.seen}")
-    else:
-        who = found.identity
+    for one in found.found:
+        who = one.identity
         serial = "tells no serial number" if who.serial is None else f"serial {who.serial}"
         firmware = (f"firmware {who.firmware}",) if who.firmware else ()
         told = ", ".join((who.model, *firmware, serial))
-        out.say(f"{found.port}: {who.kind} at {found.line}: {told}")
-        if found.motion:
-            out.say(f"  it says: {found.motion}")
+        out.say(f"{found.port}: {who.kind} at {one.line}: {told}")
+        if one.motion:
+            out.say(f"  it says: {one.motion}")
     for alarm in found.cleared:
         out.say(f"  asking cleared its alarm: {alarm}")

@@ -156,7 +156,10 @@ class Commissioning:
 
     async def _mount(self, syringe: Container) -> None:
         full = f"{size_ml(syringe):g} mL of water"
-        text = f"Fill a {syringe.name} with {full}, mount it, join the line, open every clamp"
+        name = syringe.name
+        hose = f"Hang a vial with {full} on the {name}"
+        text = f"Fill a {name} with {full}, mount it" if syringe.diameter_um else hose
+        text = f"{text}, join the line, open every clamp"
         await self._person.act("mount", f"{text}, and lead the line's end into a beaker of water.")
         slack = self._plan(syringe, move_ul_h(syringe), self._wish.limits.seat_volume_nl)
         _demand_no_alarm("taking up the slack", await self._water.run(slack))

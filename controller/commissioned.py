@@ -51,7 +51,7 @@ def commissioned_text(known: Commissioned) -> str:
     if proof is None:
         return f"pump not commissioned: {known.seen}"
     note = "SIMULATED, " if proof.simulated else ""
-    names = ", ".join(row.name for row in proof.syringes if row.passed) or "no syringe type"
+    names = ", ".join(row.name for row in proof.syringes if row.passed) or "nothing weighed passed"
     watchdog = "passed" if proof.watchdog_passed else "FAILED"
     return f"pump commissioned {utc_text(proof.at_utc_ns)}: {note}watchdog {watchdog}, {names}"
 

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -23,16 +24,18 @@ from controller.device_sections import (
     KINDS,
     CalibratorSection,
     DulcoFlexSection,
-    Ne1000Section,
     PumpSection,
-    may_share,
+    setup_of,
 )
 from controller.regimens import RegimenSection
 from controller.section import Section, Text, ruled
+from controller.shared_lines import clash
 from controller.telemetry import BrokerAddress, broker_address, slug
+from firmware_interfaces.dulco_flex_rules import batch_seconds, whole_increments
 from firmware_interfaces.units import (
     NL_PER_ML,
     UL_PER_ML,
+    MicrolitrePerHour,
     Micrometre,
     Nanolitre,
     millilitre,
@@ -231,7 +234,7 @@ class SiteConfig(Section):
     site: SiteSection
     calibrator: CalibratorSection
     pump: PumpSection
-    flush_pump: Ne1000Section | None = None
+    flush_pump: PumpSection | None = None
     operator: Annotated[tuple[Operator, ...], Field(strict=False)]
     syringe: Annotated[tuple[Syringe, ...], Field(strict=False, min_length=1)]
     flush: FlushSection = FlushSection()
@@ -244,17 +247,26 @@ class SiteConfig(Section):
 
     @property
     def containers(self) -> tuple[Container, ...]:
-        """What may be on this site's pump: the syringes of the catalogue, or its one hose."""
-        match self.pump:
+        """What may be on the drug's pump: the syringes of the catalogue, or its one hose."""
+        return self._on(self.pump)
+
+    @property
+    def saline_containers(self) -> tuple[Container, ...]:
+        """What saline may be pumped out of: where there is a second pump, what may be on that."""
+        return self._on(self.flush_pump or self.pump)
+
+    def _on(self, pump: PumpSection) -> tuple[Container, ...]:
+        match pump:
             case DulcoFlexSection(hose=hose, vial_ml=vial_ml):
                 return (Hose(hose, vial_ml),)
             case _:
                 return self.syringe
 
     @property
-    def saline_containers(self) -> tuple[Container, ...]:
-        """What saline may be pumped out of: where there is a second pump, a syringe on that."""
-        return self.containers if self.flush_pump is None else self.syringe
+    def devices(self) -> dict[str, PumpSection | CalibratorSection]:
+        """Every device that the site names, by the name of its section."""
+        first = {"pump": self.pump, "calibrator": self.calibrator}
+        return first if self.flush_pump is None else {**first, "flush_pump": self.flush_pump}
 
     @property
     def socket_path(self) -> Path:
@@ -266,8 +278,8 @@ class SiteConfig(Section):
         problems = [
             *_repeated("operator.id", (person.id for person in self.operator)),
             *_repeated("syringe.name", (syringe.name for syringe in self.syringe)),
-            *_repeated("pump.port and calibrator.port", (self.pump.port, self.calibrator.port)),
             *self._second_pump(),
+            *self._lines(),
             *self._unpinned(),
         ]
         if len(self.operator) < 2:
@@ -298,11 +310,27 @@ class SiteConfig(Section):
         if not wanted:
             rule = "is used only where flush.method = second_pump"
             yield Problem("flush_pump", repr(second.port), rule)
-        if second.port == self.calibrator.port:
-            yield Problem("flush_pump.port", repr(second.port), "must not be the calibrator's")
-        rule = may_share(second, self.pump) if second.port == self.pump.port else ""
-        if rule:
-            yield Problem("flush_pump.address", f"{second.address}", rule)
+        if isinstance(second, DulcoFlexSection):
+            yield from self._kvo_of_batches(second)
+
+    def _kvo_of_batches(self, pump: DulcoFlexSection) -> Iterable[Problem]:
+        """A vein is kept open by one batch, which such a pump must be able to hold."""
+        rate_ul_h, volume_nl = self.flush.kvo_ul_h, Nanolitre(self.flush.kvo_nl)
+        if not rate_ul_h:
+            return
+        try:
+            batch_nl = whole_increments(volume_nl, setup_of(pump).increment_nl)
+            batch_seconds(batch_nl, MicrolitrePerHour(rate_ul_h))
+        except ValueError as error:
+            rule = f"must be a batch of the flush pump: {error}"
+            yield Problem("flush.kvo_ml", f"{self.flush.kvo_ml:g}", rule)
+
+    def _lines(self) -> Iterable[Problem]:
+        """What keeps two devices from the port that both name."""
+        for (_, other), (name, one) in combinations(self.devices.items(), 2):
+            found = clash(one, other)
+            if found is not None:
+                yield Problem(f"{name}.{found.field}", repr(found.value), found.rule)
 
 
 def _place(location: tuple[int | str, ...]) -> str:

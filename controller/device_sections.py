@@ -5,12 +5,15 @@ A new kind is one section here, one driver in `controller.devices`, and its evid
 """
 
 from contextlib import suppress
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, ClassVar, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from controller.section import Section, Text, ruled
+from firmware_interfaces import activity_meter as nam
+from firmware_interfaces import dulco_flex as df
+from firmware_interfaces.units import millilitre
 
 
 def _address(port: str, *schemes: str) -> None:
@@ -47,6 +50,7 @@ class Crc55Section(Section):
     port: SerialAddress
     chamber: Annotated[int, Field(ge=1, le=8)] = 1
     baud: Literal[9600] = 9600
+    parity: ClassVar = "none"
     serial: Serial = ""
 
 
@@ -61,6 +65,7 @@ class Crc15Section(Section):
     kind: Literal["crc15"]
     port: SerialAddress
     baud: Literal[4800] = 4800
+    parity: ClassVar = "none"
     serial: Serial = ""
     unit_proof: Text | None = None
 
@@ -71,6 +76,8 @@ class ActivityMeterSection(Section):
     kind: Literal["activity-meter"]
     port: ModbusAddress
     unit: Annotated[int, Field(ge=1, le=247)] = 1
+    baud: ClassVar = nam.BAUD_RATE
+    parity: ClassVar = "even"
     serial: Serial = ""
 
 
@@ -91,13 +98,16 @@ class Ne1000Section(Section):
     port: SerialAddress
     address: Annotated[int, Field(ge=0, le=99)] = 0
     baud: Literal[300, 1200, 2400, 9600, 19200] = 19200
+    parity: ClassVar = "none"
     watchdog_s: Annotated[int, Field(ge=4, le=15)] = 5
     trigger: Literal["off", "stop_only"] = "stop_only"
     commissioning: Text | None = None
 
 
 class DulcoFlexSection(Section):
-    """A ProMinent DULCO flex Control: Modbus unit ``unit``, on a serial line at 19200 8E1 or TCP.
+    """A ProMinent DULCO flex Control: Modbus unit ``unit``, on a serial line or over TCP.
+
+    ``baud`` and ``parity`` are those of its registers 51 and 53; over ``tcp://`` they mean nothing.
 
     What its manual does not say stands here (`firmware_interfaces.dulco_flex.Setup`). ``hose`` is
     the one on the pump, with the content of a revolution that was calibrated with water and the
@@ -107,6 +117,8 @@ class DulcoFlexSection(Section):
     kind: Literal["dulcoflex"]
     port: ModbusAddress
     unit: Annotated[int, Field(ge=1, le=247)] = 20
+    baud: Literal[9600, 19200, 38400] = 19200
+    parity: Literal["none", "odd", "even"] = "even"
     model: Literal["DFX", "GMX"] = "DFX"
     hose: Text
     revolution_ml: Annotated[float, Field(gt=0, le=10)]
@@ -124,18 +136,27 @@ class DulcoFlexSection(Section):
         return self.unit
 
 
+def setup_of(section: DulcoFlexSection) -> df.Setup:
+    """What a site states of its pump, as the driver takes it."""
+    return df.Setup(
+        model=df.Model(section.model),
+        revolution_nl=millilitre(section.revolution_ml),
+        counter_clockwise=section.counter_clockwise,
+        register_set=section.register_set,
+        software=section.software,
+    )
+
+
+def catalogued(section: "PumpSection") -> str:
+    """What may be mounted on it, in the words of a refusal."""
+    return (
+        f"hose of this {section.kind}"
+        if isinstance(section, DulcoFlexSection)
+        else ("syringe of the site's catalogue")
+    )
+
+
 PumpSection = Annotated[Ne1000Section | DulcoFlexSection, Field(discriminator="kind")]
-
-
-def may_share(one: Ne1000Section, other: PumpSection) -> str:
-    """Why two pumps may not be on one port; empty where they may: at addresses of their own."""
-    if not isinstance(other, Ne1000Section):
-        return f"must be on another port than the {other.kind}, which speaks another language"
-    if one.address == other.address:
-        return f"must be at another address than {other.address}, or on another port"
-    if one.baud != other.baud:
-        return f"must be at {other.baud} baud like the other pump on its port"
-    return ""
 
 
 KINDS: Final = frozenset(

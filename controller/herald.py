@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from controller.core import commands as c
 from controller.core import events
-from controller.core.alarms import ALARMS
 from controller.core.state import Phase
+from controller.core.words import rows_for
 from controller.inbox import SITE
 from controller.news import NewsRing
 from controller.periodic import every
@@ -99,7 +99,7 @@ class Herald:
             self._publish("events", told)
         for command in note.decided:
             if isinstance(command, (c.RaiseAlarm, c.ClearAlarm)):
-                alarm = {**what, **_alarm(command)}
+                alarm = {**what, **_alarm(command, self._daemon.setting.kinds)}
                 self._publish("alarms", alarm)
                 self.ring.add("alarm", alarm)
 
@@ -108,8 +108,8 @@ def _refused(note: Note) -> str | None:
     return next((x.rule for x in note.decided if isinstance(x, c.Refuse)), None)
 
 
-def _alarm(command: c.RaiseAlarm | c.ClearAlarm) -> dict[str, Any]:
-    row = ALARMS[command.alarm]
+def _alarm(command: c.RaiseAlarm | c.ClearAlarm, kinds: tuple[str, ...]) -> dict[str, Any]:
+    row = rows_for(kinds)[command.alarm]
     raised = isinstance(command, c.RaiseAlarm)
     return {
         "alarm": command.alarm,

@@ -23,10 +23,11 @@ from controller.clinic.record import (
 from controller.clinic.regimen import half_life_of
 from controller.clinic.signatures import Meaning, Signature
 from controller.core.aftermath import PADS, SYRINGE_AND_LINE, outcome_of
-from controller.core.alarms import ALARMS, not_observable
+from controller.core.alarms import not_observable
 from controller.core.limits import Limits
 from controller.core.line import line_of
 from controller.core.state import Alarm, Purpose, Signed, State
+from controller.core.words import rows_for
 from controller.sessions import fold_state, limits_of
 from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds
 
@@ -99,6 +100,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
     except DocumentError as error:
         raise NoRecord(f"must have an order and a regimen that can be read: {error}") from error
     drug, flush = state.pumped(Purpose.DRUG), state.pumped(Purpose.FLUSH)
+    kinds = tuple(header["kinds"])
     outcome = state.outcome or outcome_of(state)
     return RecordFacts(
         session=state.session,
@@ -117,13 +119,13 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         pumped_high_nl=Nanolitre(drug.high_nl),
         flushed_nl=Nanolitre(flush.low_nl),
         infusion_ns=Nanoseconds(state.active_ns),
-        alarms=tuple(_alarm(alarm) for alarm in state.history),
+        alarms=tuple(_alarm(alarm, kinds) for alarm in state.history),
         people=_people(header, state, order),
         times=_times(state, order),
         devices=tuple(header["devices"]),
         versions=header["versions"],
         journal_head=head,
-        not_observable=tuple(row.id for row in not_observable(tuple(header["kinds"]))),
+        not_observable=tuple(row.id for row in not_observable(kinds)),
         reported=_reported(state),
         line=None if state.order.second is None else line_of(state),
     )
@@ -172,8 +174,8 @@ def _prime(state: State) -> tuple[Item, ...]:
     return (Item("drop at the tip", Becquerel(share), assay.at_utc_ns),)
 
 
-def _alarm(alarm: Alarm) -> AlarmFact:
-    row = ALARMS[alarm.id]
+def _alarm(alarm: Alarm, kinds: tuple[str, ...]) -> AlarmFact:
+    row = rows_for(kinds)[alarm.id]
     raised = Nanoseconds(alarm.raised_utc_ns)
     return AlarmFact(
         alarm.id, row.priority.value, row.action.value, row.text, raised, alarm.evidence

@@ -136,10 +136,6 @@ def _now(clock: Clock) -> Callable[[], Nanoseconds]:
     return lambda: Nanoseconds(clock.monotonic_ns())
 
 
-def _calibrator(site: SiteConfig, units: UnitsKnown, clock: Clock) -> Calibrator:
-    return calibrator_of(site.calibrator, opener, _now(clock), units)
-
-
 def _telemetry(site: SiteConfig, on_link: Callable[[bool, str], None]) -> Telemetry:
     if site.mqtt is None:
         return NoTelemetry()
@@ -155,6 +151,9 @@ def surroundings_of(site: SiteConfig, clock: Clock, units: UnitsKnown) -> Surrou
     def pump(section: PumpSection, clock: Clock, heard: PumpListener) -> Pump:
         return pump_of(section, lines, _now(clock), heard)
 
+    def calibrator(clock: Clock) -> Calibrator:
+        return calibrator_of(site.calibrator, lines, _now(clock), units)
+
     def new_id() -> str:
         day = utc_datetime(Nanoseconds(clock.utc_ns())).strftime("%Y%m%d")
         return f"{day}-{secrets.token_hex(3)}"
@@ -164,7 +163,7 @@ def surroundings_of(site: SiteConfig, clock: Clock, units: UnitsKnown) -> Surrou
         store=DirectoryStore(directory),
         pump=partial(pump, site.pump),
         flush_pump=None if site.flush_pump is None else partial(pump, site.flush_pump),
-        calibrator=partial(_calibrator, site, units),
+        calibrator=calibrator,
         telemetry=partial(_telemetry, site),
         new_id=new_id,
         disk_free_mb=lambda: shutil.disk_usage(directory).free // BYTES_PER_MB,

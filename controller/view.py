@@ -15,6 +15,7 @@ from controller.core.line import line_of
 from controller.core.sounding import audio_paused_ns, ordered, sounding
 from controller.core.state import Alarm, Pumped, Purpose, Run, Signed, State
 from controller.core.treatment import SecondPump, Treatment
+from controller.core.words import rows_for
 from controller.surroundings import FlushPump
 from firmware_interfaces.readings import Identity
 from firmware_interfaces.units import (
@@ -62,9 +63,9 @@ def delivered(state: State) -> Pumped:
     return Pumped(past.delivered_low_nl, past.delivered_high_nl)
 
 
-def alarm_view(alarm: Alarm) -> dict[str, Any]:
-    """One active alarm with its text and what to do."""
-    row = ALARMS[alarm.id]
+def alarm_view(alarm: Alarm, kinds: tuple[str, ...]) -> dict[str, Any]:
+    """One active alarm with its text and what to do, in the words of the drug's container."""
+    row = rows_for(kinds)[alarm.id]
     return {
         "id": alarm.id,
         "priority": row.priority.value,
@@ -88,6 +89,7 @@ def _order(treatment: Treatment | None) -> dict[str, Any] | None:
         "nuclide": treatment.nuclide,
         "prescribed": _activity(treatment.prescribed_bq),
         "administer": treatment.administer,
+        "container": "syringe" if treatment.diameter_um else "vial",
         "syringe": treatment.syringe,
         "fill_ml": _ml(treatment.fill_nl),
         "line_dead_volume_ml": _ml(treatment.line_dead_nl),
@@ -166,8 +168,8 @@ def _audio(state: State) -> dict[str, Any]:
     }
 
 
-def session_view(state: State, now_ns: int) -> dict[str, Any]:
-    """All that a panel needs of one session."""
+def session_view(state: State, now_ns: int, kinds: tuple[str, ...]) -> dict[str, Any]:
+    """All that a panel needs of one session; ``kinds`` are the site's devices, the pump first."""
     volumes = {purpose.value: _interval(state.pumped(purpose)) for purpose in Purpose}
     return {
         "session": state.session,
@@ -193,7 +195,7 @@ def session_view(state: State, now_ns: int) -> dict[str, Any]:
             "drug_end": _utc(state.drug_end_utc_ns),
             "clearance": _utc(state.clearance_utc_ns),
         },
-        "alarms": [alarm_view(alarm) for alarm in ordered(state.alarms)],
+        "alarms": [alarm_view(alarm, kinds) for alarm in ordered(state.alarms)],
         "audio": _audio(state),
         "residual": [{"item": i.item, **_activity(i.activity_bq)} for i in state.items],
         "background_measured": state.background_bq is not None,
@@ -218,7 +220,9 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
     """The whole room: every open session, and what is known beside them."""
     now_ns, setting = daemon.clock.monotonic_ns(), daemon.setting
     active = daemon.active()
-    hidden = not_observable(setting.all_kinds)
+    kinds = setting.all_kinds
+    rows = rows_for(kinds)
+    hidden = [rows[row.id] for row in not_observable(kinds)]
     return {
         "schema": SCHEMA,
         "site": setting.site,
@@ -228,14 +232,14 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
         "version": setting.version,
         "at": _utc(daemon.clock.utc_ns()),
         "active": None if active is None else active.id,
-        "sessions": [session_view(s.state, now_ns) for s in daemon.sessions.values()],
+        "sessions": [session_view(s.state, now_ns, kinds) for s in daemon.sessions.values()],
         "closed": [
             {"session": s.session, "outcome": None if s.outcome is None else s.outcome.value}
             for s in daemon.closed.values()
         ],
         "quarantined": [asdict(item) for item in daemon.quarantined],
         "conditions": [
-            {"id": seen.condition, "evidence": seen.evidence, "text": ALARMS[seen.condition].text}
+            {"id": seen.condition, "evidence": seen.evidence, "text": rows[seen.condition].text}
             for seen in daemon.conditions.values()
         ],
         "commissioning": commissioned_text(setting.commissioned),

@@ -10,7 +10,7 @@ from typing import Final
 
 from drivers.calibrator_errors import ReadingRefused
 from drivers.modbus import DeviceRefused, ModbusBus, Words
-from drivers.request import NoReply, WrongDevice
+from drivers.request import CHECK, ECHOED, NoReply, WrongDevice
 from drivers.settling import RELEASE, Settling, rule_for, settle
 from firmware_interfaces.activity_meter import WORDS, Inconsistent, MeterReading, consistent
 from firmware_interfaces.readings import ActivityReading, Identity
@@ -35,22 +35,29 @@ class ActivityMeter:
         settling: Settling = RELEASE,
     ) -> None:
         self._bus, self._unit = bus, unit
+        bus.join(unit)
         self._now_ns, self._sleep = now_ns, sleep
         self._settling = settling
         self._serial: int | None = None
         self._counted: tuple[int, Nanoseconds] | None = None
 
     async def connect(self) -> Identity:
-        """Read once and say who answered.
+        """Read twice and say who answered: a second one at its address shows beside the first.
 
         Raises PortError, LinkLost, or WrongDevice with what was expected and what was seen.
         """
         self._bus.exchange.forget_loss()
+        strays = self._bus.strays[self._unit]
+        expected = f"an activity meter (NAM-M1) as unit {self._unit}"
         try:
             found = consistent((await self._block()).values)
-        except (NoReply, DeviceRefused, Inconsistent) as error:
-            expected = f"an activity meter (NAM-M1) as unit {self._unit}"
+            again = consistent((await self._block()).values)
+        except NoReply as error:
+            raise WrongDevice(expected, f"{error}; {CHECK}") from error
+        except (DeviceRefused, Inconsistent) as error:
             raise WrongDevice(expected, str(error)) from error
+        if self._bus.strays[self._unit] != strays or found.serial != again.serial:
+            raise WrongDevice(expected, ECHOED)
         self._serial = found.serial
         return Identity("activity-meter", "NAM-M1", "1", self._unit, str(found.serial))
 
@@ -87,8 +94,8 @@ class ActivityMeter:
         return await settle(self.read, nuclide, rule, self._now_ns, self._sleep, told=True)
 
     async def close(self) -> None:
-        """Close the line."""
-        await self._bus.close()
+        """Leave the line; the last one closes it."""
+        await self._bus.leave(self._unit)
 
     async def _block(self) -> Words:
         return await self._bus.read(self._unit, Bank.INPUT, 0, WORDS)

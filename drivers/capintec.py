@@ -10,7 +10,7 @@ from typing import Final
 
 from drivers.calibrator_errors import ReadingRefused, UnitRefused
 from drivers.exchange import Exchange
-from drivers.request import Answer, Kind, LineTiming, NoReply, Request, Verdict, WrongDevice
+from drivers.request import CHECK, Answer, Kind, LineTiming, NoReply, Request, Verdict, WrongDevice
 from drivers.settling import RELEASE, Settling, rule_for, settle
 from drivers.stream import Opener
 from firmware_interfaces.capintec import (
@@ -73,7 +73,7 @@ class Crc55:
             await self.read()
         except NoReply as error:
             expected = f"a Capintec CRC-55 with chamber {self._chamber}"
-            raise WrongDevice(expected, error.seen) from error
+            raise WrongDevice(expected, f"{error.seen}; {CHECK}") from error
         return Identity("crc55", "CRC-55", "", self._chamber, None)
 
     async def read(self) -> ActivityReading:

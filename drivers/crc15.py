@@ -15,7 +15,7 @@ from typing import Final
 
 from drivers.calibrator_errors import ReadingRefused, UnitRefused
 from drivers.exchange import Exchange
-from drivers.request import Kind, LineTiming, NoReply, Request, Verdict, WrongDevice
+from drivers.request import CHECK, Kind, LineTiming, NoReply, Request, Verdict, WrongDevice
 from drivers.settling import RELEASE, Settling, rule_for, settle
 from drivers.stream import Opener
 from firmware_interfaces.capintec import canonical_nuclide
@@ -85,7 +85,7 @@ class Crc15:
         try:
             await self.show()
         except NoReply as error:
-            raise WrongDevice("a Capintec CRC-15R", error.seen) from error
+            raise WrongDevice("a Capintec CRC-15R", f"{error.seen}; {CHECK}") from error
         return Identity("crc15", "CRC-15R", "", None, None)
 
     async def show(self) -> Shown:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from drivers.dulco_flex_line import TIMING, DulcoFlexLine
+from drivers.dulco_flex_line import DulcoFlexLine
 from drivers.dulco_flex_program import TIME_CONTROL, Program, check_held, program
 from drivers.modbus import DeviceRefused, ModbusBus
 from drivers.pump_errors import (
@@ -24,7 +24,7 @@ from drivers.pump_errors import (
     ReadbackMismatch,
     WrongDevice,
 )
-from drivers.request import ExchangeError, Kind, NoReply
+from drivers.request import CHECK, ECHOED, ExchangeError, Kind, NoReply
 from drivers.stopping import Stopping
 from drivers.stream import PortError
 from firmware_interfaces import dulco_flex as df
@@ -56,8 +56,6 @@ from firmware_interfaces.units import (
     seconds,
 )
 
-__all__ = ["TIMING", "DulcoFlexPump"]
-
 KIND: Final = "dulcoflex"
 WATCHDOG_NS: Final = seconds(5)
 """The default watchdog (treatment.md 3)."""
@@ -65,7 +63,7 @@ NO_BORE: Final = Micrometre(0)
 
 
 class DulcoFlexPump:
-    """The pump with address ``unit`` on ``bus``, which is to keep ``TIMING``.
+    """The pump with address ``unit`` on ``bus``.
 
     ``setup`` is what the site states of it. ``watchdog_ns`` is what the site arms: a pump found
     running may run on so long in silence. ``on_event`` is given each alarm that is not the result
@@ -108,11 +106,16 @@ class DulcoFlexPump:
         Raises PortError, LinkLost, or WrongDevice naming what was seen and what was expected.
         """
         self._line.forget_loss()
+        strays = self._line.strays
         try:
             who = await self._identified()
             await self._line.quiet_status()
-        except (NoReply, PumpRefused, ReadbackMismatch) as error:
+        except NoReply as error:
+            raise WrongDevice(self._expected(), f"{error}; {CHECK}") from error
+        except (PumpRefused, ReadbackMismatch) as error:
             raise WrongDevice(self._expected(), str(error)) from error
+        if self._line.strays != strays:
+            raise WrongDevice(self._expected(), ECHOED)
         return Identity(KIND, who.identity_code, who.software, self._unit, who.serial)
 
     async def recover(self) -> Recovery:
@@ -238,7 +241,11 @@ class DulcoFlexPump:
         return status if held & df.ACTIVE else replace(status, alarm=PumpAlarm.WATCHDOG)
 
     async def _polled(self) -> PumpStatus:
-        status, _, fresh = await self._line.status(Kind.HEALTH, self._demand_permit)
+        """A batch larger than what was programmed is a program error, whoever made it so."""
+        status, reading, fresh = await self._line.status(Kind.HEALTH, self._demand_permit)
+        if self._running is not None:
+            most_nl = self._running.volume_nl + self._setup.increment_nl
+            fresh += [PumpAlarm.PROGRAM_ERROR] if reading.remaining_nl > most_nl else []
         self._line.report(status, fresh[1:])
         return replace(status, alarm=fresh[0]) if fresh else status
 
@@ -335,6 +342,8 @@ class DulcoFlexPump:
             status = await self._line.stop_once()
         if status.motion is not Motion.STOPPED:
             raise PumpRefused("start/stop", f"with motion {status.motion}")
+        if reading.batch_memory:
+            raise ReadbackMismatch("batch memory", "off", "on: a trigger adds an older batch", "")
         return reading
 
     async def _demand_ready(

@@ -9,11 +9,10 @@ once: when its bit is first seen.
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
 
 from drivers.modbus import DeviceRefused, ModbusBus
 from drivers.pump_errors import PumpRefused, ReadbackMismatch
-from drivers.request import Kind, LineTiming, NoReply
+from drivers.request import Kind, NoReply
 from firmware_interfaces import dulco_flex as df
 from firmware_interfaces.dulco_flex import Setup
 from firmware_interfaces.dulco_flex_rules import (
@@ -28,17 +27,8 @@ from firmware_interfaces.dulco_flex_rules import (
 )
 from firmware_interfaces.readings import PumpAlarm, PumpStatus
 from firmware_interfaces.register import Bank, Register, Value, decode, encode
-from firmware_interfaces.units import NS_PER_MS, Nanoseconds, seconds
 
 Guard = Callable[[], None]
-
-TIMING: Final = LineTiming(
-    quarantine_ns=seconds(1),
-    stop_patience_ns=Nanoseconds(150 * NS_PER_MS),
-    alarm_grace_ns=Nanoseconds(0),
-)
-"""A STOP lets the answer in flight end: 44 registers take 53 ms at 19200 baud, and on a line of two
-wires a frame that meets another is heard by nobody."""
 
 
 def _always() -> None:
@@ -56,6 +46,7 @@ class DulcoFlexLine:
     ) -> None:
         self._bus, self._unit, self._setup = bus, unit, setup
         self._on_alarm = on_alarm
+        bus.join(unit)
         self._layout: Layout | None = None
         self._told: frozenset[str] = frozenset()
         self._power_ups: int | None = None
@@ -80,9 +71,14 @@ class DulcoFlexLine:
         """Start anew after a hang-up that nobody has been told of."""
         self._bus.exchange.forget_loss()
 
+    @property
+    def strays(self) -> int:
+        """How many answers of this unit nobody had asked for."""
+        return self._bus.strays[self._unit]
+
     async def close(self) -> None:
-        """Close the line."""
-        await self._bus.close()
+        """Leave the line; the last one closes it."""
+        await self._bus.leave(self._unit)
 
     async def identify(self) -> Identification:
         """Settle the layout anew and prove who answers.
@@ -155,12 +151,15 @@ class DulcoFlexLine:
             raise PumpRefused(f"{register.name} = {value}", str(error)) from error
 
     async def stop_once(self) -> PumpStatus:
-        """Clear the start bit, leave the bus time-out on, then ask. Alarms seen are reported."""
-        layout = await self._settled(Kind.HEALTH)
-        with contextlib.suppress(NoReply):
-            await self._bus.write(
-                self._unit, layout.address(df.START_STOP), (df.TIMEOUT_STOPS,), 0, kind=Kind.STOP
-            )
+        """Clear the start bit, leave the bus time-out on, then ask. Alarms seen are reported.
+
+        One that met another device's late answer on the wire is said again at once.
+        """
+        address = (await self._settled(Kind.HEALTH)).address(df.START_STOP)
+        for _ in range(2):
+            with contextlib.suppress(NoReply):
+                await self._bus.write(self._unit, address, (df.TIMEOUT_STOPS,), 0, kind=Kind.STOP)
+                break
         status, _ = await self.quiet_status(Kind.HEALTH)
         return status
 

@@ -127,6 +127,11 @@ class Exchange(Generic[Frame]):
                 raise
         return await self._submit(request)
 
+    @property
+    def clean(self) -> bool:
+        """True unless an answer that nobody waits for any more may still come."""
+        return self._clean_at is None
+
     def forget_loss(self) -> None:
         """Whoever calls knows that the line may have hung up, and starts anew."""
         self._unreported = None

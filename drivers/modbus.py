@@ -7,7 +7,8 @@ keeps a late answer from the next question, and every frame stands alone between
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,7 @@ from drivers.exchange import Exchange
 from drivers.request import Answer, Kind, LineTiming, Request, Verdict
 from drivers.stream import ByteStream, Opener
 from firmware_interfaces.register import Bank
-from firmware_interfaces.units import NS_PER_MS, Nanoseconds, seconds
+from firmware_interfaces.units import NS_PER_MS, Nanoseconds
 from protocols.modbus import Deframer, Found, Frame, encode_rtu, encode_tcp
 from protocols.modbus_messages import (
     WORD,
@@ -33,16 +34,24 @@ from protocols.modbus_messages import (
 )
 
 TIMING: Final = LineTiming(
-    quarantine_ns=seconds(1), stop_patience_ns=Nanoseconds(0), alarm_grace_ns=Nanoseconds(0)
+    quarantine_ns=Nanoseconds(500 * NS_PER_MS),
+    stop_patience_ns=Nanoseconds(150 * NS_PER_MS),
+    alarm_grace_ns=Nanoseconds(0),
 )
-"""A unit answers within a second or not at all; it never speaks unasked."""
-WITHIN_NS: Final = Nanoseconds(500 * NS_PER_MS)
-"""For a whole answer: 125 registers take 150 ms at 19200 baud."""
+"""A unit answers within 0.8 s or not at all; it never speaks unasked. A silent one keeps the others
+on its line waiting for no longer, which a watchdog of `SHARED_WATCHDOG_S` outlasts.
 
-
-SILENCE_S: Final = 3.5 * 11 / 19200
-"""3.5 characters at 19200 8E1, 2 ms: what parts two frames on a line (Serial Line V1.02, 2.5.1.1).
-Faster lines keep to 1.75 ms, so this is enough for them; no device here is slower."""
+A STOP lets the answer in flight end: 44 registers take 107 ms at 9600 baud, and on a line of two
+wires a frame that meets another is heard by nobody."""
+WITHIN_NS: Final = Nanoseconds(300 * NS_PER_MS)
+"""For a whole answer: 44 registers take 107 ms at 9600 baud."""
+SHARED_WATCHDOG_S: Final = 5
+"""The least watchdog on a line with another device, s. A poll (0.5 s apart) that finds the other
+one's silence (0.8 s) and takes 0.1 s itself is over before a permit of a third of this expires."""
+SILENCE_CHARACTERS: Final = 3.5
+"""What parts two frames on a line (Serial Line V1.02, 2.5.1.1); beyond 19200 baud 1.75 ms do."""
+BITS_PER_CHARACTER: Final = 11
+SILENCE_S_MIN: Final = 0.00175
 
 
 class DeviceRefused(Exception):
@@ -69,21 +78,28 @@ def is_framed_for_tcp(port: str) -> bool:
     return port.startswith("tcp://")
 
 
-class _Parted:
-    """A stream on which nothing is written within ``SILENCE_S`` of what was heard or written."""
+def silence_s(baud: int) -> float:
+    """The silence that ends a frame on a line of that speed, s: 2 ms at 19200 baud."""
+    return max(SILENCE_CHARACTERS * BITS_PER_CHARACTER / baud, SILENCE_S_MIN)
 
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
+
+class _Parted:
+    """A stream on which nothing is written within ``gap_s`` of what was heard or written."""
+
+    def __init__(self, stream: ByteStream, gap_s: float) -> None:
+        self._stream, self._gap_s = stream, gap_s
         self._loop = asyncio.get_running_loop()
-        self._silent_at = self._loop.time() + SILENCE_S
+        self._silent_at = self._loop.time() + gap_s
 
     async def read(self) -> bytes:
         data = await self._stream.read()
-        self._silent_at = max(self._silent_at, self._loop.time() + SILENCE_S)
+        self._silent_at = max(self._silent_at, self._loop.time() + self._gap_s)
         return data
 
     async def write(self, data: bytes) -> None:
-        await asyncio.sleep(max(0.0, self._silent_at - self._loop.time()))
+        wait_s = self._silent_at - self._loop.time()
+        if wait_s > 0.0:
+            await asyncio.sleep(wait_s)
         await self._stream.write(data)
 
     def drop_pending(self) -> None:
@@ -93,35 +109,46 @@ class _Parted:
         await self._stream.close()
 
 
-def _parted(opener: Opener) -> Opener:
+def _parted(opener: Opener, baud: int) -> Opener:
     async def opened() -> ByteStream:
-        return _Parted(await opener())
+        return _Parted(await opener(), silence_s(baud))
 
     return opened
 
 
 class ModbusBus:
-    """One line. ``units`` are all that live on it; use within one running loop, then ``close``."""
+    """One line. A device joins before it asks anything, and leaves when it is done.
+
+    ``strays`` counts, by unit, answers that nobody had asked for while none could still be due. Use
+    within one running loop.
+    """
 
     def __init__(
-        self,
-        opener: Opener,
-        units: Collection[int],
-        now_ns: Callable[[], int],
-        *,
-        tcp: bool,
-        timing: LineTiming = TIMING,
+        self, opener: Opener, now_ns: Callable[[], int], *, tcp: bool, baud: int = 19200
     ) -> None:
         self._tcp = tcp
         self._number = 0
-        deframer = Deframer(Side.HOST, tcp=tcp, units=units)
+        self._units: set[int] = set()
+        self.strays: Counter[int] = Counter()
         self.exchange: Exchange[Found] = Exchange(
-            opener if tcp else _parted(opener),
-            deframer,
-            timing,
+            opener if tcp else _parted(opener, baud),
+            Deframer(Side.HOST, tcp=tcp, units=self._units),
+            TIMING,
             now_ns,
-            lambda found, _at_ns: not isinstance(found, Frame),
+            self._unasked,
         )
+
+    def join(self, unit: int) -> None:
+        """A device with this unit. ValueError if there is one already."""
+        if unit in self._units:
+            raise ValueError(f"two devices as unit {unit} of one line")
+        self._units.add(unit)
+
+    async def leave(self, unit: int) -> None:
+        """Close the line behind the last one."""
+        self._units.discard(unit)
+        if not self._units:
+            await self.exchange.close()
 
     async def ask(
         self,
@@ -180,9 +207,11 @@ class ModbusBus:
         )
         return (await self.ask(unit, question, kind, epoch=epoch, guard=guard))[0]
 
-    async def close(self) -> None:
-        """Close the line."""
-        await self.exchange.close()
+    def _unasked(self, found: Found, _at_ns: Nanoseconds) -> bool:
+        if not isinstance(found, Frame):
+            return True
+        self.strays[found.unit] += self.exchange.clean
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from drivers.pump_errors import (
     ReadbackMismatch,
     WrongDevice,
 )
-from drivers.request import ExchangeError, NoReply
+from drivers.request import CHECK, ECHOED, ExchangeError, NoReply
 from drivers.stopping import Stopping
 from drivers.stream import Opener, PortError
 from firmware_interfaces.new_era import (
@@ -97,6 +97,7 @@ class NewEraPump:
         """
         self._line.forget_loss()
         expected = f"a New Era pump at address {self._address:02d}"
+        strays = self._line.strays
         try:
             status = await self._line.status()
             if status.alarm is not None:
@@ -104,9 +105,11 @@ class NewEraPump:
                 self._line.report(status)
             model, firmware = await self._version()
         except NoReply as error:
-            raise WrongDevice(expected, error.seen) from error
+            raise WrongDevice(expected, f"{error.seen}; {CHECK}") from error
         except (PumpRefused, ValueError) as error:
             raise WrongDevice(expected, str(error)) from error
+        if self._line.strays != strays:
+            raise WrongDevice(expected, ECHOED)
         return Identity("ne1000", model, firmware, self._address, None)
 
     async def recover(self) -> Recovery:

@@ -3,6 +3,7 @@
 Knows whom a frame that nobody asked for is from. Does not know what is said or in which order.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from drivers.exchange import Exchange
@@ -15,7 +16,10 @@ Unasked = Callable[[Heard, Nanoseconds], bool]
 
 
 class NewEraBus:
-    """One line. A pump joins before it asks anything and leaves when it is done."""
+    """One line. A pump joins before it asks anything and leaves when it is done.
+
+    ``strays`` counts, by address, answers that nobody had asked for while none could still be due.
+    """
 
     def __init__(self, opener: Opener, now_ns: Callable[[], int], baud: int) -> None:
         self.baud = baud
@@ -23,6 +27,7 @@ class NewEraBus:
             opener, HostDeframer(), line_timing(baud), now_ns, self._unasked
         )
         self._pumps: dict[int, Unasked] = {}
+        self.strays: Counter[int] = Counter()
 
     def join(self, address: int, unasked: Unasked) -> None:
         """A pump at ``address``. ValueError if there is one already."""
@@ -40,4 +45,7 @@ class NewEraBus:
         if isinstance(frame, Noise):
             return True
         unasked = self._pumps.get(frame.reply.address)
-        return unasked is not None and unasked(frame, at_ns)
+        if unasked is not None and unasked(frame, at_ns):
+            return True
+        self.strays[frame.reply.address] += self.exchange.clean
+        return False

@@ -70,6 +70,11 @@ class NewEraLine:
         """Start anew after a hang-up that nobody has been told of."""
         self._exchange.forget_loss()
 
+    @property
+    def strays(self) -> int:
+        """How many answers of this pump nobody had asked for."""
+        return self._bus.strays[self._address]
+
     async def close(self) -> None:
         """Leave the line; the last one closes it."""
         await self._bus.leave(self._address)

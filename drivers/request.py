@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from firmware_interfaces.units import Nanoseconds
 
@@ -54,6 +54,11 @@ class StaleEpoch(ExchangeError):
 
 class LinkLost(ExchangeError):
     """The line hung up. For a write: before it left."""
+
+
+CHECK: Final = "check line speed, parity and address, and that no other device has this address"
+"""What a person can do where no device, or none that can be understood, answers."""
+ECHOED: Final = "one question had two answers: two devices at this address, or a line that echoes"
 
 
 class WrongDevice(Exception):

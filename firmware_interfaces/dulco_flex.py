@@ -55,12 +55,13 @@ SUB_MODE_CODES: Final = _codes(
     (0, "none"), (1, "priming"), (2, "auxiliary"), (3, "batch time control"), (8, "calibration")
 )
 RUNNING, READY, ERROR, WARNING, MANUAL_STOP, STOPPED = 0, 1, 5, 6, 7, 8
-PRIMING, AUXILIARY, PAUSE, HOSE_CHANGE, CALIBRATING, COUNTER_CLOCKWISE = 9, 10, 11, 13, 16, 17
+PRIMING, AUXILIARY, PAUSE, HOSE_CHANGE, BATCH_MEMORY = 9, 10, 11, 13, 14
+CALIBRATING, COUNTER_CLOCKWISE = 16, 17
 STATUS_BITS: Final = _codes(
     (RUNNING, "motor running"), (READY, "system ready"), (ERROR, "error"), (WARNING, "warning"),
     (MANUAL_STOP, "manual stop"), (STOPPED, "stopped"), (PRIMING, "priming"),
     (AUXILIARY, "auxiliary"), (PAUSE, "pause"), (12, "fieldbus"),
-    (HOSE_CHANGE, "hose being changed"), (14, "batch memory"), (15, "calibrated"),
+    (HOSE_CHANGE, "hose being changed"), (BATCH_MEMORY, "batch memory"), (15, "calibrated"),
     (CALIBRATING, "calibrating"), (COUNTER_CLOCKWISE, "counter-clockwise"),
     (19, "hose rupture option"), (20, "concentration"),
 )  # fmt: skip
@@ -103,7 +104,9 @@ ALARM_OF_WARNING: Final[dict[str, PumpAlarm]] = {
     "speed off its target": PumpAlarm.FAULT,
     "level": PumpAlarm.NEAR_EMPTY,
 }
-"""Warnings that concern what flows. The others (temperature) only stand in the pump's display."""
+"""Warnings that concern what flows; one that has no name is the pump's own fault."""
+DISPLAYED_WARNINGS: Final = frozenset(("temperature",))
+"""They only stand in the pump's display."""
 
 
 def _row(

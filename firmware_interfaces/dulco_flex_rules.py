@@ -134,7 +134,8 @@ class PumpReading:
 
     ``infused_nl`` and ``remaining_nl`` are rounded down and up: what was counted, and what may yet
     come. ``step_nl`` is what the counter can hide: one increment, or the worth of its last bit.
-    ``rate_max_ul_h`` is rounded up. ``revolution_nl`` is 0 before the first revolution.
+    ``rate_max_ul_h`` is rounded up. ``revolution_nl`` is 0 before the first revolution. With
+    ``batch_memory`` a trigger adds what was left of an older batch.
     """
 
     motion: Motion
@@ -145,6 +146,7 @@ class PumpReading:
     revolution_nl: Nanolitre
     rate_max_ul_h: MicrolitrePerHour
     power_ups: int
+    batch_memory: bool
 
     @property
     def alarms(self) -> tuple[PumpAlarm, ...]:
@@ -176,6 +178,7 @@ def read_block(words: Sequence[int], layout: Layout, setup: Setup) -> PumpReadin
         revolution_nl=revolution,
         rate_max_ul_h=MicrolitrePerHour(scaled_up(_litres(df.RATE_MAX, words, layout), UL_PER_L)),
         power_ups=int(_value(df.POWER_UPS, first, words, layout)),
+        batch_memory=bool(status >> df.BATCH_MEMORY & 1),
     )
 
 
@@ -214,9 +217,9 @@ def faults_of(
         for name in (*_set_bits(errors, words, layout), *_set_bits(df.MORE_ERRORS, words, layout))
     ]
     rows += [
-        (f"warning {name}", df.ALARM_OF_WARNING[name])
+        (f"warning {name}", df.ALARM_OF_WARNING.get(name, PumpAlarm.FAULT))
         for name in _set_bits(df.WARNINGS, words, layout)
-        if name in df.ALARM_OF_WARNING
+        if name not in df.DISPLAYED_WARNINGS
     ]
     return tuple(sorted(rows, key=lambda row: WORST_FIRST.index(row[1])))
 

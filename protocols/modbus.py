@@ -81,13 +81,20 @@ _TCP: Final = FramerSocket(DecodePDU(is_server=False))
 class Deframer:
     """Bytes to frames, on one side of one kind of line.
 
-    ``units`` are those whose frames may be heard: a host names the ones that it asks, a device its
-    own and, on a shared line, its neighbours', whose questions and answers it must skip whole.
+    ``units`` are those whose frames may be heard, looked up anew for each: a host names the ones
+    that it asks, a device its own and, on a shared line, its neighbours', whose questions and
+    answers it must skip whole.
     """
 
-    def __init__(self, side: Side, *, tcp: bool = False, units: Collection[int] = ()) -> None:
+    def __init__(
+        self,
+        side: Side,
+        *,
+        tcp: bool = False,
+        units: Collection[int] = range(1, UNIT_MAX + 1),
+    ) -> None:
         self._side = side
-        self._units = frozenset(units) or frozenset(range(1, UNIT_MAX + 1))
+        self._units = units
         self._take: Callable[[bytes], Found | None] = self._tcp if tcp else self._rtu
         self._buffer = bytearray()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from pymodbus.logging import Log
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu import register_message as pdus
 
@@ -125,6 +126,8 @@ Message = Question | Reply
 _BITS: Final = frozenset({0x01, 0x02, 0x05})
 _READS: Final = frozenset({READ_HOLDING, READ_INPUT, READ_WRITE})
 _KNOWN: Final = _READS | {WRITE_ONE, WRITE_MANY}
+# What cannot be read is an error here, and noise on a line must not fill anybody's log.
+Log.setLevel("CRITICAL")  # type: ignore[no-untyped-call]  # pymodbus has no types for it
 _DECODERS: Final = {side: DecodePDU(is_server=side is Side.DEVICE) for side in Side}
 
 

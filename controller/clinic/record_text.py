@@ -80,7 +80,7 @@ def _volumes(record: TreatmentRecord) -> Iterator[str]:
     bounds = "" if low == high else f" (at most {high:.3f} mL)"
     yield "VOLUME"
     yield _row("Planned", f"{record.planned_ml:.3f} mL")
-    yield _row("Pumped, out of the syringe", f"{record.pumped_ml:.3f} mL{bounds}")
+    yield _row("Pumped, by the counter", f"{record.pumped_ml:.3f} mL{bounds}")
     yield _row("Delivered, past the line", f"{record.delivered_ml:.3f} mL")
     if record.in_line_ml is not None:
         yield _row("Still in the line", f"{record.in_line_ml:.3f} mL")

@@ -68,7 +68,7 @@ BATTERY: Final = "pump battery"
 HOSE: Final = "hose sensor"
 LEVEL: Final = "container level sensor"
 
-_CLAMP: Final = "Clamp the line at the patient. "
+CLAMP: Final = "Clamp the line at the patient. "
 _H, _M, _L = Priority.HIGH, Priority.MEDIUM, Priority.LOW
 _T, _A, _S = Action.TRIP, Action.ADVISORY, Action.START_REFUSAL
 
@@ -83,7 +83,7 @@ def _row(
     remedy: str,
 ) -> AlarmRow:
     return AlarmRow(
-        id_, priority, action, phases, channel, text, _CLAMP + remedy if action is _T else remedy
+        id_, priority, action, phases, channel, text, CLAMP + remedy if action is _T else remedy
     )
 
 

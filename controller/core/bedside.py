@@ -10,6 +10,7 @@ from controller.core.limits import Limits
 from controller.core.profile import Profile, profile_of, rate_max_ul_h, remaining
 from controller.core.rules import Refused, Result, co_sign, done, second_person, sign
 from controller.core.state import Phase, Pumped, Purpose, Run, Stage, State
+from controller.core.treatment import container
 from firmware_interfaces.readings import Permit
 from firmware_interfaces.units import Nanoseconds
 
@@ -140,7 +141,7 @@ def seat_requested(state: State, event: e.SeatRequested, limits: Limits) -> Resu
     left = limits.seat_volume_nl - used
     if left < limits.drop_nl:
         return Refused("the seat volume is capped", f"{used} nL are used up")
-    mounted = f"syringe {state.order.syringe} mounted"
+    mounted = f"{container(state.order.diameter_um)} {state.order.syringe} mounted"
     state = co_sign(state, event, event.confirmed_by, mounted)
     rate = min(limits.seat_rate_ul_h, rate_max_ul_h(drug_profile(state)))
     profile = constant(left, rate)
@@ -319,7 +320,7 @@ def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Re
     left = state.order.flush_volume_nl - state.flush.low_nl
     if left <= 0:
         return Refused("the flush is complete", f"{state.flush.low_nl} nL flushed")
-    mounted = f"flush syringe {event.syringe} mounted"
+    mounted = f"flush {container(event.diameter_um)} {event.syringe} mounted"
     state = co_sign(state, event, event.confirmed_by, mounted)
     state = enter(_saline_mounted(state, event), Phase.FLUSHING)
     profile = constant(left, flush_rate_ul_h(state))
@@ -346,7 +347,7 @@ def kvo_requested(state: State, event: e.KvoRequested, limits: Limits) -> Result
     left = second.kvo_nl - state.kvo.high_nl
     if left <= 0:
         return Refused("the volume that keeps a vein open is capped", f"{state.kvo.high_nl} nL")
-    mounted = f"KVO syringe {event.syringe} mounted"
+    mounted = f"KVO {container(event.diameter_um)} {event.syringe} mounted"
     state = co_sign(state, event, event.confirmed_by, mounted)
     profile = constant(left, min(second.kvo_ul_h, flush_rate_ul_h(state)))
     state = _saline_mounted(state, event)

@@ -125,17 +125,31 @@ def _watchdog(proof: Commissioning, order: Treatment) -> Objection:
     return None
 
 
+def _bored(name: str, diameter_um: int) -> str:
+    return f"{name} ({diameter_um} um)" if diameter_um else name
+
+
 def _syringe(
     known: Commissioned, proof: Commissioning, order: Treatment, limits: Limits
 ) -> Objection:
     wanted = (order.syringe, order.diameter_um)
     row = next((s for s in proof.syringes if (s.name, s.diameter_um) == wanted), None)
     if row is None:
-        names = ", ".join(f"{s.name} ({s.diameter_um} um)" for s in proof.syringes)
-        seen = f"{order.syringe} ({order.diameter_um} um) is ordered, {names or 'none'} was"
-        return "the syringe type must have been commissioned", seen
+        rule = (
+            "the syringe type must have been commissioned"
+            if order.diameter_um
+            else "the hose must have been commissioned"
+        )
+        names = ", ".join(_bored(s.name, s.diameter_um) for s in proof.syringes)
+        seen = f"{_bored(*wanted)} is ordered, {names or 'none'} was"
+        return rule, seen
     if not row.passed:
-        return "the syringe type must have passed its commissioning", f"{row.name} failed"
+        failed = (
+            "the syringe type must have passed its commissioning"
+            if order.diameter_um
+            else "the hose must have passed its commissioning"
+        )
+        return failed, f"{row.name} failed"
     if row.flow_ns < FLOW_NS_MIN and not known.site_simulated:
         seen = f"{row.flow_ns / NS_PER_MIN:g} min"
         return f"flow must have been weighed over {FLOW_NS_MIN // NS_PER_MIN} min", seen

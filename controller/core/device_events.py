@@ -299,7 +299,7 @@ def stop_confirmed(state: State, event: e.StopConfirmed, limits: Limits) -> Resu
         return done(motion.moved_at_rest(state, event.channel, counted, step_nl))
     if run.stage is not Stage.STOPPING or state.phase is Phase.UNCERTAIN:
         return done(state)
-    state, run = motion.rest_at(state, run, counted)
+    state, run = motion.rest_at(state, run, counted, status.asked_ns + limits.poll_ns)
     if run.doubt:
         return _doubted(state, run)
     if counted is None or counted < run.counter_nl:

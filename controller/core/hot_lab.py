@@ -104,7 +104,8 @@ def _usable(state: State, event: e.ReleaseSigned, limits: Limits) -> Refused | N
         return Refused("the assay must be fresh", f"it is {minutes} min old; measure again")
     activity = assay_at(state, event.utc_ns)
     if activity <= 0:
-        return Refused("there must be activity in the syringe", f"measured {activity} Bq")
+        holder = "syringe" if treatment.diameter_um else "vial"
+        return Refused(f"there must be activity in the {holder}", f"measured {activity} Bq")
     accepted = _accept(state, event.utc_ns)
     if accepted.verdict is Verdict.REFUSED:
         rule = (

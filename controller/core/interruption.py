@@ -78,15 +78,16 @@ def site_checked(state: State, event: e.SiteChecked, limits: Limits) -> Result:
 def barrel_read(state: State, event: e.BarrelRead, limits: Limits) -> Result | Refused:
     """The volume read off the barrel against what the counter leaves in it (wrong syringe size)."""
     treatment = state.order
+    where = "barrel" if treatment.diameter_um else "vial"
     if not 0 <= event.volume_nl <= 2 * treatment.fill_nl:
-        return Refused("a barrel volume between 0 and twice the fill", f"{event.volume_nl} nL")
+        return Refused(f"a {where} volume between 0 and twice the fill", f"{event.volume_nl} nL")
     pumped = state.pumped(Purpose.DRUG)
     filled = treatment.fill_nl - treatment.primed_nl
     low = filled - state.seat_prime_nl - pumped.high_nl - limits.barrel_nl
     high = filled - pumped.low_nl + limits.barrel_nl
     later = [due for due in BARREL_NS if due > state.active_ns]
     state = replace(
-        sign(state, event, f"barrel read {_ml(event.volume_nl)}"),
+        sign(state, event, f"{where} read {_ml(event.volume_nl)}"),
         barrel_due_active_ns=later[0] if later else None,
     )
     if low <= event.volume_nl <= high:

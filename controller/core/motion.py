@@ -240,12 +240,12 @@ def doubted_nl(run: Run, rest_ns: int) -> tuple[int, int]:
     """The least and the most that a run pumped whose counter cannot be believed, nL.
 
     From the lowest of the latest readings to what the told rates give from RUN to rest, or the
-    counter if that is more. The programmed volume is no bound: it is the same counter that would
-    have stopped the pump there.
+    counter and its untold step if that is more. The programmed volume is no bound: it is the same
+    counter that would have stopped the pump there.
     """
     least = min((sample.nl for sample in run.samples), default=0)
     due = due_nl(run, run.started_ns or rest_ns, rest_ns, 0)[1]
-    return least, max(due, run.counter_nl)
+    return least, max(due, counted_nl(run, run.counter_nl)[1])
 
 
 def book(state: State, low_nl: int, high_nl: int) -> State:
@@ -281,24 +281,37 @@ def with_rest(state: State, channel: Channel, rest: Rest | None) -> State:
     return changed(state, flush_rest=rest)
 
 
-def rest_at(state: State, run: Run, counter_nl: int | None) -> tuple[State, Run]:
-    """State and run with what the pump's counter says at rest; a leap puts the run in doubt."""
+def rest_at(
+    state: State, run: Run, counter_nl: int | None, till_ns: int | None = None
+) -> tuple[State, Run]:
+    """State and run with what the pump's counter says at rest; a leap puts the run in doubt.
+
+    ``till_ns``: until when it may have pumped, where that is known. A counter in doubt says how
+    far it got at the most all the same.
+    """
     channel = run.plan.channel
     if counter_nl is None:
         return with_rest(state, channel, None), run
-    if _leapt(state, run, counter_nl):
-        run = changed(run, counter_nl=counter_nl, doubt=run.doubt or "counter_jumped")
+    if run.doubt or _leapt(state, run, counter_nl, till_ns):
+        furthest_nl = max(run.counter_nl, counter_nl)
+        run = changed(run, counter_nl=furthest_nl, doubt=run.doubt or "counter_jumped")
     rest = Rest(run.purpose, counter_nl)
     return with_rest(changed(state, run=run), channel, rest), run
 
 
-def _leapt(state: State, run: Run, counter_nl: int) -> bool:
+def _leapt(state: State, run: Run, counter_nl: int, till_ns: int | None) -> bool:
     """True if the counter rose since its last reading by more than a time without polls allows.
 
-    To two steps, as *counter jumped* has it; a purge was seen to be faster.
+    That is what the lease allows, and where the time is known no more than twice what it does: to
+    two steps, as *counter jumped* has it. A purge was seen to be faster.
     """
-    most = leased_nl(state, run, _last_known(run)) + 2 * run.step_nl
-    return run.motion is not Motion.PURGING and counter_nl > most
+    known = _last_known(run)
+    most = leased_nl(state, run, known)
+    if till_ns is not None:
+        rate = MicrolitrePerHour(held_rate_ul_h(run))
+        time_ns = Nanoseconds(max(0, till_ns - known.at_ns))
+        most = min(most, known.nl + 2 * volume_up(rate, time_ns))
+    return run.motion is not Motion.PURGING and counter_nl > most + 2 * run.step_nl
 
 
 def moved_at_rest(state: State, channel: Channel, counter_nl: int | None, step_nl: int) -> State:

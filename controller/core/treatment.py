@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from firmware_interfaces.readings import ADDED, Channel
 
 
+def container(diameter_um: int) -> str:
+    """What something with that bore is called: a hose has none, and a vial hangs on it."""
+    return "syringe" if diameter_um else "vial on hose"
+
+
 @dataclass(frozen=True, slots=True)
 class SecondPump:
     """The saline pump beside the drug's. ``kvo_ul_h`` is 0 where the site keeps no vein open.

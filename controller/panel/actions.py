@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from controller.config import SiteConfig
 from controller.core import events as e
+from controller.device_sections import catalogued
 from firmware_interfaces.units import NL_PER_ML, scaled_down, scaled_near, scaled_up
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -53,7 +54,7 @@ class LoadOrder(Body):
 
 
 class Patency(InSession):
-    """A saline syringe of the site's catalogue is mounted."""
+    """Saline is mounted: ``syringe`` is one of the site's catalogue, or a hose with its vial."""
 
     syringe: Name
 
@@ -120,7 +121,7 @@ class Caused(InSession):
 
 
 class Flush(Confirmed):
-    """A saline syringe of the site's catalogue is mounted."""
+    """Saline is mounted: ``syringe`` is one of the site's catalogue, or a hose with its vial."""
 
     syringe: Name
 
@@ -175,7 +176,8 @@ def _diameter_um(name: str, site: SiteConfig) -> int:
     for syringe in site.saline_containers:
         if syringe.name == name:
             return syringe.diameter_um
-    raise Wrong("syringe", name, "must be a syringe of the site's catalogue")
+    rule = f"must be a {catalogued(site.flush_pump or site.pump)}"
+    raise Wrong("syringe", name, rule)
 
 
 def second_person(body: Confirmed, site: SiteConfig) -> str:
@@ -225,19 +227,19 @@ def _mounted(body: Confirmed, site: SiteConfig) -> Fields:
 
 
 ACTIONS: Final = (
-    Action("assay", InSession, e.AssayRequested, "Measure the syringe in the chamber"),
+    Action("assay", InSession, e.AssayRequested, "Measure the syringe or vial in the chamber"),
     Action("release", InSession, e.ReleaseSigned, "Sign the release; two different people must"),
     Action("patency", Patency, e.PatencyRequested, "Run saline to the vein", _patency),
     Action("patency_confirm", PatencyConfirm, e.PatencyConfirmed, "Say what was seen at the site",
            _just("blood_return", "leak_seen")),
-    Action("seat", Confirmed, e.SeatRequested, "Advance the drug syringe to a drop", _mounted),
+    Action("seat", Confirmed, e.SeatRequested, "Advance the drug to a drop at the tip", _mounted),
     Action("seat_confirm", SeatConfirm, e.SeatConfirmed, "Say whether a drop was seen",
            _just("drop_seen")),
     Action("connect", Connect, e.ConnectionConfirmed, "The line is joined", _just("clamps_open")),
     Action("arm", InSession, e.ArmRequested, "Programme the pump and arm its watchdog"),
     Action("start_request", InSession, e.StartRequested, "First step of the start"),
     Action("start_confirm", InSession, e.StartConfirmed, "Second step, by the same person"),
-    Action("barrel_reading", Volume, e.BarrelRead, "What the syringe barrel says", _near),
+    Action("barrel_reading", Volume, e.BarrelRead, "What is left by the barrel or the vial", _near),
     Action("site_check", SiteCheck, e.SiteChecked, "The IV site was looked at", _just("site_ok")),
     Action("hold", Reasoned, e.HoldRequested, "Pause, with a reason", _just("reason")),
     Action("resume", Resume, e.ResumeRequested, "Go on; after a trip two people",

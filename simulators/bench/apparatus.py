@@ -6,6 +6,7 @@ What a hand's act makes a device say is kept until its wire asks next, so that n
 from collections.abc import Callable
 from typing import Final
 
+from simulators.devices.dulco_flex import DulcoFlexFirmware
 from simulators.devices.kinds import CalibratorFirmware, PumpFirmware
 from simulators.devices.new_era import Ne1000Firmware
 from simulators.devices.serve import NowNs
@@ -27,6 +28,17 @@ class PumpApparatus:
         if not isinstance(self.firmware, Ne1000Firmware):
             raise TypeError(f"the pump is no NE-1000 but a {type(self.firmware).__name__}")
         return self.firmware
+
+    @property
+    def flex(self) -> DulcoFlexFirmware:
+        """Its inside, for faults that only a DULCO flex has. Raises TypeError for another kind."""
+        if not isinstance(self.firmware, DulcoFlexFirmware):
+            raise TypeError(f"the pump is no DULCO flex but a {type(self.firmware).__name__}")
+        return self.firmware
+
+    def now_ns(self) -> int:
+        """The world's time."""
+        return self._now_ns()
 
     @property
     def baud(self) -> int:

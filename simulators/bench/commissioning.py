@@ -24,7 +24,6 @@ from simulators.bench.streams import Wire
 from simulators.bench.virtual_time import VirtualClock, VirtualLoop, run_virtual
 from simulators.devices import hands
 from simulators.devices.kinds import PUMPS, PumpFirmware, container
-from simulators.devices.new_era import Ne1000Firmware
 from simulators.devices.room import Room
 
 NL_PER_ML: Final = 1e6
@@ -155,8 +154,7 @@ async def simulated_pump(
 ) -> AsyncIterator[Pump]:
     """The ward's driver on a simulated pump in ``room``, over a wire in memory."""
     firmware = PUMPS[section.kind].make(room.bay, section.port.startswith("tcp:"))
-    if isinstance(firmware, Ne1000Firmware):
-        firmware.settings.address = section.address
+    firmware.move_to(section.address)
     prepare(room, firmware)
     wire = Wire(loop, "pump", firmware, TICK_NS)
     wire.start()

@@ -12,8 +12,6 @@ from typing import Final
 from simulators.devices.kinds import CALIBRATORS, PUMPS
 
 PUMP_KINDS: Final = tuple(PUMPS)
-FLUSH_PUMP_KINDS: Final = ("ne1000",)
-"""What may be a second pump (`controller.config`)."""
 CALIBRATOR_KINDS: Final = tuple(CALIBRATORS)
 HOSE: Final = "bench hose 0.02 mL"
 VIAL_ML: Final = 60.0
@@ -36,8 +34,8 @@ UNIT_PROVEN: Final = frozenset({"crc15"})
 class DeviceSet:
     """A pump, a calibrator and perhaps a second pump.
 
-    ``tcp``: on TCP rather than on serial lines. ``one_line``: both pumps on one port, the second at
-    address 1.
+    ``tcp``: on TCP rather than on serial lines. ``one_line``: whoever speaks the drug pump's
+    protocol is on its port, a second pump at its kind's `SECOND_ADDRESS`.
 
     Raises ValueError for a kind that there is not.
     """
@@ -49,10 +47,11 @@ class DeviceSet:
     one_line: bool = False
 
     def __post_init__(self) -> None:
-        if self.one_line and not self.flush_pump == self.pump == "ne1000":
-            raise ValueError("one line is for two ne1000")
+        shared = self.flush_pump == self.pump or (self.meter_on_line and not self.flush_pump)
+        if self.one_line and not shared:
+            raise ValueError("one line is for two pumps of one kind, or a Modbus pump and a meter")
         named = [(self.pump, PUMP_KINDS), (self.calibrator, CALIBRATOR_KINDS)]
-        named += [(self.flush_pump, FLUSH_PUMP_KINDS)] if self.flush_pump else []
+        named += [(self.flush_pump, PUMP_KINDS)] if self.flush_pump else []
         for kind, known in named:
             if kind not in known:
                 raise ValueError(f"kind {kind!r} is none of {', '.join(known)}")
@@ -66,6 +65,16 @@ class DeviceSet:
     def saline_pump(self) -> str:
         """The kind that saline is on."""
         return self.flush_pump or self.pump
+
+    @property
+    def meter_on_line(self) -> bool:
+        """True if the activity meter is on the pump's port."""
+        return self.one_line and self.kinds == ("dulcoflex", "activity-meter")
+
+    @property
+    def saline_address(self) -> int:
+        """Where on its line the second pump is."""
+        return (SECOND_ADDRESS if self.one_line else FIRST_ADDRESS)[self.flush_pump]
 
     @property
     def pump_scheme(self) -> str:
@@ -102,7 +111,10 @@ class DeviceSet:
 
 USUAL: Final = DeviceSet()
 ONE_LINE: Final = "one-line"
-SECOND_ADDRESS: Final = 1
+FIRST_ADDRESS: Final[Mapping[str, int]] = {"ne1000": 0, "dulcoflex": 20}
+"""Where a pump of each kind is on its line."""
+SECOND_ADDRESS: Final[Mapping[str, int]] = {"ne1000": 1, "dulcoflex": 21}
+"""Where a second one is on the line of the first."""
 FLUSH_PUMP: Final = "flush_pump"
 """The second pump's name among ports, wires and what hands touch."""
 FLUSH: Final = "flush-"
@@ -127,8 +139,10 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
     """The options that choose devices."""
     parser.add_argument("--pump", choices=PUMP_KINDS, help="default: ne1000")
     parser.add_argument("--calibrator", choices=CALIBRATOR_KINDS, help="default: crc55")
-    parser.add_argument("--flush-pump", choices=FLUSH_PUMP_KINDS, help="a second pump, for saline")
-    parser.add_argument("--one-line", action="store_true", help="both pumps on one port")
+    parser.add_argument("--flush-pump", choices=PUMP_KINDS, help="a second pump, for saline")
+    parser.add_argument(
+        "--one-line", action="store_true", help="devices of one protocol on one port"
+    )
     parser.add_argument("--tcp", action="store_true", help="devices on TCP, not serial lines")
 
 

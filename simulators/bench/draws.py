@@ -4,9 +4,11 @@ A session is drawn from the seed alone. How it is played and judged stands elsew
 """
 
 import random
+from dataclasses import replace
 from typing import Any, Final
 
 from simulators.bench.device_set import USUAL, DeviceSet
+from simulators.bench.fault_kinds import Kind, Value
 from simulators.bench.faults import (
     KINDS,
     PHASES,
@@ -15,12 +17,12 @@ from simulators.bench.faults import (
     AtTime,
     Fault,
     InPhase,
-    Kind,
     Parameter,
     Place,
-    Value,
     When,
     fault,
+    kinds_here,
+    unknown_here,
 )
 from simulators.bench.stage import Case
 from simulators.bench.streams import To
@@ -50,6 +52,9 @@ TOGETHER: Final = (
     (Place.PERSON, "stop"),
     (Place.PERSON, "hold"),
     (Place.DISK, "failing"),
+    (Place.DEVICE, "error_bit"),
+    (Place.DEVICE, "panel_use"),
+    (Place.DEVICE, "lease_lost"),
 )
 """What takes away the sight of a pump, its memory or the program; together they leave doubt."""
 IN_FLOW: Final = (("INFUSING", 70), ("SEATED", 10), ("RELEASED", 10), ("FLUSHING", 10))
@@ -74,17 +79,18 @@ AROUND_S: Final = 110.0
 def drawn(seed: int, minutes: float | None = None, devices: DeviceSet = USUAL) -> Case:
     """The session of a seed; ``minutes`` gives every infusion that length.
 
-    With other devices it is the same session but for them.
+    With another calibrator it is the same session but for that; another pump, or a second one, has
+    faults of its own.
     """
     chance = random.Random(f"campaign {seed}")
     length = _weighted(chance, MINUTES)
     minutes = length if minutes is None else minutes
     people, administer = _weighted(chance, PEOPLE), _weighted(chance, ADMINISTER)
     if chance.random() < TOGETHER_SHARE:
-        faults = _together(chance, minutes)
+        faults = _together(chance, minutes, devices)
     else:
         count = _weighted(chance, FAULTS)
-        faults = tuple(_alone(chance, minutes) for _ in range(count))
+        faults = tuple(_alone(chance, minutes, devices) for _ in range(count))
     return Case(seed, minutes, people, faults, administer, devices)
 
 
@@ -93,31 +99,48 @@ def _weighted(chance: random.Random, table: tuple[tuple[Any, int], ...]) -> Any:
     return chance.choices(values, weights)[0]
 
 
-def _alone(chance: random.Random, minutes: float) -> Fault:
+def _alone(chance: random.Random, minutes: float, devices: DeviceSet) -> Fault:
     """A place first, then one of its kinds."""
     place = _weighted(chance, PLACES)
-    kind = chance.choice([KINDS[at] for at in KINDS if at[0] is place and at not in NOT_DRAWN])
-    return _of_kind(chance, kind, _when(chance, minutes))
+    kinds = [kind for kind in kinds_here(devices) if kind.place is place]
+    kind = chance.choice([kind for kind in kinds if (place, kind.name) not in NOT_DRAWN])
+    return _of_kind(chance, kind, _when(chance, minutes), devices)
 
 
-def _together(chance: random.Random, minutes: float) -> tuple[Fault, ...]:
+def _together(chance: random.Random, minutes: float, devices: DeviceSet) -> tuple[Fault, ...]:
     """Two or three faults within seconds while something flows."""
     phase = _weighted(chance, IN_FLOW)
     first_s = chance.uniform(0.0, minutes * 60.0 if phase == "INFUSING" else TOGETHER_S)
-    kinds = chance.sample(TOGETHER, chance.choice((2, 2, 3)))
+    here = [kind for at in TOGETHER if (kind := KINDS[at]) in kinds_here(devices)]
+    kinds = chance.sample(here, chance.choice((2, 2, 3)))
     times_s = [round(first_s + chance.uniform(0.0, TOGETHER_S), 3) for _ in kinds]
     return tuple(
-        _of_kind(chance, KINDS[kind], InPhase(phase, at_s))
+        _of_kind(chance, kind, InPhase(phase, at_s), devices)
         for kind, at_s in zip(kinds, times_s, strict=True)
     )
 
 
-def _of_kind(chance: random.Random, kind: Kind, when: When) -> Fault:
-    drawn = {name: rule for name, rule in kind.parameters.items() if len(rule.words) != 1}
+def _of_kind(chance: random.Random, kind: Kind, when: When, devices: DeviceSet) -> Fault:
+    rules = {name: _rule_here(kind, name, devices) for name in kind.parameters}
+    drawn = {name: rule for name, rule in rules.items() if rule.words != (rule.default,)}
     parameters = {name: _value(chance, rule) for name, rule in drawn.items()}
     ends = kind.lasting and chance.random() < 0.7
     lasts_s = round(chance.lognormvariate(1.0, 1.5), 3) if ends else None
     return fault(kind.place.value, kind.name, when, lasts_s, **parameters)
+
+
+def _rule_here(kind: Kind, name: str, devices: DeviceSet) -> Parameter:
+    """A parameter with those of its words that mean something in this room."""
+    rule = kind.parameters[name]
+    if not (rule.second and devices.flush_pump):
+        return rule
+
+    def possible(word: str) -> bool:
+        chosen: dict[str, Any] = {name: word}
+        one = fault(kind.place.value, kind.name, AtTime(0.0), **chosen)
+        return not unknown_here(one, devices)
+
+    return replace(rule, words=tuple(filter(possible, (*rule.words, *rule.second))))
 
 
 def _value(chance: random.Random, rule: Parameter) -> Value:

@@ -5,13 +5,14 @@ journal is where their acts are written down with a time), and the causes that i
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
-from simulators.bench.device_set import FLUSH_PUMP, SECOND_ADDRESS
-from simulators.bench.faults import Fault, Place
+from simulators.bench.device_set import FIRST_ADDRESS, FLUSH_PUMP
+from simulators.bench.fault_acts import Fired
+from simulators.bench.faults import KINDS, Place
 from simulators.bench.papers import steepest
 from simulators.bench.rehearsal import Prepare, Rehearsal
 from simulators.bench.said import Said, answers, commands
@@ -44,9 +45,14 @@ ASSAY_TOLERANCE: Final = 1.01
 
 NOT_OBSERVABLE: Final = frozenset(
     (Place.DEVICE, kind)
-    for kind in ("leak", "gain_error", "wrong_syringe", "slack_not_seated", "siphon")
+    for kind in (
+        *("leak", "gain_error", "wrong_syringe", "slack_not_seated", "siphon"),
+        *("hose_worn", "vent_closed", "spike_loose"),
+    )
 )
-"""What neither an NE-1000 nor a CRC-55 shows while it happens: found at residual (design.md)."""
+"""What no pump or calibrator here shows while it happens: found at residual (design.md)."""
+DEAF_TO_STOP: Final = frozenset((("command", "STP"), ("register", "start/stop")))
+"""Of faults that make a pump deaf, what makes it deaf to STOP."""
 OF_THE_CHAMBER: Final = frozenset(
     ("wrong_nuclide", "noisy_chamber", "drifting_chamber", "saturated_chamber", "contaminated_well")
 )
@@ -66,11 +72,13 @@ class Blow:
     """Something that befell the daemon or the pump from outside: when, and until when if it ended.
 
     ``kind`` is that of the fault: ``killed``, ``consumer_hung``, ``frozen``, ``keypad_take_over`` …
+    ``where``: the one pump or wire that it struck; "" for what befalls all.
     """
 
     at_ns: int
     kind: str
     until_ns: int | None = None
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,9 @@ class Evidence:
     seat's drop included, ``released_nl`` what may be pumped into the line, ``slack_nl`` the play
     between pusher and plunger, ``duration_s`` how long the profile is, ``steepest`` its highest
     rate over its mean. ``faulty`` says that any fault was put in, ``blind`` that one was which the
-    devices cannot show: then only the whole syringe bounds what leaves. ``moves``, ``wire`` and
-    ``address`` are of one pump; ``second`` is the same of the pump beside it, where there is one.
+    devices cannot show: then only the whole syringe bounds what leaves. ``air_nl`` is all air that
+    left a tip. ``moves``, ``blows``, ``wire`` and ``address`` are of one pump; ``second`` is the
+    same of the pump beside it, where there is one.
     """
 
     rehearsal: Rehearsal
@@ -96,6 +105,7 @@ class Evidence:
     blows: tuple[Blow, ...] = ()
     faulty: bool = False
     blind: bool = False
+    air_nl: float = 0.0
     wire: str = "pump"
     address: int = 0
     second: "Evidence | None" = None
@@ -237,24 +247,44 @@ class Witness:
             slack_nl=setting.drug_gap_um * stage.world.room.syringes["drug"].area_mm2,
             duration_s=order["infusion_min"] * 60.0,
             steepest=steepest(order),
-            blows=tuple(_blow(one.at_ns, one.fault) for one in fired),
+            blows=_blows(fired, setting, "pump"),
             faulty=bool(fired),
             blind=any((f.fault.place, f.fault.kind) in NOT_OBSERVABLE for f in fired),
+            address=FIRST_ADDRESS[setting.devices.pump],
+            air_nl=sum(one["air_nl"] for one in rehearsal.truth["syringes"].values()),
         )
         bay = stage.world.room.second
         if bay is None:
             return evidence
-        one_line = setting.devices.one_line
-        where = ("pump", SECOND_ADDRESS) if one_line else (FLUSH_PUMP, 0)
-        second = replace(evidence, moves=tuple(bay.moves), wire=where[0], address=where[1])
+        devices = setting.devices
+        wire = "pump" if devices.one_line else FLUSH_PUMP
+        second = replace(
+            evidence,
+            moves=tuple(bay.moves),
+            blows=_blows(fired, setting, FLUSH_PUMP),
+            wire=wire,
+            address=devices.saline_address,
+        )
         return replace(evidence, second=second)
 
 
-def _blow(at_ns: int, fault: Fault) -> Blow:
+def _blows(fired: Iterable[Fired], setting: Setting, pump: str) -> tuple[Blow, ...]:
+    """What befell one pump: what befalls all, and what struck it or its wire."""
+    blows = [_blow(one, shared=setting.devices.one_line) for one in fired]
+    return tuple(blow for blow in blows if blow.where in ("", pump))
+
+
+def _blow(fired: Fired, *, shared: bool) -> Blow:
+    """``shared``: what is done to the wire is done to both pumps."""
+    fault = fired.fault
     lasts_s = fault.duration_s
-    until_ns = None if lasts_s is None else at_ns + round(lasts_s * NS_PER_S)
-    deaf = fault.kind == "deaf_setting" and fault.word("command") == "STP"
-    return Blow(at_ns, "deaf_to_stop" if deaf else fault.kind, until_ns)
+    until_ns = None if lasts_s is None else fired.at_ns + round(lasts_s * NS_PER_S)
+    kind = "deaf_to_stop" if DEAF_TO_STOP & set(fault.parameters) else fault.kind
+    where = fault.word("pump") if "pump" in KINDS[fault.place, fault.kind].parameters else ""
+    if fault.place is Place.STREAM:
+        wire = fault.line()[0]
+        where = "" if shared and wire == "pump" else wire
+    return Blow(fired.at_ns, kind, until_ns, where)
 
 
 def _released_nl(

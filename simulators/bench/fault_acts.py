@@ -1,31 +1,30 @@
 """What each fault does to a stage, when it begins, and how it is taken away again.
 
 Faults of devices act on the room's physics and the devices' firmware, never on a driver or the
-daemon. Streams' own doings stand in `simulators.bench.line_faults`.
+daemon. Streams' own doings stand in `simulators.bench.line_faults`, pumps' in
+`simulators.bench.pump_acts`.
 """
 
-import contextlib
 import json
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from simulators.bench.apparatus import PumpApparatus
+from simulators.bench.device_set import FLUSH_PUMP
 from simulators.bench.failing_vfs import Failure
 from simulators.bench.faults import AtFrame, AtRecord, AtTime, AtWrite, Fault, InPhase, Place
 from simulators.bench.line_faults import LineFaults
+from simulators.bench.pump_acts import PUMP_ACTS, End, PumpAct, nothing
 from simulators.bench.setting import syringe_type
 from simulators.bench.streams import To
 
 if TYPE_CHECKING:
     from simulators.bench.stage import Stage
 
-End = Callable[[], None]
 Act = Callable[["Stage", Fault], End]
-NL_PER_ML: Final = 1e6
 KPA_PER_M: Final = 9.8
 
 
@@ -47,9 +46,11 @@ class Saboteur:
         self._stage = stage
         self.fired: list[Fired] = []
         self.lines: dict[tuple[str, To], LineFaults] = {}
+        names = {wire: name for name, wire in reversed(stage.wires.items())}
         for name, wire in stage.wires.items():
             for to, way in ((To.DEVICE, wire.to_device), (To.HOST, wire.to_host)):
-                line = LineFaults(random.Random(f"{name} {to.value} {seed}"))
+                known = self.lines.get((names[wire], to))
+                line = known or LineFaults(random.Random(f"{name} {to.value} {seed}"))
                 self.lines[name, to] = line
                 way.passage = line.passage
         self._phases: dict[str, list[Fault]] = {}
@@ -115,10 +116,6 @@ class Saboteur:
         end()
 
 
-def _nothing() -> None:
-    """What only happens once is not taken away."""
-
-
 def _attribute(find: Callable[["Stage"], object], name: str, parameter: str | None) -> Act:
     """Set an attribute to a parameter (True where there is none), and back again."""
 
@@ -144,28 +141,17 @@ def _slow_occlusion(stage: "Stage", fault: Fault) -> End:
     return lambda: setattr(around, "resistance_kpa_h_ml", before)
 
 
-def _free_flow(stage: "Stage", fault: Fault) -> End:
-    firmware = stage.world.pump.ne1000
-
-    def run_at(factor: float) -> None:
-        firmware.defects.runaway = factor
-        firmware.program.feel_defects()
-
-    run_at(fault.value("factor"))
-    return lambda: run_at(1.0)
-
-
 def _wrong_syringe(stage: "Stage", fault: Fault) -> End:
     """The same drug in another barrel: what an um of plunger gives is what differs."""
     kind = syringe_type(fault.word("syringe"))
     drug = stage.world.room.syringes["drug"]
     drug.diameter_mm = kind.diameter_mm
-    return _nothing
+    return nothing
 
 
 def _slack(stage: "Stage", fault: Fault) -> End:
     stage.world.hands.lay("drug", fault.value("gap_um"))
-    return _nothing
+    return nothing
 
 
 def _siphon(stage: "Stage", fault: Fault) -> End:
@@ -177,44 +163,21 @@ def _siphon(stage: "Stage", fault: Fault) -> End:
     return lambda: setattr(room.surroundings, "head_kpa", 0.0)
 
 
-def _counter_reset(stage: "Stage", fault: Fault) -> End:
-    stage.world.pump.ne1000.program.counted_nl["INF"] = fault.value("to_ml") * NL_PER_ML
-    return _nothing
+def _of_pump(act: PumpAct) -> Act:
+    """Act on the pump that the fault names, the drug's where it names none."""
 
+    def acted(stage: "Stage", fault: Fault) -> End:
+        second = stage.world.flush_pump
+        if second is not None and dict(fault.parameters).get("pump") == FLUSH_PUMP:
+            return act(second, fault)
+        return act(stage.world.pump, fault)
 
-def _reboot(stage: "Stage", fault: Fault) -> End:
-    pump = stage.world.pump
-    if not pump.firmware.powered:
-        return _nothing
-    pump.pull_plug()
-    if not fault.duration_s:
-        pump.plug_in()
-        return _nothing
-    return pump.plug_in
-
-
-def _pump(stage: "Stage", fault: Fault) -> PumpApparatus:
-    second = stage.world.flush_pump
-    return stage.world.pump if second is None or fault.word("pump") == "pump" else second
-
-
-def _keypad(stage: "Stage", fault: Fault) -> End:
-    pump, key = _pump(stage, fault), fault.word("key")
-    if pump.firmware.powered:
-        with contextlib.suppress(ValueError):  # a key that the pump refuses does nothing
-            pump.press(f"rate {fault.value('rate_ml_h'):.4g}" if key == "rate" else key)
-    return _nothing
-
-
-def _deaf(stage: "Stage", fault: Fault) -> End:
-    deaf_to, command = stage.world.pump.ne1000.deaf_to, fault.word("command")
-    deaf_to.add(command)
-    return lambda: deaf_to.discard(command)
+    return acted
 
 
 def _wrong_nuclide(stage: "Stage", fault: Fault) -> End:
     stage.world.calibrator_firmware.select_locally(fault.word("nuclide"))
-    return _nothing
+    return nothing
 
 
 def _drifting(stage: "Stage", fault: Fault) -> End:
@@ -230,21 +193,9 @@ def _contaminated(stage: "Stage", fault: Fault) -> End:
     return lambda: setattr(meter, "background_bq", meter.background_bq - more_bq)
 
 
-def _alarm(stage: "Stage", fault: Fault) -> End:
-    stage.world.pump.raise_alarm(fault.word("letter"))
-    return _nothing
-
-
-def _other_pump(stage: "Stage", fault: Fault) -> End:
-    """It stands where the other stood and holds the same settings, but says who it is."""
-    settings = stage.world.pump.ne1000.settings
-    settings.meanings = replace(settings.meanings, firmware=f"{fault.value('firmware'):.4g}")
-    return _nothing
-
-
 def _step(stage: "Stage", fault: Fault) -> End:
     stage.clock.utc_step_ns += round(fault.value("seconds") * 1e9)
-    return _nothing
+    return nothing
 
 
 def _drift(stage: "Stage", fault: Fault) -> End:
@@ -261,7 +212,7 @@ def _drift(stage: "Stage", fault: Fault) -> End:
 
 def _operation(stage: "Stage", fault: Fault) -> End:
     stage.disk.refuse(Failure(fault.word("error")), round(fault.value("operations")))
-    return _nothing
+    return nothing
 
 
 def _broker_absent(stage: "Stage", _fault: Fault) -> End:
@@ -287,31 +238,24 @@ def _pressed(action: str, **body: str) -> Act:
 
     def act(stage: "Stage", _fault: Fault) -> End:
         stage.visit(action, **body)
-        return _nothing
+        return nothing
 
     return act
 
 
 ACTS: Final[dict[tuple[Place, str], Act]] = {
+    **{(Place.DEVICE, kind): _of_pump(act) for kind, act in PUMP_ACTS.items()},
     (Place.STREAM, "unplugged"): _unplugged,
     (Place.DEVICE, "occlusion"): _attribute(lambda s: s.world.room.surroundings, "kinked", None),
     (Place.DEVICE, "slow_occlusion"): _slow_occlusion,
     (Place.DEVICE, "leak"): _attribute(lambda s: s.world.room.surroundings, "leak", "share"),
     (Place.DEVICE, "jammed"): _attribute(lambda s: s.world.room.surroundings, "drive_jammed", None),
-    (Place.DEVICE, "free_flow"): _free_flow,
     (Place.DEVICE, "gain_error"): _attribute(
         lambda s: s.world.room.surroundings, "drive_gain", "factor"
     ),
     (Place.DEVICE, "wrong_syringe"): _wrong_syringe,
     (Place.DEVICE, "slack_not_seated"): _slack,
     (Place.DEVICE, "siphon"): _siphon,
-    (Place.DEVICE, "stuck_counter"): _attribute(
-        lambda s: s.world.pump.ne1000.defects, "counter_stuck", None
-    ),
-    (Place.DEVICE, "counter_reset"): _counter_reset,
-    (Place.DEVICE, "reboot"): _reboot,
-    (Place.DEVICE, "keypad_take_over"): _keypad,
-    (Place.DEVICE, "deaf_setting"): _deaf,
     (Place.DEVICE, "wrong_nuclide"): _wrong_nuclide,
     (Place.DEVICE, "noisy_chamber"): _attribute(
         lambda s: s.world.room.chamber.electrometer, "noise_factor", "factor"
@@ -321,8 +265,6 @@ ACTS: Final[dict[tuple[Place, str], Act]] = {
         lambda s: s.world.room.chamber.electrometer, "voltage_v", "volts"
     ),
     (Place.DEVICE, "contaminated_well"): _contaminated,
-    (Place.DEVICE, "alarm"): _alarm,
-    (Place.DEVICE, "other_pump"): _other_pump,
     (Place.CLOCK, "step"): _step,
     (Place.CLOCK, "drift"): _drift,
     (Place.DISK, "full"): _attribute(lambda s: s.disk, "free_mb", "free_mb"),

@@ -8,15 +8,16 @@ A fault is hashable and goes through JSON and TOML unchanged. What each does to 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Final
 
 from controller.clinic.documents import shown
-from simulators.bench.device_set import FLUSH_PUMP
+from simulators.bench.device_set import FLUSH_PUMP, DeviceSet
+from simulators.bench.fault_kinds import ELSEWHERE, WIRES, Kind, Value
+from simulators.bench.fault_kinds import KINDS as KINDS  # noqa: PLC0414
+from simulators.bench.fault_kinds import Parameter as Parameter  # noqa: PLC0414
+from simulators.bench.fault_kinds import Place as Place  # noqa: PLC0414
 from simulators.bench.streams import To
 
-Value = float | str
-WIRES: Final = ("pump", "calibrator")
 PHASES: Final = (
     *("ORDERED", "ASSAYED", "RELEASED", "SEATED", "ARMED", "INFUSING", "FLUSHING"),
     *("RESIDUAL", "CLOSED", "HELD", "STOPPED", "UNCERTAIN"),
@@ -29,18 +30,6 @@ class ScenarioError(ValueError):
     def __init__(self, field: str, value: object, rule: str) -> None:
         super().__init__(f"{field} = {shown(value)}: {rule}")
         self.field, self.value, self.rule = field, value, rule
-
-
-class Place(Enum):
-    """Where a fault is."""
-
-    STREAM = "stream"
-    DEVICE = "device"
-    CLOCK = "clock"
-    DISK = "disk"
-    BROKER = "broker"
-    PROCESS = "process"
-    PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +78,6 @@ class AtWrite:
 
 
 When = AtTime | InPhase | AtFrame | AtRecord | AtWrite
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """What a parameter may be: a number of a range, or one of some words.
-
-    ``second``: words for a room with a second pump. They are named, and never drawn by chance.
-    """
-
-    default: Value
-    low: float = 0.0
-    high: float = math.inf
-    words: tuple[str, ...] = ()
-    second: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One row of the catalogue: what it does, and its parameters by name.
-
-    ``lasting``: it holds for the fault's ``duration_s`` (or for ever) and is taken away after it.
-    """
-
-    place: Place
-    name: str
-    text: str
-    lasting: bool
-    parameters: Mapping[str, Parameter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +164,30 @@ def _check_parameter(row: Kind, name: str, value: object) -> None:
     check_number(name, value, rule.low, rule.high)
 
 
-def names_flush_pump(given: Fault) -> bool:
-    """True for a fault that needs a second pump in the room."""
-    named = given.place is Place.STREAM and given.line()[0] == FLUSH_PUMP
-    return named or dict(given.parameters).get("pump") == FLUSH_PUMP
+def unknown_here(given: Fault, devices: DeviceSet) -> str:
+    """Why a room with these devices cannot have the fault; "" if it can."""
+    on_wire = given.place is Place.STREAM and given.line()[0] == FLUSH_PUMP
+    if on_wire and devices.one_line:
+        return "both pumps are on one wire, whose name is pump"
+    second = on_wire or dict(given.parameters).get("pump") == FLUSH_PUMP
+    if second and not devices.flush_pump:
+        return "only in a room with a second pump"
+    pump = devices.flush_pump if second else devices.pump
+    kind = KINDS[given.place, given.kind]
+    if kind.pump and kind.pump != pump:
+        return ELSEWHERE[pump][given.kind]
+    return ""
+
+
+def kinds_here(devices: DeviceSet) -> tuple[Kind, ...]:
+    """What a room with these devices can have, by any pump that it has."""
+
+    def here(kind: Kind) -> bool:
+        if kind.pump in ("", devices.pump):
+            return True
+        return kind.pump == devices.flush_pump and "pump" in kind.parameters
+
+    return tuple(kind for kind in KINDS.values() if here(kind))
 
 
 def check_number(name: str, value: object, low: float, high: float) -> None:
@@ -275,108 +256,3 @@ def fault_as_dict(given: Fault) -> dict[str, Any]:
     if given.duration_s is not None:
         shown["duration_s"] = given.duration_s
     return shown | dict(given.parameters)
-
-
-def _n(default: float, low: float = 0.0, high: float = math.inf) -> Parameter:
-    return Parameter(default, low, high)
-
-
-def _w(*words: str) -> Parameter:
-    return Parameter(words[0], words=words)
-
-
-def _kinds(place: Place, *rows: tuple[str, bool, str, Mapping[str, Parameter]]) -> dict[Any, Kind]:
-    return {(place, name): Kind(place, name, text, last, ps) for name, last, text, ps in rows}
-
-
-_WIRE: Final = Parameter(WIRES[0], words=WIRES, second=(FLUSH_PUMP,))
-_PUMP: Final = Parameter("pump", words=("pump",), second=(FLUSH_PUMP,))
-_LINE: Final = {"wire": _WIRE, "to": _w("device", "host"), "frames": _n(1, 1)}
-_SHARE: Final = _n(0.2, 0.0, 1.0)
-_FACTOR: Final = _n(2.0, 0.0, 20.0)
-SYRINGES: Final = ("BD 20 mL", "BD 10 mL", "BD 60 mL")
-COMMANDS: Final = ("RAT", "VOL", "DIA", "SAF", "TRG", "CLD", "RUN", "STP")
-
-KINDS: Final[dict[tuple[Place, str], Kind]] = {
-    **_kinds(
-        Place.STREAM,
-        ("lost", True, "never arrives", _LINE),
-        ("late", True, "arrives delay_s late", {**_LINE, "delay_s": _n(0.5)}),
-        ("duplicated", True, "arrives twice, gap_s apart", {**_LINE, "gap_s": _n(0.0)}),
-        ("corrupted", True, "one bit of one byte is flipped", _LINE),
-        ("truncated", True, "only a part arrives", {**_LINE, "share": _n(0.5, 0.0, 1.0)}),
-        ("one_byte_at_a_time", True, "every byte alone, gap_s apart",
-         {**_LINE, "gap_s": _n(0.02)}),
-        ("stall_then_burst", True, "nothing for hold_s, then all of it at once",
-         {**_LINE, "hold_s": _n(1.0)}),
-        ("unplugged", True, "the adapter is pulled", {"wire": _WIRE}),
-    ),
-    **_kinds(
-        Place.DEVICE,
-        ("occlusion", True, "the line is kinked shut", {}),
-        ("slow_occlusion", True, "line and cannula resist so much more", {"factor": _n(20, 1)}),
-        ("leak", True, "this share of the flow runs out at the joint", {"share": _SHARE}),
-        ("jammed", True, "the lead screw does not turn", {}),
-        ("free_flow", True, "the motor runs away, and its counter with it", {"factor": _FACTOR}),
-        ("gain_error", True, "the plunger goes factor times as far as the counter says",
-         {"factor": _FACTOR}),
-        ("wrong_syringe", False, "the drug syringe on the pump is another one than ordered",
-         {"syringe": _w(*SYRINGES)}),
-        ("slack_not_seated", False, "air between pusher and plunger, um", {"gap_um": _n(2000)}),
-        ("siphon", True, "the pump stands head_m above the patient, the plunger has play",
-         {"head_m": _n(1.2), "play_um": _n(900)}),
-        ("stuck_counter", True, "the counter shows the same for ever", {}),
-        ("counter_reset", False, "the counter shows to_ml", {"to_ml": _n(0.0)}),
-        ("reboot", True, "no power for duration_s (0: a blink)", {}),
-        ("keypad_take_over", False, "somebody presses a key of the pump",
-         {"key": _w("start_stop", "trigger", "purge", "withdraw", "rate"),
-          "rate_ml_h": _n(100.0), "pump": _PUMP}),
-        ("deaf_setting", True, "the pump says yes to a setting and does not take it",
-         {"command": _w(*COMMANDS)}),
-        ("wrong_nuclide", False, "somebody presses an isotope key of the calibrator",
-         {"nuclide": _w("Tc99m", "Cs137", "Co60", "Co57", "Ba133")}),
-        ("noisy_chamber", True, "the reading scatters factor times as much",
-         {"factor": _n(50.0, 1.0)}),
-        ("drifting_chamber", True, "the reading drifts, % a minute",
-         {"percent_min": _n(1.0, -100.0, 100.0)}),
-        ("saturated_chamber", True, "collection fails: the high voltage is so low, V",
-         {"volts": _n(20.0, 1.0, 500.0)}),
-        ("contaminated_well", True, "activity sticks in the well, MBq", {"mbq": _n(5.0)}),
-        ("alarm", False, "the pump raises an alarm that has no cause in the room",
-         {"letter": _w("S", "R", "T", "E", "O")}),
-        ("other_pump", False, "another pump answers from now on", {"firmware": _n(3.93)}),
-    ),
-    **_kinds(
-        Place.CLOCK,
-        ("step", False, "the time of day jumps", {"seconds": _n(3600.0, -1e9, 1e9)}),
-        ("drift", True, "the time of day runs wrong, ppm", {"ppm": _n(500.0, -1e6, 1e6)}),
-    ),
-    **_kinds(
-        Place.DISK,
-        ("full", True, "free_mb are free; at 0 nothing can be written", {"free_mb": _n(0.0)}),
-        ("slow", True, "each write takes delay_s", {"delay_s": _n(0.5)}),
-        ("failing", True, "each write fails with an I/O error", {}),
-        ("operation", False, "the file system refuses so many operations from now on",
-         {"error": _w("full", "io_error", "short", "locked"), "operations": _n(1, 1)}),
-    ),
-    **_kinds(
-        Place.BROKER,
-        ("absent", True, "the broker is gone", {}),
-        ("slow", True, "each message takes delay_s", {"delay_s": _n(2.0)}),
-    ),
-    **_kinds(
-        Place.PROCESS,
-        ("killed", True, "SIGKILL; started again after duration_s, or never", {}),
-        ("consumer_hung", True, "the judgement takes no event; all else goes on", {}),
-        ("frozen", True, "the whole process stands still (SIGSTOP)", {}),
-    ),
-    **_kinds(
-        Place.PERSON,
-        ("stop", False, "somebody presses STOP", {}),
-        ("pain", False, "somebody presses PAIN / SWELLING", {}),
-        ("spill", False, "somebody presses SPILL", {}),
-        ("patient_moved", False, "somebody presses PATIENT MOVED", {}),
-        ("hold", False, "somebody asks for a pause", {}),
-    ),
-}  # fmt: skip
-"""Every fault there is."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from controller.life import StartupFailure
+from simulators.bench.evidence import DEAF_TO_STOP
 from simulators.bench.faults import Fault, Place
 from simulators.bench.scenario import Played, Scenario, play, scenarios
 from simulators.bench.signs import EXCHANGE_NS, POLL_NS
@@ -104,7 +105,7 @@ def _rest_within_ns(faults: tuple[Fault, ...]) -> int:
         return HUNG_NS
     if any(_keeps_silent(fault) for fault in faults):
         return SILENT_NS
-    if any(fault.kind == "deaf_setting" and fault.word("command") == "STP" for fault in faults):
+    if any(DEAF_TO_STOP & set(fault.parameters) for fault in faults):
         return SILENT_NS + BURST_NS
     return EXCHANGE_NS
 

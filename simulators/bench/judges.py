@@ -1,4 +1,4 @@
-"""The promises S1 to S5, A, L1 and L2, each judged by what was really so and what was on the wire.
+"""The promises S1 to S6, A, L1 and L2, each judged by what was really so and what was on the wire.
 
 Every judge is a pure function over the evidence of one rehearsal. None believes the daemon: L2
 reads its journal for the causes that it names, and A its record for what it says was pumped.
@@ -17,6 +17,7 @@ from simulators.bench.evidence import (
     Violation,
 )
 from simulators.bench.rehearsal import Rehearsal
+from simulators.bench.said import ACKNOWLEDGED
 from simulators.bench.stops import judge_stops
 from simulators.bench.volumes import (
     OUT_TOLERANCE_NL,
@@ -36,11 +37,13 @@ STANDS_NL: Final = 1_000.0
 """Less than a tenth of a drop is no motion."""
 ASKED: Final = "asked by a person"
 WRITES: Final = frozenset(("RAT", "VOL", "DIA", "SAF", "TRG", "FUN", "PHN", "DIR", "CLD"))
-WRITES_BARE: Final = frozenset(("RUN",))
+WRITES_BARE: Final = frozenset(("RUN", ACKNOWLEDGED))
 ON_TIME: Final = 0.01
 UNATTENDED: Final = "site_check_missed"
 TRIP: Final = "trip: "
 BROKEN: Final = ("STOPPED", "UNCERTAIN")
+AIR_MAX_NL: Final = 200_000.0
+"""The row *air* (treatment.md 3), which only a sensor would arm."""
 TAIL_MAX_NL: Final = 1_400_000.0
 """Pressed-out compliance, at most 0.9 mL, and a siphon's 0.5 mL (treatment.md 4)."""
 
@@ -129,7 +132,8 @@ def _written_after_stop(evidence: Evidence) -> tuple[Violation, ...]:
     """After a STOP nothing is set or run until somebody asks: it has closed the epoch of all else.
 
     The STP with which a preparation brings a pump to its start comes before its first setting, and
-    closes nothing; leaving Safe mode moves nothing.
+    closes nothing; leaving Safe mode moves nothing. An acknowledgement wants to be asked for too,
+    but comes before that STP.
     """
     asks = [(act.at_ns, ASKED) for act in evidence.acts if act.name in ASKS_TO_WRITE]
     said = [(one.at_ns, one.text) for one in evidence.asked]
@@ -142,7 +146,7 @@ def _written_after_stop(evidence: Evidence) -> tuple[Violation, ...]:
         elif _sets(text):
             if closed:
                 return (_found("S5", at_ns, f"{text} was sent after STOP, nobody had asked"),)
-            written = True
+            written = written or text != ACKNOWLEDGED
     return ()
 
 
@@ -168,6 +172,18 @@ def _out_until_next(evidence: Evidence, index: int) -> float:
         if move.syringe == name:
             return move.out_nl
     return float(evidence.rehearsal.truth["syringes"][name]["expelled_nl"])
+
+
+def judge_s6(evidence: Evidence) -> tuple[Violation, ...]:
+    """S6: no more air leaves a tip than what would be a trip where a sensor saw it.
+
+    A plunger gives none. A hose gives what it draws past the end of its vial; where a fault has it
+    draw air that no device here shows, the residual tells what is missing.
+    """
+    if evidence.blind or evidence.air_nl <= AIR_MAX_NL:
+        return ()
+    text = f"{ml(evidence.air_nl)} of air left a tip, {ml(AIR_MAX_NL)} at most"
+    return (_found("S6", evidence.end_ns, text),)
 
 
 def judge_l1(evidence: Evidence) -> tuple[Violation, ...]:
@@ -237,6 +253,7 @@ JUDGES: Final[dict[str, Judge]] = {
     "S3": judge_s3,
     "S4": judge_stops,
     "S5": judge_s5,
+    "S6": judge_s6,
     "A": judge_account,
     "L1": judge_l1,
     "L2": judge_l2,

@@ -103,7 +103,7 @@ async def bench(wish: Wish, program: Sequence[str] = WARD) -> AsyncIterator[Benc
         ending.push_async_callback(world.end)
         ports = await world_ports(world)
         address = f"127.0.0.1:{free_port()}"
-        devices = ports["pump"], ports["calibrator"]
+        devices = ports["pump"], ports.get("calibrator", ports["pump"])
         where = papers.Addresses(*devices, broker.url, address, ports.get(FLUSH_PUMP, ""))
         write_site(directory, parsed, where, wish.devices)
         daemon = await start_daemon(directory, program)

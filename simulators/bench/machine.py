@@ -58,7 +58,7 @@ class Machine:
         self._stage.loop.freeze(self.boots)
         self.dead.append(self.boots)
         self._stage.disk.cut_off()
-        for wire in self._stage.wires.values():
+        for wire in dict.fromkeys(self._stage.wires.values()):
             wire.let_go()
         self._stage.broker.lose_client()
         self._up.clear()

@@ -15,8 +15,8 @@ from controller.clinic.order import Order, parse_order
 from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
 from controller.regimens import regimen_text
 from simulators.bench.device_set import (
+    FIRST_ADDRESS,
     HOSE,
-    SECOND_ADDRESS,
     SITE_LINES,
     UNIT_PROVEN,
     USUAL,
@@ -129,7 +129,9 @@ def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSe
         name=_toml(order.site),
         pump=_section(devices.pump, where.pump),
         commissioning=_toml(str(directory / COMMISSIONING)),
-        calibrator=_section(devices.calibrator, where.calibrator)
+        calibrator=_section(
+            devices.calibrator, where.pump if devices.meter_on_line else where.calibrator
+        )
         + _unit_proof(devices.calibrator, directory),
         allowed=json.dumps(REGIMENS),
         pins=", ".join(
@@ -190,8 +192,9 @@ def _flush(devices: DeviceSet, where: Addresses, directory: Path) -> str:
         return 'method = "same_pump"\nvolume_dead_volumes = 3\n'
     lines = 'method = "second_pump"\nvolume_dead_volumes = 3\nkvo_ml_h = 5\n\n[flush_pump]\n'
     section = _section(devices.flush_pump, where.pump if devices.one_line else where.flush_pump)
-    if devices.one_line:
-        section = section.replace("address = 0", f"address = {SECOND_ADDRESS}")
+    key = "unit" if devices.flush_pump == "dulcoflex" else "address"
+    first = FIRST_ADDRESS[devices.flush_pump]
+    section = section.replace(f"{key} = {first}", f"{key} = {devices.saline_address}")
     proven = _toml(str(directory / FLUSH_COMMISSIONING))
     return f"{lines}{section}commissioning = {proven}\n"
 

@@ -4,7 +4,7 @@ What is altered is the pump's own copy of the table (`simulators.devices.dulco_f
 driver and the judges read the manual's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,9 @@ from firmware_interfaces import dulco_flex as df
 from firmware_interfaces.register import Access, Register, Type
 from protocols.modbus import Deframer, Frame
 from protocols.modbus_messages import ReadRegisters, Side, WriteRegister, WriteRegisters
+from simulators.bench.faults import Fault
 from simulators.bench.perturbation import Adapter, Dialect, Grammar, Piece, Row, Way
+from simulators.bench.perturbed_new_era_line import during_infusion
 from simulators.devices.dulco_flex import DulcoFlexFirmware, Meanings
 
 if TYPE_CHECKING:
@@ -25,6 +27,14 @@ UNSPOKEN: Final = frozenset(
 )  # fmt: skip
 """What the driver neither sets nor believes."""
 REGISTERS: Final = tuple(register for register in df.TABLE if register not in UNSPOKEN)
+FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
+    df.ERRORS.name: during_infusion("error_bit", error="motor blockage"),
+    df.WARNINGS.name: during_infusion("warning_bit", warning="metering monitor"),
+    df.MODE.name: during_infusion("panel_use", choice="manual"),
+    df.POWER_UPS.name: during_infusion("reboot"),
+    df.RUPTURE_RESPONSE.name: during_infusion("hose_torn"),
+}
+"""What makes a register matter that says nothing while all is well."""
 FACTORS: Final = {"x10": 10.0, "/10": 0.1, "x1000": 1000.0, "/1000": 0.001}
 WIDE: Final = (Type.U32, Type.F32)
 
@@ -39,7 +49,8 @@ def _row(register: Register, way: Way, alteration: str, meanings: Callable[[], M
     dialect = partial(
         Dialect, inside=partial(_inside, meanings), speaks=partial(_speaks, register)
     )  # fmt: skip
-    return Row(KIND, "register", register.name, way, alteration, dialect)
+    faults = FAULTS.get(register.name, ())
+    return Row(KIND, "register", register.name, way, alteration, dialect, faults=faults)
 
 
 def _speaks(register: Register, text: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from firmware_interfaces import dulco_flex as df
-from firmware_interfaces.dulco_flex_rules import Inconsistent, Layout, read_block
+from firmware_interfaces.dulco_flex_rules import Inconsistent, Layout, PumpReading, read_block
 from firmware_interfaces.new_era import INTER_BYTE_TIMEOUT_NS
 from firmware_interfaces.readings import Motion, PumpAlarm
 from firmware_interfaces.register import Register, WordOrder, decode
@@ -45,14 +45,14 @@ class Said:
         return int(self.text[3:]) if arms else None
 
 
-def commands(kind: str, tcp: bool, seen: Iterable[Seen], address: int = 0) -> Iterator[Said]:
-    """What the host said, in its order; ``address`` is of a pump that may share its line."""
-    return _batches(tcp, seen) if kind == "dulcoflex" else _commands(seen, address)
+def commands(kind: str, tcp: bool, seen: Iterable[Seen], address: int) -> Iterator[Said]:
+    """What the host said, in its order, to the pump at ``address`` of a line it may share."""
+    return _batches(tcp, seen, address) if kind == "dulcoflex" else _commands(seen, address)
 
 
-def answers(kind: str, tcp: bool, seen: Iterable[Seen], address: int = 0) -> Iterator[Said]:
-    """What the pump said, in its order."""
-    return _readings(tcp, seen) if kind == "dulcoflex" else _replies(seen, address)
+def answers(kind: str, tcp: bool, seen: Iterable[Seen], address: int) -> Iterator[Said]:
+    """What that pump said, in its order."""
+    return _readings(tcp, seen, address) if kind == "dulcoflex" else _replies(seen, address)
 
 
 def _commands(seen: Iterable[Seen], address: int) -> Iterator[Said]:
@@ -83,12 +83,14 @@ PROMPT: Final = {
     Motion.INFUSING: "I", Motion.WITHDRAWING: "W", Motion.STOPPED: "S", Motion.PAUSED: "P",
     Motion.PURGING: "X", Motion.WAITING: "U",
 }  # fmt: skip
+ACKNOWLEDGED: Final = "ACK"
+"""Errors whose cause is gone were cleared: nothing that a pump would do is set by that."""
 OTHER_SETTING: Final = "DIRINF"
 """Whatever else is set: a setting that moves nothing."""
 
 
-def _batches(tcp: bool, seen: Iterable[Seen]) -> Iterator[Said]:
-    frames, volume_ml = Deframer(Side.DEVICE, tcp=tcp, units=[df.UNIT]), 0.0
+def _batches(tcp: bool, seen: Iterable[Seen], unit: int) -> Iterator[Said]:
+    frames, volume_ml = Deframer(Side.DEVICE, tcp=tcp, units=[unit]), 0.0
     for at_ns, message in _messages(frames, seen):
         match message:
             case ReadRegisters(address=df.STATUS.address):
@@ -109,27 +111,33 @@ def _written(register: Register | None, value: int, volume_ml: float) -> str:
         return "RUN"
     if register is df.START_STOP:
         return "register start" if value & df.ACTIVE else "STP"
+    if register is df.ACKNOWLEDGE:
+        return ACKNOWLEDGED
     if register is df.BATCH_TIME:
         return f"RAT{volume_ml / max(value, 1) * S_PER_H:.6f}MH"
     return OTHER_SETTING
 
 
-def _readings(tcp: bool, seen: Iterable[Seen]) -> Iterator[Said]:
-    frames = Deframer(Side.HOST, tcp=tcp, units=[df.UNIT])
+def _readings(tcp: bool, seen: Iterable[Seen], unit: int) -> Iterator[Said]:
+    """Each block of readings. An error stands on: it is an alarm when it is first shown."""
+    frames, known = Deframer(Side.HOST, tcp=tcp, units=[unit]), frozenset[str]()
     for at_ns, message in _messages(frames, seen):
         if isinstance(message, Registers) and len(message.values) == df.READING_WORDS:
             try:
                 block = read_block(message.values, LAYOUT, df.Setup())
             except Inconsistent:
                 continue
-            stands = [alarm for alarm in block.alarms if alarm is not PumpAlarm.NEAR_EMPTY]
-            if stands:
-                letter = "S" if stands[0] is PumpAlarm.STALL else "E"
-                reply = Reply(df.UNIT, None, letter)
-            else:
-                data = f"I{block.infused_nl / NL_PER_ML:.6f}W0.000ML"
-                reply = Reply(df.UNIT, PROMPT[block.motion], data=data)
-            yield Said(at_ns, "", safe=True, reply=reply)
+            yield Said(at_ns, "", safe=True, reply=_reply(block, known))
+            known = frozenset(name for name, _ in block.faults)
+
+
+def _reply(block: PumpReading, known: frozenset[str]) -> Reply:
+    fresh = [alarm for name, alarm in block.faults if name not in known]
+    alarms = [alarm for alarm in fresh if alarm is not PumpAlarm.NEAR_EMPTY]
+    if alarms:
+        return Reply(0, None, "S" if alarms[0] is PumpAlarm.STALL else "E")
+    data = f"I{block.infused_nl / NL_PER_ML:.6f}W0.000ML"
+    return Reply(0, PROMPT[block.motion], data=data)
 
 
 def _messages(frames: Deframer, seen: Iterable[Seen]) -> Iterator[tuple[int, object]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from controller.clinic.order import Administer, Order, VialContainer
-from simulators.bench.device_set import USUAL, DeviceSet
+from simulators.bench.device_set import HOSE, USUAL, DeviceSet
 
 SETTING_NAME: Final = "world.json"
 BQ_PER_MBQ: Final = 1e6
@@ -83,7 +83,7 @@ class Setting:
             spread += SURPLUS
         saline_ml = 3.0 * line + 5.0
         hosed = isinstance(order.container, VialContainer)
-        saline_hosed = hosed and not devices.flush_pump
+        saline_hosed = devices.saline_pump == "dulcoflex"
         return cls(
             seed=seed,
             drug_syringe=order.container.name,
@@ -92,9 +92,7 @@ class Setting:
             line_dead_ml=line,
             primed_with=order.line.primed_with.value,
             prime_ml=1.5 * line,
-            saline_syringe=(
-                order.container.name if saline_hosed else saline_type(rate_ml_h, saline_ml).name
-            ),
+            saline_syringe=(HOSE if saline_hosed else saline_type(rate_ml_h, saline_ml).name),
             saline_ml=saline_ml,
             drug_gap_um=chance.uniform(100.0, 400.0) * (DRY_UREV_PER_UM if hosed else 1.0),
             saline_gap_um=0.0 if saline_hosed else chance.uniform(50.0, 150.0),

@@ -36,7 +36,7 @@ from simulators.bench.commissioning import bench_commissioning
 from simulators.bench.device_set import FLUSH_PUMP, USUAL, DeviceSet
 from simulators.bench.disk import Disk
 from simulators.bench.fault_acts import Saboteur
-from simulators.bench.faults import Fault, ScenarioError, names_flush_pump
+from simulators.bench.faults import Fault, ScenarioError, unknown_here
 from simulators.bench.machine import Machine
 from simulators.bench.setting import Setting
 from simulators.bench.streams import Seen, Wire
@@ -91,7 +91,8 @@ class Sample:
 class Case:
     """What is rehearsed. The same case gives the same journal, to the byte.
 
-    Raises ScenarioError for people or a way to administer that there are not.
+    Raises ScenarioError for people or a way to administer that there are not, or for a fault that
+    these devices cannot have.
     """
 
     seed: int = 1
@@ -108,8 +109,7 @@ class Case:
             rule = f"must be one of {', '.join(ADMINISTER)}"
             raise ScenarioError("administer", self.administer, rule)
         for fault in self.faults:
-            if not self.devices.flush_pump and names_flush_pump(fault):
-                rule = "only in a room with a second pump"
+            if rule := unknown_here(fault, self.devices):
                 raise ScenarioError("devices", self.devices.kinds, f"{fault.kind}: {rule}")
 
 
@@ -172,7 +172,11 @@ class Stage:
         self.wires = {
             name: Wire(loop, names[name], line, TICK_NS, line.quiet) for name, line in lines.items()
         }
-        self.wires["calibrator"] = Wire(loop, where.calibrator, calibrator, NEVER)
+        self.wires["calibrator"] = (
+            self.wires["pump"]
+            if case.devices.meter_on_line
+            else Wire(loop, where.calibrator, calibrator, NEVER)
+        )
         self.samples: list[Sample] = []
         self.seen: dict[str, list[Seen]] = {name: [] for name in self.wires}
         for name, wire in self.wires.items():
@@ -205,13 +209,13 @@ class Stage:
 
     def start(self) -> None:
         """Let devices live and the ledger be read."""
-        for wire in self.wires.values():
+        for wire in dict.fromkeys(self.wires.values()):
             wire.start()
         self._sample()
 
     def stop(self) -> None:
         """Let nothing happen by itself any more."""
-        for wire in self.wires.values():
+        for wire in dict.fromkeys(self.wires.values()):
             wire.stop()
 
     def surroundings(self) -> Surroundings:
@@ -221,6 +225,9 @@ class Stage:
         def pump(section: PumpSection, clock: Clock, heard: PumpListener) -> Pump:
             return pump_of(section, lines, _now(clock), heard)
 
+        def calibrator(clock: Clock) -> Calibrator:
+            return calibrator_of(self.site.calibrator, lines, _now(clock), self.units)
+
         second = self.site.flush_pump
         store = DirectoryStore(self.directory, executor=self.disk, synchronous="OFF")
         return Surroundings(
@@ -228,14 +235,11 @@ class Stage:
             store=store,
             pump=partial(pump, self.site.pump),
             flush_pump=None if second is None else partial(pump, second),
-            calibrator=self._calibrator,
+            calibrator=calibrator,
             telemetry=self._telemetry,
             new_id=lambda: f"{BEGIN:%Y%m%d}-{self.chance.getrandbits(24):06x}",
             disk_free_mb=lambda: int(self.disk.free_mb),
         )
-
-    def _calibrator(self, clock: Clock) -> Calibrator:
-        return calibrator_of(self.site.calibrator, self._opener, _now(clock), self.units)
 
     def _opener(self, port: str, _baud: int, _parity: Parity) -> Opener:
         """The wire with that address, as `drivers.serial_port.opener` finds a ward's."""

@@ -14,7 +14,7 @@ STOP_WITHIN_NS: Final = POLL_NS + 2 * EXCHANGE_NS
 WATCHDOG_NS: Final = 5 * NS_PER_S
 STANDS_NL: Final = 1_000.0
 """Less than a tenth of a drop is no motion."""
-BY_HAND: Final = ("keypad_take_over", "siphon", "free_flow", "reboot")
+BY_HAND: Final = ("keypad_take_over", "panel_use", "siphon", "free_flow", "reboot")
 """What moves a plunger although the daemon does nothing wrong, until it can be seen and stopped."""
 BURST_NS: Final = 4 * NS_PER_S
 """A pump that takes STOP and does not obey is spoken to so long, then left to its watchdog."""

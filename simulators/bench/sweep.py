@@ -1,8 +1,9 @@
 """``isodrip-bench sweep``: a whole short treatment in which operation 1, 2, 3 … fails in turn.
 
 An operation is a frame in one direction of one wire; it fails by each kind of stream fault, and as
-each arrives at the pump somebody presses STOP. What was tried with this very code is kept in a file
-and not tried again.
+each arrives at a pump somebody presses STOP. With ``--device-faults`` it is each fault of the
+devices themselves in each phase instead. What was tried with this very code is kept in a file and
+not tried again.
 """
 
 import argparse
@@ -22,6 +23,13 @@ from simulators.bench.device_set import (
     device_set_of,
     devices_from,
 )
+from simulators.bench.device_sweep import (
+    DEVICE,
+    device_fault,
+    device_names,
+    listed,
+    listed_text,
+)
 from simulators.bench.evidence import Witness
 from simulators.bench.faults import KINDS, AtFrame, Place, fault
 from simulators.bench.rehearsal import rehearse
@@ -38,6 +46,7 @@ BOTH_WAYS: Final = "unplugged"
 """An adapter is pulled for both directions at once: swept along the questions alone."""
 PRESSED: Final = "stop"
 """Somebody presses STOP: whatever was on its way to the pump then must not act after it."""
+CALIBRATOR: Final = "calibrator"
 BACK_S: Final = 3.0
 """Every other time a pulled adapter is put back after this."""
 Operations = dict[tuple[str, To], int]
@@ -58,7 +67,7 @@ def names(counts: Operations, devices: DeviceSet = USUAL) -> Iterator[str]:
             for kind in STREAM_KINDS:
                 if kind != BOTH_WAYS or to is To.DEVICE:
                     yield f"{wire}:{to.value}:{number}:{kind}{devices.suffix}"
-            if (wire, to) == ("pump", To.DEVICE):
+            if wire != CALIBRATOR and to is To.DEVICE:
                 yield f"{wire}:{to.value}:{number}:{PRESSED}{devices.suffix}"
 
 
@@ -67,6 +76,8 @@ def case_of(name: str) -> Case:
     operation, _, set_name = name.partition("@")
     try:
         devices = device_set_of(set_name)
+        if operation.startswith(f"{DEVICE}:"):
+            return Case(SEED, MINUTES, faults=(device_fault(operation),), devices=devices)
         wire, to, number, kind = operation.split(":")
         when = AtFrame(int(number), wire, To(to))
     except ValueError as error:
@@ -88,6 +99,12 @@ def add_sweep(commands: Any) -> None:
         "--stride", type=int, default=1, help="only every so many sessions; a prime samples evenly"
     )
     parser.add_argument("--only", metavar="NAME", help="one, as wire:direction:operation:kind")
+    parser.add_argument(
+        "--device-faults", action="store_true", help="each fault of the devices in each phase"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="which faults these devices have, and why not others"
+    )
     add_devices(parser)
     parser.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
@@ -98,12 +115,17 @@ def sweep_main(given: argparse.Namespace) -> int:
     """Try what was not tried yet; returns 0, 2 for wrong use, 4 if a promise was broken."""
     if given.stride < 1 or given.workers < 1:
         raise ValueError("stride and workers are at least 1")
+    devices = devices_from(given)
+    if given.list:
+        shown = json.dumps(listed(devices)) if given.json else listed_text(devices)
+        sys.stdout.write(shown + "\n")
+        return 0
     if given.only:
         tally = sweep([given.only], 1, None)
     else:
-        devices = devices_from(given)
-        chosen = list(names(operations(devices), devices))[:: given.stride]
-        tally = sweep(chosen, given.workers, given.results)
+        own = given.device_faults
+        every = device_names(devices) if own else names(operations(devices), devices)
+        tally = sweep(list(every)[:: given.stride], given.workers, given.results)
     shown = json.dumps(tally.as_dict()) if given.json else "\n".join(tally.lines())
     sys.stdout.write(shown + "\n")
     return tally.exit_code

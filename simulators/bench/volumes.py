@@ -59,7 +59,7 @@ def by_hand_nl(
     """What keys pressed at the pump moved until nobody could have stopped it sooner."""
     last_ns = evidence.end_ns if until_ns is None else until_ns
     total = 0.0
-    for blow in evidence.blown("keypad_take_over"):
+    for blow in evidence.blown("keypad_take_over", "panel_use"):
         begin_ns, end_ns = max(blow.at_ns, from_ns), min(blow.at_ns + HAND_NS, last_ns)
         total += pumped.between(begin_ns, end_ns) if begin_ns < end_ns else 0.0
     return total

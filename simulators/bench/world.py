@@ -17,14 +17,16 @@ from typing import Any, Final
 
 from simulators.bench import channel
 from simulators.bench.apparatus import CalibratorApparatus, PumpApparatus
-from simulators.bench.device_set import FLUSH_PUMP, SECOND_ADDRESS, VIAL_ML
+from simulators.bench.device_set import FLUSH_PUMP, VIAL_ML
 from simulators.bench.hands import NL_PER_ML, Apparatus, Grip, Hands
 from simulators.bench.setting import Setting, syringe_type
 from simulators.devices import hands as acts
+from simulators.devices.activity_meter import ActivityMeterFirmware
 from simulators.devices.kinds import CALIBRATORS, PUMPS, container
+from simulators.devices.modbus_unit import SERIAL_BITS
 from simulators.devices.room import Room
 from simulators.devices.serve import Firmware, NowNs, loop_clock, serve_pty, serve_tcp
-from simulators.devices.shared_line import SharedLine
+from simulators.devices.shared_line import Device, SharedLine
 from simulators.devices.truth import truth
 
 CHECK_SOURCE_BQ: Final = 7.4e6
@@ -75,10 +77,10 @@ class World:
         self.flush_pump: PumpApparatus | None = None
         if devices.flush_pump:
             second = PUMPS[devices.flush_pump].make(self.room.add_pump(), devices.tcp)
+            second.move_to(devices.saline_address)
             self.flush_pump = PumpApparatus(second, now_ns)
-            self.flush_pump.ne1000.settings.address = SECOND_ADDRESS if devices.one_line else 0
         self.calibrator_firmware = CALIBRATORS[devices.calibrator].make(self.room, devices.tcp)
-        self._one_line = devices.one_line
+        self._devices = devices
         self._now_ns = now_ns
         self._begun_utc_ns = utc_ns() - now_ns()
         grips = {
@@ -97,11 +99,16 @@ class World:
     @property
     def pump_lines(self) -> dict[str, PumpApparatus | SharedLine]:
         """What is on each wire of a pump."""
-        if self.flush_pump is None:
-            return {"pump": self.pump}
-        if self._one_line:
-            return {"pump": SharedLine((self.pump, self.flush_pump))}
-        return {"pump": self.pump, FLUSH_PUMP: self.flush_pump}
+        second, meter = self.flush_pump, self.calibrator_firmware
+        if not self._devices.one_line:
+            return (
+                {"pump": self.pump} if second is None else {"pump": self.pump, FLUSH_PUMP: second}
+            )
+        shared: list[Device] = [self.pump] if second is None else [self.pump, second]
+        if isinstance(meter, ActivityMeterFirmware) and self._devices.meter_on_line:
+            shared.append(meter)
+        two_wires = self.pump.bits_per_character == SERIAL_BITS
+        return {"pump": SharedLine(shared, two_wires=two_wires)}
 
     def advance(self) -> None:
         """Bring room and devices up to now."""
@@ -146,7 +153,8 @@ async def serve(directory: Path, setting: Setting) -> None:
     devices: dict[str, tuple[Firmware, str]] = {
         name: (line, schemes[name]) for name, line in world.pump_lines.items()
     }
-    devices["calibrator"] = (world.calibrator_firmware, kinds.calibrator_scheme)
+    if not kinds.meter_on_line:
+        devices["calibrator"] = (world.calibrator_firmware, kinds.calibrator_scheme)
     async with AsyncExitStack() as stack:
         ports = {}
         for name, (firmware, scheme) in devices.items():

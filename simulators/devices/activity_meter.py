@@ -80,6 +80,10 @@ class ActivityMeterFirmware:
         self.room.process(now_ns)
         return b""
 
+    def quiet(self, _now_ns: int) -> bool:
+        """Always: it answers and does nothing else."""
+        return True
+
     def select_locally(self, nuclide: str) -> None:
         """Somebody presses a nuclide's key at the instrument; KeyError for an unknown nuclide."""
         if nuclide not in NUCLIDES:

@@ -5,6 +5,7 @@ that lets nothing back: at most one pushes at a time, so what one raises there d
 other.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -32,12 +33,14 @@ Container = Syringe | HosedVial
 class Drive:
     """The pump's lead screw: speed asked of it, how far it has gone, whether it would not go.
 
-    For rollers a um stands for a millionth of a revolution.
+    ``left_um`` is how far it goes yet: a motor counts its own steps, whoever else moves the room
+    on. For rollers a um stands for a millionth of a revolution.
     """
 
     speed_um_s: float = 0.0
     travel_um: float = 0.0
     stalled: bool = False
+    left_um: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,12 @@ class Bay:
         """Advance the room, and this in it."""
         self.room.process(now_ns)
 
-    def set_speed(self, speed_um_s: float) -> None:
-        """Ask the drive for a block speed in um/s (negative withdraws); a stall is forgotten."""
-        self.drive.speed_um_s = speed_um_s
+    def set_speed(self, speed_um_s: float, left_um: float = math.inf) -> None:
+        """Ask the drive for a block speed in um/s (negative withdraws), and for how far to go.
+
+        A stall is forgotten.
+        """
+        self.drive.speed_um_s, self.drive.left_um = speed_um_s, left_um
         self.drive.stalled = False
 
     def mean_plunger_nl_s(self) -> float:
@@ -175,7 +181,8 @@ class Bay:
         return self.room.line_end if self.room.clamp_open else "closed"
 
     def _turn_screw(self, dt_s: float) -> None:
-        travel = self.drive.speed_um_s * dt_s
+        most = self.drive.left_um
+        travel = min(max(self.drive.speed_um_s * dt_s, -most), most)
         if self.drive.stalled or travel == 0.0:
             return
         moves = not self.room.surroundings.drive_jammed
@@ -185,6 +192,7 @@ class Bay:
             )
         if moves:
             self.drive.travel_um += travel
+            self.drive.left_um -= abs(travel)
         self.drive.stalled = not moves
 
     def _let_flow(self, syringe: Container, displaced_before_nl: float, dt_s: float) -> None:

@@ -6,22 +6,13 @@ the time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
 from firmware_interfaces import dulco_flex as df
-from firmware_interfaces.register import (
-    Access,
-    Bank,
-    Register,
-    Type,
-    Value,
-    WordOrder,
-    decode,
-    encode,
-)
+from firmware_interfaces.register import Access, Bank, Register, Value
 from protocols.modbus_messages import Failure
+from simulators.devices.dulco_flex_meanings import Meanings as Meanings  # noqa: PLC0414
 from simulators.devices.dulco_flex_motor import Motor, State
 from simulators.devices.modbus_unit import Declined, ModbusUnit
 from simulators.devices.room import Bay, Room
@@ -45,48 +36,6 @@ BLOCK: Final = range(df.STATUS.address, df.PRESSURE.end)
 """Read as one, gaps included."""
 
 
-@dataclass(slots=True)
-class Meanings:
-    """How this pump's firmware takes its own table, by names of registers; the default: the manual.
-
-    ``shift`` is added to each number in a frame, ``order`` the order of words; ``moved`` adds to
-    one register's address, ``worth`` multiplies what is told and divides what is heard of it, and
-    ``swapped`` registers have their words the other way round.
-    """
-
-    shift: int = 0
-    order: WordOrder = WordOrder.HIGH_FIRST
-    moved: dict[str, int] = field(default_factory=dict)
-    worth: dict[str, float] = field(default_factory=dict)
-    swapped: set[str] = field(default_factory=set)
-
-    def place(self, register: Register) -> int:
-        """Address in a frame."""
-        return register.address + self.shift + self.moved.get(register.name, 0)
-
-    def words(self, register: Register, value: Value) -> tuple[int, ...]:
-        """Words on the wire."""
-        factor = self.worth.get(register.name, 1.0)
-        if factor != 1.0 and not isinstance(value, str):
-            told = value * factor
-            value = told if register.type is Type.F32 else round(told) % (1 << 16 * register.words)
-        return encode(register, value, self._order(register))
-
-    def value(self, register: Register, words: Sequence[int]) -> Value:
-        """What words on the wire say. ValueError for a float that is none."""
-        value = decode(register, words, self._order(register))
-        factor = self.worth.get(register.name, 1.0)
-        if factor == 1.0 or isinstance(value, str):
-            return value
-        return value / factor if register.type is Type.F32 else round(value / factor)
-
-    def _order(self, register: Register) -> WordOrder:
-        if register.name not in self.swapped:
-            return self.order
-        high = self.order is WordOrder.HIGH_FIRST
-        return WordOrder.LOW_FIRST if high else WordOrder.HIGH_FIRST
-
-
 class DulcoFlexFirmware:
     """One pump on a room's drive, switched on from the start, with its factory settings.
 
@@ -95,7 +44,9 @@ class DulcoFlexFirmware:
     counter shows whole half revolutions and outlives a power cut; an error stops the motor, ends
     the batch and stays until it is acknowledged after its cause is gone; the level switch looks at
     what the spike still reaches; a register that there is not is exception 2, a value outside its
-    limits 3. Counter-clockwise feeds backwards.
+    limits 3. Counter-clockwise feeds backwards. Mode manual feeds at the target rate while the
+    start bit is set. With *batch memory* on, a trigger adds what was left of a batch that was ended
+    early.
     """
 
     def __init__(
@@ -117,8 +68,16 @@ class DulcoFlexFirmware:
         self.errors = 0
         self.power_ups = 1
         self.deaf_to: set[Register] = set()
+        self.standing_warnings = 0
+        """Bits that stand without a cause in the room."""
+        self.batch_memory = False
+        self.hose_change = False
         self._heard_ns = now_ns
         self._line = ModbusUnit(self, unit, tcp=tcp)
+
+    def move_to(self, address: int) -> None:
+        """Give it another unit address."""
+        self._line = ModbusUnit(self, address, tcp=self._line.tcp)
 
     @property
     def baud(self) -> int:
@@ -240,6 +199,22 @@ class DulcoFlexFirmware:
         self._raise(int(bit))
         return b""
 
+    def panel_manual(self, now_ns: int) -> None:
+        """Choose mode manual at the panel."""
+        self.process(now_ns)
+        self._change_mode(df.Mode.MANUAL)
+
+    def panel_hose_change(self, now_ns: int, *, begins: bool) -> None:
+        """Begin or end a change of the hose: meanwhile the motor stands, and the batch is over."""
+        self.process(now_ns)
+        self.hose_change = begins
+        self.motor.halt()
+
+    def lose_lease(self, now_ns: int) -> None:
+        """The bus time-out strikes although the bus has spoken."""
+        self.process(now_ns)
+        self._start_stop(self._whole(df.START_STOP) & ~df.ACTIVE)
+
     def trigger_edge(self, now_ns: int) -> bytes:
         """See the pause contact close: the pump rests."""
         self.process(now_ns)
@@ -275,13 +250,28 @@ class DulcoFlexFirmware:
         self.held[df.START_STOP] = value
         if not value & df.ACTIVE:
             self.motor.halt()
+        elif self._mode() is df.Mode.MANUAL:
+            self._change_mode(df.Mode.MANUAL)
+
+    def _change_mode(self, mode: df.Mode) -> None:
+        self.held[df.TARGET_MODE] = mode.value
+        self.motor.halt()
+        if mode is df.Mode.MANUAL and self._ready():
+            self.motor.turn_at(float(self.held[df.TARGET_RATE]) * NL_PER_L)
+
+    def _mode(self) -> df.Mode:
+        return df.Mode(self._whole(df.TARGET_MODE))
+
+    def _ready(self) -> bool:
+        started = bool(self._whole(df.START_STOP) & df.ACTIVE)
+        return started and not self.errors and not self.hose_change
 
     def _trigger(self) -> None:
-        ready = self._whole(df.START_STOP) & df.ACTIVE and not self.errors
-        if not ready or self._whole(df.TARGET_MODE) != df.Mode.BATCH.value:
+        if not self._ready() or self._mode() is not df.Mode.BATCH:
             return
         volume_nl = float(self.held[df.BATCH_VOLUME]) * NL_PER_L
-        self.motor.begin(volume_nl, self._whole(df.BATCH_TIME))
+        kept_nl = self.motor.unfinished_nl if self.batch_memory else 0.0
+        self.motor.begin(volume_nl, self._whole(df.BATCH_TIME), kept_nl)
 
     def _acknowledge(self) -> None:
         """Errors whose cause is gone are gone."""
@@ -307,6 +297,8 @@ class DulcoFlexFirmware:
             df.MANUAL_STOP: motor.key_stopped,
             df.STOPPED: (stopped or bool(self.errors)) and not motor.turning,
             df.PRIMING: motor.state is State.PRIMING,
+            df.HOSE_CHANGE: self.hose_change,
+            df.BATCH_MEMORY: self.batch_memory,
             df.COUNTER_CLOCKWISE: motor.backwards,
         }
         return sum(1 << bit for bit, on in bits.items() if on)
@@ -314,11 +306,11 @@ class DulcoFlexFirmware:
     def _warnings(self) -> int:
         low = 0.0 < self.motor.left_nl < LOW_NL
         torn = bool(self.room.surroundings.hose_torn) and not self._whole(df.RUPTURE_RESPONSE)
-        return int(low) << 0 | int(torn) << 1
+        return int(low) << 0 | int(torn) << 1 | self.standing_warnings
 
     def _readings(self) -> tuple[tuple[Register, Value], ...]:
         motor = self.motor
-        batch = self._whole(df.TARGET_MODE) == df.Mode.BATCH.value
+        batch = self._mode() is df.Mode.BATCH
         sub_mode = 1 if motor.state is State.PRIMING else 3 if batch else 0
         return (
             (df.STATUS, self._status()),
@@ -367,7 +359,7 @@ _ACTS: Final[dict[Register, Callable[[DulcoFlexFirmware], None]]] = {
     df.TRIGGER: DulcoFlexFirmware._trigger,
     df.ACKNOWLEDGE: DulcoFlexFirmware._acknowledge,
     df.DIRECTION: DulcoFlexFirmware._turn_round,
-    df.TARGET_MODE: lambda pump: pump.motor.halt(),
+    df.TARGET_MODE: lambda pump: pump._change_mode(pump._mode()),
     df.CLEAR: lambda pump: pump.motor.clear(),
 }
 """What a write sets off beside being held."""

@@ -47,6 +47,12 @@ def close_vent(room: Room, value: float) -> None:
         vial.vented = not value
 
 
+def loosen_spike(room: Room, value: float) -> None:
+    """Let every vial's hose draw this share (0..1) of air past its spike."""
+    for vial in _vials(room):
+        vial.loose_spike = value
+
+
 def drop_voltage(room: Room, value: float) -> None:
     """Set the chamber's high voltage, V: less collects less."""
     room.chamber.electrometer.voltage_v = value
@@ -71,6 +77,7 @@ FAULTS: Final[Mapping[str, Callable[[Room, float], None]]] = {
         tear_hose,
         wear_hose,
         close_vent,
+        loosen_spike,
         drop_voltage,
         hold_display,
     )

@@ -33,8 +33,9 @@ class HosedVial:
     ``nl_per_rev`` is what a revolution of this hose gives when new; it loses the share
     ``wear_per_rev`` of that with each. ``hub_nl`` is what the spike cannot reach, ``gap_um`` how
     far the rollers turn until a dry hose is full; there is no play and no bore. Without a vent
-    (``vented``) its head space falls under atmosphere as it empties. ``air_nl`` is all air that
-    left by the tip.
+    (``vented``) its head space falls under atmosphere as it empties. ``loose_spike`` is the share
+    of air in what it draws past a spike that does not hold. ``air_nl`` is all air that left by the
+    tip.
     """
 
     name: str
@@ -44,6 +45,7 @@ class HosedVial:
     hub_nl: float = 300_000.0
     wear_per_rev: float = 1e-8
     vented: bool = True
+    loose_spike: float = 0.0
     gap_um: float = 0.0
     play_um: float = 0.0
     diameter_mm: float = 0.0
@@ -90,10 +92,10 @@ class HosedVial:
         if self.empty:
             return 1.0
         if self.vented:
-            return 0.0
+            return self.loose_spike
         head_nl = max(self.capacity_nl - self.fluid.volume_nl - self.drawn_nl, 1.0)
         suction_kpa = AIR_KPA * self.drawn_nl / (head_nl + self.drawn_nl)
-        return min(1.0, suction_kpa / SUCTION_KPA)
+        return min(1.0, self.loose_spike + suction_kpa / SUCTION_KPA)
 
     def steady(self, travel_um: float) -> bool:
         """True if nothing but pulses can happen within ``travel_um`` against an open path."""

@@ -47,6 +47,9 @@ class PumpFirmware(Firmware, Protocol):
     def power_on(self, now_ns: int) -> bytes:
         """Put it in again."""
 
+    def move_to(self, address: int) -> None:
+        """Give it another address on its line, as somebody does at its keys."""
+
     def keypad_start_stop(self, now_ns: int) -> bytes:
         """Press the key that starts and stops."""
 

@@ -135,6 +135,10 @@ class Ne1000Firmware:
         self.power_off(now_ns)
         return self.power_on(now_ns)
 
+    def move_to(self, address: int) -> None:
+        """Give it another address, as at its keys."""
+        self.settings.address = address
+
     def keypad_start_stop(self, now_ns: int) -> bytes:
         """Press the key that starts a resting program, pauses a running one, acknowledges an alarm.
 

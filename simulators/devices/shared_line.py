@@ -1,6 +1,7 @@
 """Several devices on one wire: each hears all that a host says, and what any says is on it.
 
-It knows no address: that a device answers only to its own is the device's conduct.
+It knows no address: that a device answers only to its own is the device's conduct. On a line of two
+wires each hears what the others say as well.
 """
 
 from collections.abc import Sequence
@@ -19,10 +20,11 @@ class Device(Firmware, Protocol):
 class SharedLine:
     """A wire's firmware made of those on it; they have one speed. Raises ValueError for none."""
 
-    def __init__(self, devices: Sequence[Device]) -> None:
+    def __init__(self, devices: Sequence[Device], *, two_wires: bool = False) -> None:
         if not devices:
             raise ValueError("a line without a device")
         self.devices = tuple(devices)
+        self._two_wires = two_wires
 
     @property
     def baud(self) -> int:
@@ -36,7 +38,17 @@ class SharedLine:
 
     def feed(self, data: bytes, now_ns: int) -> bytes:
         """What each answers, one after the other."""
-        return b"".join(device.feed(data, now_ns) for device in self.devices)
+        said = [device.feed(data, now_ns) for device in self.devices]
+        if self._two_wires:
+            for speaker, answer in zip(self.devices, said, strict=True):
+                self._overhear(speaker, answer, now_ns)
+        return b"".join(said)
+
+    def _overhear(self, speaker: Device, answer: bytes, now_ns: int) -> None:
+        """No device answers an answer."""
+        for device in self.devices:
+            if answer and device is not speaker and device.feed(answer, now_ns):
+                raise AssertionError(f"{device} took {answer.hex(' ')} for a question")
 
     def process(self, now_ns: int) -> bytes:
         """What each says unasked, one after the other."""

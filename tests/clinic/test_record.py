@@ -146,7 +146,7 @@ def test_an_uncertain_delivery_keeps_its_interval(facts: RecordFacts) -> None:
     assert record.candidates == (Candidate.DELIVERED_20, Candidate.LEAK)
     text = render_text(record)
     assert "Delivered, by residual        not measured\n" in text
-    assert "Pumped, out of the syringe    9.000 mL (at most 10.000 mL)" in text
+    assert "Pumped, by the counter        9.000 mL (at most 10.000 mL)" in text
     assert "Candidate medical event       leak or spill: a person decides" in text
     assert "Routes " not in text
     assert "Delivered, between            636.4 MBq (17.20 mCi) and 721.2 MBq (19.49 mCi)" in text
@@ -282,7 +282,7 @@ def test_routes_that_disagree_say_so(facts: RecordFacts, order: Order) -> None:
         "Assay as read                 1700.0 MBq (45.95 mCi) at 2025-11-20T20:30:00.000Z",
         "Delivered, by residual        1653.5 MBq (44.69 mCi) +- 5.6 % (k = 2)",
         "Delivered, by volume          1654.5 MBq (44.72 mCi) +- 5.8 % (k = 2)",
-        "Pumped, out of the syringe    19.500 mL",
+        "Pumped, by the counter        19.500 mL",
         "Delivered, past the line      19.500 mL",
         "Delivered, of prescribed      -1.7 % (within 5 %)",
         "                              11.2 V",

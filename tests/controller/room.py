@@ -234,7 +234,9 @@ class Room:
         view: dict[str, Any] = {}
         for _ in range(within_s * 4):
             session = self.daemon.sessions[self.session]
-            view = session_view(session.state, self.daemon.clock.monotonic_ns())
+            view = session_view(
+                session.state, self.daemon.clock.monotonic_ns(), self.daemon.setting.kinds
+            )
             if condition(view):
                 return view
             await asyncio.sleep(0.25)

@@ -49,7 +49,7 @@ def test_what_failed_is_not_called_commissioned():
     told = json.loads(COMMISSIONING)
     told["watchdog"]["passed"] = told["syringes"][0]["passed"] = False
     text = commissioned_text(known_by(load_site(site_text("j")), json.dumps(told)))
-    assert "watchdog FAILED, no syringe type" in text
+    assert "watchdog FAILED, nothing weighed passed" in text
 
 
 @pytest.mark.requirement("C12")

@@ -243,12 +243,15 @@ def test_two_pumps_share_a_port_at_addresses_of_their_own():
 @pytest.mark.parametrize(
     ("old", "new", "field", "rule"),
     [
-        ("ttyUSB2", "ttyUSB1", "flush_pump.address", "must be at another address than 0"),
-        ("ttyUSB2", "ttyUSB0", "flush_pump.port", "must not be the calibrator's"),
+        ("ttyUSB2", "ttyUSB1", "flush_pump.address",
+         "must be another address than the ne1000's on this port: both would answer"),
+        ("ttyUSB2", "ttyUSB0", "flush_pump.port",
+         "must not be the crc55's: a crc55 has its line to itself"),
         ('"second_pump"\nkvo_ml_h = 1.5', '"manual"', "flush_pump", "is used only where"),
-        ('kind = "ne1000"\nport = "/dev/ttyUSB2"\naddress = 0',
-         'kind = "ne1000"\nport = "/dev/ttyUSB1"\naddress = 1\nbaud = 9600',
-         "flush_pump.address", "must be at 19200 baud"),
+        ('ttyUSB2"\naddress = 0', 'ttyUSB1"\naddress = 1\nbaud = 9600',
+         "flush_pump.baud", "must be 19200 like the ne1000's on this port"),
+        ('ttyUSB2"\naddress = 0', 'ttyUSB1"\naddress = 1\nwatchdog_s = 4',
+         "flush_pump.watchdog_s", "must be at least 5 on a line with another device"),
     ],
 )  # fmt: skip
 def test_what_a_second_pump_may_not_be(old, new, field, rule):
@@ -292,7 +295,8 @@ def test_an_activity_meter_elsewhere_is_refused_with_both_ways():
 def test_pump_and_calibrator_cannot_share_a_port():
     [problem] = problems(changed('"/dev/ttyUSB0"', '"socket://127.0.0.1:4001"', MINIMAL))
     assert str(problem) == (
-        "pump.port and calibrator.port = 'socket://127.0.0.1:4001': must be unique"
+        "calibrator.port = 'socket://127.0.0.1:4001': "
+        "must not be the ne1000's: a crc55 has its line to itself"
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -12,21 +12,26 @@ from controller import cli_probe, control_socket
 from controller.cli import main
 from controller.cli_probe import serial_ports
 from controller.config import read_site
+from controller.device_sections import DulcoFlexSection
 from controller.devices import NowNs
 from controller.journal import Journal
-from controller.probe import Addresses, Finding, probe
+from controller.probe import Finding, Where, probe
+from drivers.request import ECHOED
 from drivers.serial_port import opener
 from drivers.stream import ByteStream, Opener
 from protocols import capintec, modbus, new_era
 from protocols.modbus_messages import ReadRegisters, Side
+from simulators.devices.dulco_flex import DulcoFlexFirmware
 from simulators.devices.kinds import CALIBRATORS, PUMPS
+from simulators.devices.new_era import Ne1000Firmware
 from simulators.devices.room import Room
 from simulators.devices.serve import Served, loop_clock, serve_pty
+from simulators.devices.shared_line import SharedLine
 from simulators.devices.simulate import source_room, syringe_room
 from tests.controller.golden_journals import newest
 
 KINDS = (*PUMPS, *CALIBRATORS)
-AT = Addresses()
+AT = Where()
 QUERIES = {"", "VER", "DIS"}
 
 
@@ -88,11 +93,78 @@ async def test_each_kind_is_found_and_nothing_is_written(kind: str, tmp_path: Pa
     finally:
         await served.close()
 
-    assert found.identity is not None
-    assert (found.identity.kind, found.fault) == (kind, "")
-    assert found.motion == ("stopped" if kind in PUMPS else "")
+    (one,) = found.found
+    assert (one.identity.kind, found.fault) == (kind, "")
+    assert one.motion == ("stopped" if kind in PUMPS else "")
     assert found.cleared == (("reset",) if kind == "ne1000" else ())
     assert_only_questions(written)
+
+
+SHARED = [
+    (["ne1000", "ne1000"], Where(addresses=(0, 1, 2)), ["address 0", "address 1"]),
+    (["dulcoflex", "activity-meter"], AT, ["unit 1", "unit 20"]),
+    (["dulcoflex", "dulcoflex"], Where(units=(20, 21)), ["unit 20", "unit 21"]),
+]
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize(("kinds", "at", "places"), SHARED)
+async def test_several_on_one_line_are_found_and_nothing_is_written(kinds, at, places, tmp_path):
+    written: list[bytes] = []
+    devices = [made_at(kind, index) for index, kind in enumerate(kinds)]
+    served = await serve_pty(SharedLine(devices), tmp_path / "port")
+    try:
+        found = await probe(str(tmp_path / "port"), at, tapped(written), now())
+    finally:
+        await served.close()
+
+    assert sorted(one.identity.kind for one in found.found) == sorted(kinds)
+    assert [one.line.split(", ")[1] for one in found.found] == places
+    assert len({one.line.split(", ")[0] for one in found.found}) == 1
+    assert_only_questions(written)
+
+
+def made_at(kind: str, index: int):
+    """The device at its maker's address, or the next ones."""
+    if kind == "activity-meter":
+        return CALIBRATORS[kind].make(room_of(kind), False)
+    if kind == "dulcoflex":
+        return DulcoFlexFirmware(syringe_room(1, kind), unit=20 + index)
+    made = Ne1000Firmware(syringe_room(1))
+    made.settings.address = index
+    return made
+
+
+@pytest.mark.realtime
+async def test_two_at_one_address_are_told_as_such(tmp_path: Path) -> None:
+    twins: list[Any] = [CALIBRATORS["activity-meter"].make(source_room(1), False) for _ in range(2)]
+    served = await serve_pty(SharedLine(twins), tmp_path / "port")
+    try:
+        found = await probe(str(tmp_path / "port"), AT, opener, now())
+    finally:
+        await served.close()
+
+    assert found.found == ()
+    (meter,) = [tried for tried in found.tried if tried.kind == "activity-meter"]
+    assert (meter.line, meter.seen) == ("Modbus 19200 8E1, unit 1", ECHOED)
+
+
+@pytest.mark.realtime
+async def test_what_the_site_names_is_asked_for_as_it_stands_there(tmp_path: Path) -> None:
+    section = DulcoFlexSection(
+        kind="dulcoflex", port=str(tmp_path / "port"), unit=77, baud=9600, hose="a",
+        revolution_ml=0.02, vial_ml=60.0,
+    )  # fmt: skip
+    flex = DulcoFlexFirmware(syringe_room(1, "dulcoflex"), unit=77)
+    served = await serve_pty(flex, tmp_path / "port")
+    try:
+        at = Where(site=(section,))
+        found = await probe(str(tmp_path / "port"), at, opener, now())
+    finally:
+        await served.close()
+
+    assert [one.line for one in found.found] == ["Modbus 9600 8E1, unit 77"]
+    assert found.tried == ()
 
 
 @pytest.mark.realtime
@@ -106,7 +178,7 @@ async def test_a_port_where_nobody_known_answers_tells_what_was_tried(tmp_path: 
     finally:
         await served.close()
 
-    assert found.identity is None
+    assert found.found == ()
     assert {tried.kind for tried in found.tried} == set(KINDS)
     assert all(tried.seen for tried in found.tried)
     assert_only_questions(written)
@@ -136,7 +208,7 @@ def assert_only_questions(written: list[bytes]) -> None:
 async def test_a_port_that_is_not_there_is_a_fault() -> None:
     found = await probe("/dev/not-there", AT, opener, now())
 
-    assert (found.identity, found.tried) == (None, ())
+    assert (found.found, found.tried) == ((), ())
     assert "there is no such port" in found.fault
 
 
@@ -212,7 +284,7 @@ def test_the_ports_of_the_site_are_asked_where_none_is_named(tmp_path: Path, mon
 
     async def nobody(port, *_what):
         asked.append(port)
-        return Finding(port, None, "", "", (), (), "")
+        return Finding(port, (), (), (), "")
 
     monkeypatch.setattr(cli_probe, "probe", nobody)
     assert main(["probe", "--config", str(site)]) == 1

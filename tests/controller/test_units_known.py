@@ -7,7 +7,7 @@ import pytest
 
 from controller.cli import main
 from controller.config import ConfigError, load_site
-from controller.devices import calibrator_of
+from controller.devices import Lines, calibrator_of
 from controller.service import setting_of
 from controller.units_known import (
     NOT_ASKED,
@@ -123,7 +123,9 @@ def test_the_driver_of_a_site_takes_its_units_from_the_proof():
     def open_(*line):
         asked.append(line)
 
-    made = calibrator_of(SITE.calibrator, open_, lambda: Nanoseconds(0), units_by(SITE, PROOF))
+    made = calibrator_of(
+        SITE.calibrator, Lines(open_), lambda: Nanoseconds(0), units_by(SITE, PROOF)
+    )
     assert isinstance(made, Crc15)
     assert asked == [(SITE.calibrator.port, 4800, "N")]
     assert made._unit_of(3) is Unit.MILLICURIE

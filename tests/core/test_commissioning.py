@@ -8,7 +8,7 @@ import pytest
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.codec import plain
-from controller.core.commissioning import UNKNOWN, Commissioned, Commissioning
+from controller.core.commissioning import UNKNOWN, Commissioned, Commissioning, objection
 from controller.core.limits import limits_from
 from controller.sessions import state_of
 from firmware_interfaces.units import NS_PER_MIN
@@ -203,3 +203,23 @@ def test_a_state_with_a_proof_survives_json() -> None:
 def test_record_0_says_what_is_known(header: dict[str, Any], known: Commissioned) -> None:
     state = state_of("s1", {**header, "epoch": 7})
     assert (state.commissioned, state.epoch) == (known, 7)
+
+
+@pytest.mark.requirement("C12")
+@pytest.mark.parametrize(
+    ("known", "rule", "seen"),
+    [
+        (COMMISSIONED, "the hose must have been commissioned", "hose A is ordered, BD 60 mL ("),
+        (
+            syringe(name="hose A", diameter_um=0, passed=False),
+            "the hose must have passed its commissioning",
+            "hose A failed",
+        ),
+    ],
+)
+def test_a_hose_is_commissioned_as_a_hose(known: Commissioned, rule: str, seen: str) -> None:
+    hosed = replace(seated(known).state.order, syringe="hose A", diameter_um=0)
+    found = objection(known, proof().pump, hosed, proof().at_utc_ns, limits_from({}))
+    assert found is not None
+    assert found[0] == rule
+    assert found[1].startswith(seen)

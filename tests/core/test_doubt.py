@@ -75,7 +75,17 @@ def test_a_jump_keeps_the_last_plausible_reading_as_the_lower_bound() -> None:
     hand.stopped(infused_nl=before + 5_000_000)
     hand.must_be(Phase.UNCERTAIN)
     assert hand.state.drug.low_nl <= before
-    assert hand.state.drug.high_nl == before + 5_000_000
+    assert hand.state.drug.high_nl == before + 5_000_000 + STEP
+
+
+@pytest.mark.requirement("T5.1")
+def test_what_a_doubted_counter_went_on_by_until_rest_is_in_the_upper_bound() -> None:
+    hand = at("infusing_thirty")
+    before = hand.run.counter_nl
+    hand.reads(before + 5_000_000)
+    hand.stopped(infused_nl=before + 5_040_000)
+    assert hand.state.drug.low_nl <= before
+    assert hand.state.drug.high_nl == before + 5_040_000 + STEP
 
 
 def test_recovery_does_not_believe_a_doubted_counter_either() -> None:
@@ -275,9 +285,22 @@ def test_a_counter_that_leapt_while_nobody_asked_is_the_upper_bound_alone(
     counted = run.counter_nl + _due_nl(hand, 0, time_ns, run.profile[0][0]) + 2 * STEP + over_nl
     hand.see(e.PumpRecovered, recovery(counted))
     assert hand.state.unbounded is doubted
-    expected = Pumped(lowest, counted) if doubted else Pumped(counted, counted + STEP)
-    assert hand.state.drug == expected
+    assert hand.state.drug == Pumped(lowest if doubted else counted, counted + STEP)
     hand.must_be(Phase.UNCERTAIN if doubted else Phase.STOPPED)
+
+
+@pytest.mark.parametrize(("over_nl", "phase"), [(0, Phase.STOPPED), (1, Phase.UNCERTAIN)])
+def test_a_counter_that_leapt_just_before_a_stop_is_not_believed(
+    over_nl: int, phase: Phase
+) -> None:
+    """Twice what the time from the last reading till rest and a poll give, to two steps."""
+    hand = at("infusing_thirty")
+    last, rate = hand.run.samples[-1], hand.run.profile[0][0]
+    hand.do(e.StopPressed, "panel")
+    till_rest = hand.now_ns + S // 10 - last.at_ns + hand.limits.poll_ns
+    most = last.nl + 2 * _due_nl(hand, 0, till_rest, rate) + 2 * STEP
+    hand.stopped(infused_nl=most + over_nl)
+    hand.must_be(phase)
 
 
 @pytest.mark.parametrize("purged", [True, False])
@@ -291,7 +314,7 @@ def test_a_stop_that_finds_the_counter_leapt_doubts_it_unless_a_purge_was_seen(
     hand.do(e.StopPressed, "panel")
     hand.stopped(infused_nl=before + 5_000_000)
     hand.must_be(Phase.STOPPED if purged else Phase.UNCERTAIN)
-    assert hand.state.drug.high_nl == before + 5_000_000 + (STEP if purged else 0)
+    assert hand.state.drug.high_nl == before + 5_000_000 + STEP
 
 
 LEASE_NL = 55_555

@@ -46,7 +46,8 @@ def test_every_hand_of_the_guide_is_a_verb_with_these_arguments(verb, given):
 
 @pytest.mark.parametrize("said", SENTENCES)
 def test_words_in_italics_are_the_programs_own(said):
-    source = "".join(path.read_text("utf-8") for path in (ROOT / "controller").rglob("*.py"))
+    rooms = ((ROOT / room).rglob("*.py") for room in ("controller", "drivers"))
+    source = "".join(path.read_text("utf-8") for room in rooms for path in room)
 
     assert said.casefold() in " ".join(source.split()).casefold()
 

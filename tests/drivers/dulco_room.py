@@ -1,6 +1,6 @@
 """One DULCO flex driver, one scripted pump, and what the driver called back."""
 
-from drivers.dulco_flex import TIMING, DulcoFlexPump
+from drivers.dulco_flex import DulcoFlexPump
 from drivers.modbus import ModbusBus
 from firmware_interfaces.dulco_flex import Setup
 from firmware_interfaces.readings import Permit, PumpPlan, PumpStatus, Trigger
@@ -35,7 +35,7 @@ class DulcoRoom:
         self.unconfirmed: list[tuple[int, str]] = []
         self.port = Port(*(pump.wire for pump in self.pumps))
         self.driver = DulcoFlexPump(
-            ModbusBus(self.port, {UNIT}, now_ns, tcp=False, timing=TIMING),
+            ModbusBus(self.port, now_ns, tcp=False),
             UNIT,
             now_ns,
             setup or Setup(),

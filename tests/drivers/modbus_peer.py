@@ -31,7 +31,7 @@ class Meter:
         self.registers, self.spoil = registers, spoil
         self.asked = 0
         self.counts = True
-        bus = ModbusBus(Port(self.wire), [1], now_ns, tcp=False)
+        bus = ModbusBus(Port(self.wire), now_ns, tcp=False)
         self.driver = ActivityMeter(bus, 1, now_ns)
 
     def words(self):

@@ -77,6 +77,14 @@ async def test_a_unit_that_does_not_answer_is_refused(flex):
         await flex.driver.connect()
 
 
+@pytest.mark.requirement("C5")
+async def test_another_units_reply_answers_nothing_and_is_told_as_heard():
+    flex = DulcoRoom(ScriptedDulco(unit=21))
+    with pytest.raises(WrongDevice, match=r"unit 20: .* no answer in time: heard 15 03 04 aa bb"):
+        await flex.driver.connect()
+    await flex.driver.close()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -90,11 +98,16 @@ async def test_an_exception_reply_is_named(flex, text, said):
         await flex.driver.connect()
 
 
-@pytest.mark.parametrize(("raw", "said"), [(0x7FC0, "nan"), (0x7F80, "inf")])
-async def test_a_counter_that_is_no_number_is_never_a_reading(flex, raw, said):
-    flex.pump.raw[df.QUANTITY] = (raw, 0)
-    with pytest.raises(ReadbackMismatch, match=said):
+@pytest.mark.requirement("C5", "C8")
+@pytest.mark.parametrize("register", [df.QUANTITY, df.REMAINING, df.REVOLUTION, df.RATE_MAX])
+@pytest.mark.parametrize(("raw", "said"), [(0x7FC0, "nan"), (0x7F80, "inf"), (0xBF80, "-1")])
+async def test_a_number_that_cannot_be_is_never_a_reading(flex, register, raw, said):
+    flex.pump.raw[register] = (raw, 0)
+    with pytest.raises(ReadbackMismatch, match=said) as caught:
         await flex.driver.poll()
+    assert caught.value.field == register.name
+    with pytest.raises(WrongDevice, match=register.name):
+        await flex.driver.connect()
 
 
 # --- prepare --------------------------------------------------------------------------------------
@@ -217,6 +230,21 @@ async def test_a_fault_that_stands_after_the_acknowledgement_forbids_the_run(fle
     with pytest.raises(PumpAlarmed):
         await flex.driver.prepare(PLAN, 1)
     assert flex.pump.writes == ["acknowledge = 21845"]
+
+
+async def test_a_pump_that_adds_older_batches_is_not_programmed(flex):
+    flex.pump.held[df.STATUS] |= 1 << df.BATCH_MEMORY
+    with pytest.raises(ReadbackMismatch, match="batch memory: wanted off"):
+        await flex.driver.prepare(PLAN, 1)
+    assert flex.pump.writes == []
+
+
+async def test_a_batch_larger_than_what_was_programmed_is_a_program_error(flex):
+    await flex.run()
+    flex.pump.held[df.REMAINING] = 0.01002
+    assert (await flex.driver.poll()).alarm is None
+    flex.pump.held[df.REMAINING] = 0.01003
+    assert (await flex.driver.poll()).alarm is PumpAlarm.PROGRAM_ERROR
 
 
 async def test_a_nearly_empty_vial_is_told_and_forbids_nothing(flex):

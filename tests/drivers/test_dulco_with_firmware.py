@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.dulco_flex import TIMING, DulcoFlexPump
+from drivers.dulco_flex import DulcoFlexPump
 from drivers.modbus import ModbusBus
 from drivers.pump_errors import WrongDevice
 from firmware_interfaces import dulco_flex as df
@@ -46,7 +46,7 @@ class Ward:
         firmware = DulcoFlexFirmware(self.room, now_ns(), meanings, unit, tcp=tcp)
         self.device = Powered(firmware)
         self.events: list[object] = []
-        bus = ModbusBus(Port(self.device.wire), {df.UNIT}, now_ns, tcp=tcp, timing=TIMING)
+        bus = ModbusBus(Port(self.device.wire), now_ns, tcp=tcp)
         self.driver = DulcoFlexPump(bus, df.UNIT, now_ns, Setup(), on_event=self.events.append)
 
     async def infuse(self, for_s):
@@ -138,6 +138,16 @@ async def test_what_the_pump_feels_is_an_alarm_and_it_rests(fault, value, alarm)
             break
     assert (status.alarm, status.motion) == (alarm, Motion.STOPPED)
     assert (await ward.driver.stop(2)).motion is Motion.STOPPED
+    await ward.off()
+
+
+@pytest.mark.requirement("C5")
+@pytest.mark.parametrize("register", [df.ENDIANNESS, df.SOFTWARE])
+async def test_a_pattern_in_another_word_order_than_the_table_is_refused(register):
+    ward = Ward(meanings=Meanings(swapped={register.name}))
+    with pytest.raises(WrongDevice) as caught:
+        await ward.driver.connect()
+    assert caught.value.seen == "software version: saw 00.00.01.00, expected one of 01.00.00.00"
     await ward.off()
 
 

@@ -11,7 +11,7 @@ from drivers.pump_errors import (
     ReadbackMismatch,
     WrongDevice,
 )
-from drivers.request import LinkLost, WriteLost
+from drivers.request import LinkLost, NoReply, WriteLost
 from firmware_interfaces.readings import (
     Identity,
     Motion,
@@ -51,6 +51,26 @@ async def test_connect_to_another_device_names_its_version(room):
     room.pump.held["VER"] = "HARVARD 33"
     with pytest.raises(WrongDevice, match="HARVARD 33"):
         await room.driver.connect()
+
+
+@pytest.mark.requirement("C5", "C8")
+@pytest.mark.parametrize(
+    ("query", "said", "seen"),
+    [
+        ("RAT", "nanMH", "no answer in time: heard .*nanMH"),
+        ("RAT", "infMH", "no answer in time: heard .*infMH"),
+        ("VOL", "10.00", "no answer in time: heard .*10.00"),
+        ("RAT", "99999MH", "rate: .*99999MH"),
+        ("RAT", "9999.MM", "rate: wanted [0-9]+..[0-9]+ uL/h, the pump says 9999.MM"),
+        ("DIA", "99.00", "diameter: .*99.00"),
+        ("SAF", "999", "watchdog: .*999"),
+    ],
+)
+async def test_a_value_that_no_pump_can_hold_is_refused_with_what_was_seen(room, query, said, seen):
+    room.pump.held.update(DIA="26.59", RAT="20.00MH", VOL="10.00ML", SAF="0")
+    room.pump.held[query] = said
+    with pytest.raises((NoReply, ReadbackMismatch), match=seen):
+        await room.driver.holdings()
 
 
 async def test_connect_takes_a_pump_in_basic_mode(room):

@@ -6,7 +6,7 @@ import pytest
 
 from drivers.new_era import NewEraPump
 from drivers.new_era_bus import NewEraBus
-from drivers.request import LinkLost, NoReply
+from drivers.request import ECHOED, LinkLost, NoReply, WrongDevice
 from firmware_interfaces.readings import Motion, Permit, PumpAlarm, PumpStatus
 from firmware_interfaces.units import seconds
 from simulators.devices.shared_line import SharedLine
@@ -130,3 +130,33 @@ async def test_the_last_one_to_leave_closes_the_line(line):
 async def test_two_pumps_at_one_address_are_refused(line):
     with pytest.raises(ValueError, match="two pumps at address 01 of one line"):
         NewEraPump(line.bus, 1, now_ns)
+
+
+@pytest.mark.requirement("C5")
+async def test_two_devices_at_one_address_of_the_line_are_refused():
+    """Each answers, one after the other: the second answer is to no question."""
+    devices = lone_pump(1), lone_pump(2)
+    peer = Powered(SharedLine(devices))
+    driver = NewEraPump(NewEraBus(Port(peer.wire), now_ns, BAUD), 0, now_ns)
+    with pytest.raises(WrongDevice) as caught:
+        await driver.connect()
+    assert (caught.value.expected, caught.value.seen) == ("a New Era pump at address 00", ECHOED)
+    await driver.close()
+    await peer.off()
+
+
+@pytest.mark.requirement("C5")
+async def test_two_devices_that_answer_at_once_are_refused_with_what_was_heard():
+    devices = lone_pump(1), lone_pump(2)
+    peer = Powered(SharedLine(devices))
+
+    def collide(data, at_ns):
+        first, second = (device.feed(data, at_ns) for device in devices)
+        return bytes(a & b for a, b in zip(first + b"\xff", b"\xff" + second, strict=True))
+
+    peer.firmware.feed = collide
+    driver = NewEraPump(NewEraBus(Port(peer.wire), now_ns, BAUD), 0, now_ns)
+    with pytest.raises(WrongDevice, match=r"heard 02 .*no other device has this address"):
+        await driver.connect()
+    await driver.close()
+    await peer.off()

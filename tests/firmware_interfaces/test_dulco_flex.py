@@ -226,6 +226,16 @@ def test_errors_and_warnings_are_alarms_worst_first():
     )
 
 
+def test_a_warning_without_a_name_is_a_fault_and_one_of_the_display_is_not():
+    assert read({df.WARNINGS: 1 << 18}).faults == (("warning bit 18", PumpAlarm.FAULT),)
+    assert read({df.WARNINGS: 1 << 13}).faults == ()
+
+
+def test_batch_memory_is_a_bit_of_the_status():
+    assert read({df.STATUS: 1 << df.BATCH_MEMORY}).batch_memory
+    assert not read({df.STATUS: 1 << df.STOPPED}).batch_memory
+
+
 def test_a_bit_has_the_meaning_of_its_model():
     air = {df.ERRORS: 1 << 14}
     assert read(air).faults == (("error bit 14", PumpAlarm.FAULT),)

@@ -211,14 +211,15 @@ BY_NAME: Final = {target.name: target for target in TARGETS}
 
 OWN_WORDS: Final = {
     "controller.commission_calibrator:UnitProving._source": "answers that were each just checked",
-    "controller.probe:_flex": "a section that it has just made up",
-    "controller.probe:_new_era": "a section that it has just made up",
+    "controller.probe:_flex": "a section of this program's own making",
+    "controller.probe:_new_era": "a section of this program's own making",
+    "controller.shared_lines:line_of": "a port that was just checked",
     "controller.clinic.earlier:earlier_dose": "a time in the record of a closed session",
     "controller.clinic.record:build_record": "checks the record that it has just made",
     "drivers.exchange:Deframer.feed": "a port, without a body",
     "firmware_interfaces.register:_words": "bytes that encode has just made",
-    "simulators.devices.shared_line:SharedLine.feed": "hands bytes on to each device's own feed",
     "simulators.devices.serve:Firmware.feed": "a port, without a body",
+    "simulators.devices.shared_line:SharedLine.feed": "hands bytes on to each device's own feed",
     "simulators.bench.apparatus:PumpApparatus.feed": "hands bytes on to Ne1000Firmware.feed",
     "simulators.bench.asgi:AsgiApi._taken": "the daemon's answer, in the same process",
     "simulators.bench.asgi:AsgiApi._hear": "the daemon's news, in the same process",

@@ -145,7 +145,7 @@ async def their_server(
         def now_ns() -> int:
             return round(loop.time() * 1e9)
 
-        bus = ModbusBus(opener(address, 19200, "E"), [1], now_ns, tcp=way == "tcp")
+        bus = ModbusBus(opener(address, 19200, "E"), now_ns, tcp=way == "tcp")
         driver = ActivityMeter(bus, 1, now_ns)
         try:
             yield driver

@@ -103,6 +103,25 @@ def test_a_batch_gives_its_volume_in_its_time_and_ends_by_itself():
     assert bench.room.syringes["drug"].displaced_nl == pytest.approx(10 * ML, abs=100)
 
 
+def test_whoever_moves_the_room_on_the_motor_counts_its_own_turns():
+    bench = Bench()
+    bench.batch(10 * ML, 1800)
+    for second in range(1, 2000):
+        bench.room.process(second * S)
+        bench.wait(1)
+    reading = bench.reading()
+    assert (reading.motion, reading.infused_nl) == (Motion.STOPPED, 9_999_999)
+    assert bench.room.syringes["drug"].displaced_nl == pytest.approx(10 * ML, abs=100)
+
+
+def test_at_another_address_it_hears_only_that():
+    bench = Bench()
+    bench.pump.move_to(21)
+    asked = {unit: encode_rtu(unit, ReadRegisters(3, 63, 2)) for unit in (20, 21)}
+    assert bench.pump.feed(asked[20], S) == b""
+    assert bench.pump.feed(asked[21], 2 * S)[:1] == bytes([21])
+
+
 def test_the_counter_shows_whole_half_revolutions():
     bench = Bench()
     bench.batch(10 * ML, 1800)
@@ -189,7 +208,7 @@ def test_a_trigger_needs_start_bit_mode_and_no_error():
     bench = Bench()
     bench.batch(10 * ML, 1800)
     bench.set(df.START_STOP, 0)
-    for register, value in ((df.START_STOP, 0), (df.TARGET_MODE, 1)):
+    for register, value in ((df.START_STOP, 0), (df.TARGET_MODE, 2)):
         bench.set(df.TARGET_MODE, 3)
         bench.set(df.START_STOP, START)
         bench.set(register, value)
@@ -293,6 +312,85 @@ def test_keys_stop_go_on_prime_and_turn_it_round():
     given_nl = bench.room.displaced_nl
     bench.wait(1)
     assert bench.room.displaced_nl - given_nl == pytest.approx(2e9 / 3600, rel=0.02)
+
+
+def test_mode_manual_feeds_at_the_target_rate_while_the_start_bit_is_set():
+    bench = Bench()
+    bench.batch(10 * ML, 1800)
+    bench.wait(9)
+    given_nl = bench.room.displaced_nl
+    bench.pump.panel_manual(bench.now_ns)
+    assert bench.reading().motion is Motion.PURGING
+    bench.wait(36)
+    # 0.01 l/h from the factory: 0.1 mL in 36 s.
+    assert bench.room.displaced_nl - given_nl == pytest.approx(0.1 * ML, abs=3_000)
+    bench.set(df.START_STOP, df.TIMEOUT_STOPS)
+    assert bench.reading().motion is Motion.STOPPED
+    bench.set(df.START_STOP, START)
+    assert bench.reading().motion is Motion.PURGING
+
+
+def test_a_change_of_the_hose_ends_the_batch_and_lets_nothing_start():
+    bench = Bench()
+    bench.batch(10 * ML, 1800)
+    bench.pump.panel_hose_change(bench.now_ns, begins=True)
+    bench.set(df.TRIGGER, df.CODE_WORD)
+    assert (bench.reading().motion, bench.reading().remaining_nl) == (Motion.WAITING, 0)
+    bench.pump.panel_hose_change(bench.now_ns, begins=False)
+    bench.set(df.TRIGGER, df.CODE_WORD)
+    assert bench.reading().motion is Motion.INFUSING
+
+
+@pytest.mark.parametrize(("remembers", "remaining_nl"), [(False, 10 * ML), (True, 19_950_000)])
+def test_batch_memory_adds_what_was_left_of_an_older_batch(remembers, remaining_nl):
+    bench = Bench()
+    bench.pump.batch_memory = remembers
+    bench.batch(10 * ML, 1800)
+    bench.wait(9.1)
+    bench.set(df.START_STOP, df.TIMEOUT_STOPS)
+    bench.batch(10 * ML, 1800)
+    reading = bench.reading()
+    assert reading.remaining_nl == pytest.approx(remaining_nl, abs=1)
+    assert reading.batch_memory is remembers
+
+
+def test_a_time_out_out_of_nowhere_clears_the_start_bit():
+    bench = Bench()
+    bench.batch(10 * ML, 1800)
+    bench.pump.lose_lease(bench.now_ns)
+    assert bench.reading().motion is Motion.STOPPED
+    assert bench.get(df.START_STOP) == df.TIMEOUT_STOPS
+
+
+def test_a_stuck_counter_and_a_motor_that_runs_away():
+    bench = Bench()
+    bench.batch(10 * ML, 1800)
+    bench.wait(9.1)
+    bench.pump.motor.defects.counter_stuck = True
+    bench.wait(9)
+    reading = bench.reading()
+    assert reading.infused_nl == pytest.approx(50_000, abs=1)
+    assert bench.room.displaced_nl == pytest.approx(100_000, abs=3_000)
+    bench.pump.motor.count_from(7 * ML)
+    assert bench.reading().infused_nl == pytest.approx(7 * ML, abs=1)
+    bench.pump.motor.defects.counter_stuck = False
+    bench.pump.motor.defects.runaway = 3.0
+    bench.pump.motor.turn()
+    bench.wait(9)
+    assert bench.reading().infused_nl == pytest.approx(7.15 * ML, abs=1)
+    assert bench.get(df.RATE) == pytest.approx(0.06)
+    bench.wait(700)
+    assert bench.reading().motion is Motion.STOPPED
+    # The batch ends by what really turned.
+    assert bench.room.displaced_nl == pytest.approx(10 * ML, abs=100)
+
+
+def test_a_warning_stands_until_it_is_taken_away():
+    bench = Bench()
+    bench.pump.standing_warnings = 1 << 15
+    assert bench.reading().alarms == (PumpAlarm.FAULT,)
+    bench.pump.standing_warnings = 0
+    assert bench.reading().alarms == ()
 
 
 def test_any_write_to_the_quantity_clears_it():

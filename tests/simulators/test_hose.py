@@ -115,6 +115,17 @@ def test_a_vial_without_a_vent_gives_more_and_more_air() -> None:
     assert balanced(room)
 
 
+def test_a_loose_spike_gives_its_share_of_air_from_the_first_drop() -> None:
+    room = joined(hose_room())
+    FAULTS["loosen_spike"](room, 0.25)
+    room.set_speed(RATE_20_ML_H)
+    room.process(180 * S)
+    assert drug(room).displaced_nl == pytest.approx(1e6, rel=1e-2)
+    assert drug(room).air_nl == pytest.approx(0.25e6, rel=1e-2)
+    assert drug(room).expelled.volume_nl == pytest.approx(0.75e6, rel=1e-2)
+    assert balanced(room)
+
+
 def test_a_worn_hose_gives_less_than_is_turned() -> None:
     room = joined(hose_room())
     FAULTS["wear_hose"](room, 0.9)

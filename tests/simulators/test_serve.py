@@ -148,6 +148,15 @@ FIRST_WORDS = {
         bytes.fromhex("0001 0000 0006 01 04 0000 0002"),
         bytes.fromhex("0001 0000 0007 01 04 04 414d 0001"),
     ),
+    # Read holding registers 63 and 64 of unit 20: the endianness pattern.
+    ("dulcoflex", "serial"): (
+        bytes.fromhex("14 03 003f 0002 f6c2"),
+        bytes.fromhex("14 03 04 aabb ccdd 7a56"),
+    ),
+    ("dulcoflex", "tcp"): (
+        bytes.fromhex("0001 0000 0006 14 03 003f 0002"),
+        bytes.fromhex("0001 0000 0007 14 03 04 aabb ccdd"),
+    ),
 }
 
 
@@ -167,7 +176,7 @@ def test_simulate_announces_itself_serves_and_leaves_at_sigterm(
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
         assert (said["kind"], said["pid"], said["seed"]) == (kind, process.pid, 3)
-        framing = "tcp" if tcp and kind == "activity-meter" else "serial"
+        framing = "tcp" if tcp and (kind, "tcp") in FIRST_WORDS else "serial"
         request, start = FIRST_WORDS[kind, framing]
         address = said["address"].replace("tcp://", "socket://")
         assert address.startswith("socket://") == (tcp is not None)
@@ -179,7 +188,12 @@ def test_simulate_announces_itself_serves_and_leaves_at_sigterm(
 @pytest.mark.parametrize(
     ("kind", "tcp", "code", "reason"),
     [
-        ("ne9000", None, 2, "kind 'ne9000' is none of ne1000, crc55, crc15, activity-meter"),
+        (
+            "ne9000",
+            None,
+            2,
+            "kind 'ne9000' is none of ne1000, dulcoflex, crc55, crc15, activity-meter",
+        ),
         ("ne1000", "4001", 2, "address '4001' is not HOST:PORT"),
         ("ne1000", "localhost:70000", 2, "address 'localhost:70000' is not HOST:PORT"),
         ("crc55", "192.0.2.1:4001", 3, "cannot serve on 192.0.2.1:4001"),

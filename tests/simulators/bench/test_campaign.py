@@ -10,8 +10,9 @@ import pytest
 
 from controller.life import StartupFailure
 from simulators.bench import campaign, draws, trial
+from simulators.bench.device_set import DeviceSet
 from simulators.bench.draws import NOT_DRAWN, drawn
-from simulators.bench.faults import KINDS, InPhase
+from simulators.bench.faults import KINDS, InPhase, kinds_here
 from simulators.bench.stage import Case
 from simulators.bench.tally import Gauge, Tally
 from simulators.bench.trial import Trial, attempt, run_all
@@ -51,9 +52,19 @@ def test_the_same_seed_is_the_same_session_and_another_is_not():
     assert len({repr(drawn(seed).faults) for seed in range(100)}) > 90
 
 
-def test_every_kind_of_fault_is_drawn_and_every_drawn_fault_is_lawful():
-    kinds = {(f.place, f.kind) for seed in range(3000) for f in drawn(seed).faults}
-    assert kinds == set(KINDS) - set(NOT_DRAWN)
+@pytest.mark.parametrize("pump", ["ne1000", "dulcoflex"])
+def test_every_kind_of_fault_is_drawn_and_every_drawn_fault_is_lawful(pump):
+    devices = DeviceSet(pump)
+    faults = (f for seed in range(3000) for f in drawn(seed, devices=devices).faults)
+    kinds = {(f.place, f.kind) for f in faults}
+    here = {(kind.place, kind.name) for kind in kinds_here(devices)}
+    assert kinds == here - set(NOT_DRAWN)
+
+
+def test_every_kind_is_of_some_room():
+    rooms = (DeviceSet("ne1000"), DeviceSet("dulcoflex"))
+    names = {(kind.place, kind.name) for room in rooms for kind in kinds_here(room)}
+    assert names == set(KINDS)
 
 
 def test_the_command_prints_its_figures(capsys):

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from firmware_interfaces import dulco_flex as df
+from simulators.bench.apparatus import PumpApparatus
+from simulators.bench.device_set import DeviceSet
 from simulators.bench.fault_acts import ACTS
 from simulators.bench.faults import (
     KINDS,
@@ -23,6 +26,7 @@ from simulators.bench.line_faults import STRIKES, LineFaults
 from simulators.bench.rehearsal import rehearse
 from simulators.bench.stage import Case
 from simulators.bench.streams import Stage, To
+from simulators.devices.new_era import Ne1000Firmware
 
 S = 1_000_000_000
 FRAMES = (b"aaaa", b"bbbb", b"cccc")
@@ -205,3 +209,39 @@ def test_what_a_fault_changed_in_the_room_is_as_before_when_it_is_over(tmp_path)
         ((stage.disk.free_mb, stage.disk.delay_s, stage.disk.failing), (100_000, 0.0, False)),
     ):
         assert found == expected
+
+
+def test_what_a_fault_changed_in_a_dulco_flex_is_as_before_when_it_is_over(tmp_path):
+    stages: list[Any] = []
+    lasting: list[tuple[str, dict[str, Any]]] = [
+        ("hose_worn", {}), ("hose_torn", {}), ("vent_closed", {}), ("spike_loose", {}),
+        ("stuck_counter", {}), ("free_flow", {"factor": 2.0}), ("words_swapped", {}),
+        ("warning_bit", {"warning": "temperature"}), ("deaf_register", {"register": "trigger"}),
+        ("panel_use", {"choice": "hose_change"}), ("panel_use", {"choice": "batch_memory"}),
+    ]  # fmt: skip
+    faults = tuple(fault("device", kind, AtTime(0.1), 0.1, **more) for kind, more in lasting)
+    flex = DeviceSet("dulcoflex", "activity-meter")
+    rehearse(Case(1, 1.0, "none", faults, devices=flex), tmp_path, stages.append)
+    (stage,) = stages
+    assert len(stage.saboteur.fired) == len(faults)
+    fresh = type(stage)(Case(devices=flex), stage.loop, tmp_path)
+    pump, new = stage.world.pump.flex, fresh.world.pump.flex
+    for name in ("deaf_to", "standing_warnings", "batch_memory", "hose_change", "meanings"):
+        assert getattr(pump, name) == getattr(new, name), name
+    assert pump.motor.defects == new.motor.defects
+    vial = stage.world.room.syringes["drug"]
+    assert (vial.nl_per_rev, vial.vented, vial.loose_spike) == (20_000.0, True, 0.0)
+    assert stage.world.room.surroundings.hose_torn == 0.0
+    with pytest.raises(TypeError, match="no NE-1000"):
+        stage.world.pump.ne1000.program.feel_defects()
+
+
+def test_another_flex_holds_the_same_and_says_who_it_is_otherwise(tmp_path):
+    stages: list[Any] = []
+    one = fault("device", "other_flex", AtTime(0.1), differs="serial number")
+    devices = DeviceSet("dulcoflex", "activity-meter")
+    rehearse(Case(1, 1.0, "none", (one,), devices=devices), tmp_path, stages.append)
+    pump = stages[0].world.pump
+    assert pump.flex.held[df.SERIAL] == "2026000999"
+    with pytest.raises(TypeError, match="no DULCO flex but a Ne1000Firmware"):
+        PumpApparatus(Ne1000Firmware(stages[0].world.room), lambda: 0).flex.lose_lease(0)

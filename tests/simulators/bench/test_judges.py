@@ -107,6 +107,13 @@ def test_s2_what_keys_moved_is_no_rate_of_the_program_s_and_no_more(nominal, fac
     assert found(replace(fast, blows=(Blow(pressed_ns, "keypad_take_over"),)), "S2") == by_keys
 
 
+def test_s6_more_air_than_a_sensor_would_let_pass(nominal):
+    assert found(replace(nominal, air_nl=200_000.0), "S6") == []
+    airy = replace(nominal, air_nl=200_001.0)
+    assert found(airy, "S6") == ["S6"]
+    assert found(replace(airy, blind=True), "S6") == []
+
+
 def test_s3_before_two_people_have_released(nominal):
     assert found(with_journal(nominal, without_act("ReleaseSigned")), "S3") == ["S3"]
 
