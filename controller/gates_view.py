@@ -31,6 +31,7 @@ def gates_view(state: State, utc_ns: int) -> dict[str, Any]:
     asked, gates = asked_of(papers, utc_ns), gates_of(papers, utc_ns)
     return {
         "session": state.session,
+        "at": asked.now.isoformat(),
         "directive": _directive(papers, utc_ns),
         "gates": [_gate(gate, papers, asked) for gate in gates],
         "questions": {gate.answer: answer_schema(gate.answer) for gate in gates},
