@@ -406,14 +406,14 @@ def test_the_drug_does_not_expire_under_way(
     ],
 )
 def test_the_vial_has_thawed_and_has_not_stood_too_long(
-    closed: Any, minutes: float, rule: str | None
+    closed: Any, ward_regimen: Regimen, minutes: float, rule: str | None
 ) -> None:
-    found = closed(thaw={"started_at": ago(minutes=minutes)})
+    found = closed(ward_regimen, thaw={"started_at": ago(minutes=minutes)})
     assert [problem.rule for problem in found] == ([] if rule is None else [rule])
 
 
-def test_a_thaw_is_not_in_the_future(closed: Any) -> None:
-    found = closed(thaw={"started_at": ago(minutes=-1)})
+def test_a_thaw_is_not_in_the_future(closed: Any, ward_regimen: Regimen) -> None:
+    found = closed(ward_regimen, thaw={"started_at": ago(minutes=-1)})
     assert [problem.rule for problem in found] == [
         "must not be in the future",
         "must be at least 30 min ago",
