@@ -153,6 +153,7 @@ TARGETS: Final = (
         papers.addresses,
         (
             "controller.telemetry:broker_address",
+            "controller.telemetry:_check_host",
             "controller.config:listen_address",
             "controller.device_sections:_address",
             "drivers.serial_port:_host_and_port",
