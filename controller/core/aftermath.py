@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core import motion
+from controller.core import custody, motion
 from controller.core.hot_lab import status_text
 from controller.core.judge import enter, forget, note, to_stopped
 from controller.core.limits import Limits
+from controller.core.place import Place
 from controller.core.rules import Refused, Result, asked_by, co_sign, done, second_person, sign
 from controller.core.state import Item, Outcome, Phase, Stage, State
 
@@ -97,6 +98,9 @@ def residual_requested(
         return Refused("one reading at a time", f"{state.assay_pending} is being measured")
     if not event.item.strip():
         return Refused("an item has a name", repr(event.item))
+    refused = None if event.item == BACKGROUND else custody.not_at(state, Place.HOT_LAB)
+    if refused:
+        return refused
     if event.item != BACKGROUND and state.background_bq is None:
         return Refused("the empty well comes first", f"item {event.item!r} before background")
     state = asked_by(replace(forget(state, "calibrator_link"), assay_pending=event.item), event)

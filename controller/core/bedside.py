@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from controller.core import commands as c
-from controller.core import commissioning, judge, motion
+from controller.core import commissioning, custody, judge, motion
 from controller.core import events as e
 from controller.core.judge import Commands, enter, forget, note
 from controller.core.limits import Limits
+from controller.core.place import Place
 from controller.core.profile import Profile, profile_of, rate_max_ul_h, remaining
 from controller.core.rules import Refused, Result, co_sign, done, second_person, sign
 from controller.core.state import Phase, Pumped, Purpose, Run, Stage, State
@@ -72,7 +73,7 @@ def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -
 
     The latch must be clear: a STOP before the release may have left one as well.
     """
-    refused = _ready(state)
+    refused = _ready(state) or custody.not_at(state, Place.BEDSIDE)
     if refused:
         return refused
     standing = judge.standing(state)
@@ -133,6 +134,7 @@ def patency_confirmed(state: State, event: e.PatencyConfirmed, limits: Limits) -
 def seat_requested(state: State, event: e.SeatRequested, limits: Limits) -> Result | Refused:
     """Advance the pusher to a drop at the tip: capped volume and rate, watchdog armed."""
     refused = _ready(state) or second_person(event, event.confirmed_by)
+    refused = refused or custody.not_at(state, Place.BEDSIDE)
     if refused:
         return refused
     if not state.patency_ok:
