@@ -234,7 +234,7 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
         "active": None if active is None else active.id,
         "sessions": [session_view(s.state, now_ns, kinds) for s in daemon.sessions.values()],
         "closed": [
-            {"session": s.session, "outcome": None if s.outcome is None else s.outcome.value}
+            {"session": s.id, "outcome": None if s.state.outcome is None else s.state.outcome.value}
             for s in daemon.closed.values()
         ],
         "quarantined": [asdict(item) for item in daemon.quarantined],

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core import custody, motion
+from controller.core import custody, gates, motion
 from controller.core.hot_lab import status_text
 from controller.core.judge import enter, forget, note, to_stopped
 from controller.core.limits import Limits
-from controller.core.place import Place
 from controller.core.rules import Refused, Result, asked_by, co_sign, done, second_person, sign
 from controller.core.state import Item, Outcome, Phase, Stage, State
 
@@ -98,7 +97,7 @@ def residual_requested(
         return Refused("one reading at a time", f"{state.assay_pending} is being measured")
     if not event.item.strip():
         return Refused("an item has a name", repr(event.item))
-    refused = None if event.item == BACKGROUND else custody.not_at(state, Place.HOT_LAB)
+    refused = None if event.item == BACKGROUND else custody.not_in_hot_lab(state)
     if refused:
         return refused
     if event.item != BACKGROUND and state.background_bq is None:
@@ -164,5 +163,8 @@ def close_requested(
         return Refused("survey before close", "pad, site, floor and gloves are not surveyed")
     if state.assay_pending:
         return Refused("one thing at a time", f"{state.assay_pending} is being measured")
+    refused = gates.unsigned(state)
+    if refused:
+        return refused
     state = replace(sign(state, event, "closed"), outcome=outcome_of(state))
     return done(enter(state, Phase.CLOSED))

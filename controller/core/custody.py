@@ -18,8 +18,17 @@ def place_of(state: State) -> Place:
     return state.custody[-1].to if state.custody else Place.HOT_LAB
 
 
-def not_at(state: State, place: Place) -> Refused | None:
-    """A refusal unless the container is in this place's custody."""
+def not_in_hot_lab(state: State) -> Refused | None:
+    """A refusal unless the container is in the hot lab's custody."""
+    return _not_at(state, Place.HOT_LAB)
+
+
+def not_at_bedside(state: State) -> Refused | None:
+    """A refusal unless the container is in the bedside's custody."""
+    return _not_at(state, Place.BEDSIDE)
+
+
+def _not_at(state: State, place: Place) -> Refused | None:
     found = place_of(state)
     if not state.stations or found is place:
         return None
@@ -32,7 +41,7 @@ def not_signing(state: State) -> Refused | None:
     The first signature says in the hot lab that the dose is right, the second at the bedside that
     it is this patient's.
     """
-    return not_at(state, Place.BEDSIDE if state.released else Place.HOT_LAB)
+    return _not_at(state, Place.BEDSIDE if state.released else Place.HOT_LAB)
 
 
 def handed_over(state: State, event: CustodyHandedOver, limits: Limits) -> Result | Refused:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from controller.clinic.documents import Problem
-from controller.clinic.gates import open_gates
+from controller.clinic.gate_rules import Asked
+from controller.clinic.gates import closed_gates
 from controller.clinic.order import Order
 from controller.clinic.regimen import Regimen, parse_regimen
 from controller.clinic.scans import CHECK_TEXT, GS, Label, own_label
@@ -21,7 +22,7 @@ def closed(regimen: Regimen, order: Order) -> Any:
     """What is refused when single answers are changed, in the example's regimen or another."""
 
     def ask(of: Regimen = regimen, **changes: Any) -> list[Problem]:
-        return list(open_gates(of, order, answers(**changes), NOW))
+        return list(closed_gates(Asked(of, order, answers(**changes), NOW)))
 
     return ask
 
