@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from controller.core import commands as c
-from controller.core import events as e
 from controller.core import custody, gates, motion
+from controller.core import events as e
 from controller.core.hot_lab import status_text
 from controller.core.judge import enter, forget, note, to_stopped
 from controller.core.limits import Limits

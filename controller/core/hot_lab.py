@@ -12,8 +12,8 @@ from controller.clinic.assay import (
 from controller.clinic.dosing import decayed_bq
 from controller.clinic.gate_table import Place
 from controller.core import commands as c
-from controller.core import events as e
 from controller.core import custody, gates, judge
+from controller.core import events as e
 from controller.core.bedside import RELEASES, drug_profile, to_residual
 from controller.core.judge import enter, forget, note
 from controller.core.limits import Limits

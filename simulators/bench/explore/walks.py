@@ -18,7 +18,8 @@ ARM: Final = ("arm ab", "prepared", *START)
 FLUSH: Final = ("flush run ab saline 10 mL 14430 cd", "prepared", "run started", "polls to the end",
                 "stop confirmed")  # fmt: skip
 ACCOUNT: Final = ("measure ab background", "reading good", "to the hot lab ab cd",
-                  "measure ab syringe_and_line", "reading good", "survey ab False", "close ab")  # fmt: skip
+                  "measure ab syringe_and_line", "reading good", "survey ab False",
+                  "close ab")  # fmt: skip
 TO_DRUG: Final = (*HOT_LAB, *SALINE, *SEAT, *ARM, "polls 6 s")
 STOPPED: Final = ("STOP nobody panel", "stop confirmed", "acknowledge ab -")
 WALKS: Final = (
