@@ -99,9 +99,7 @@ class StationSection(Section):
     """
 
     name: Text
-    places: Annotated[
-        tuple[Literal["hot_lab", "bedside"], ...], Field(strict=False, min_length=1, max_length=2)
-    ]
+    places: Annotated[tuple[Literal["hot_lab", "bedside"], ...], Field(strict=False, min_length=1)]
     address: Annotated[tuple[Annotated[str, ruled(_digits)], ...], Field(strict=False)] = ()
     key_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
 

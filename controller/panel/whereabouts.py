@@ -73,7 +73,7 @@ class Whereabouts:
             raise Denied(403, "station", knock.place, STRANGER)
         wanted = action.place.of(body, state or State(""))
         if not wanted & standing.places:
-            rule = f"must be {_words(wanted)} for {action.name}"
+            rule = f"must be the {_words(wanted)} for {action.name}"
             raise Denied(403, "station", f"{standing.name} ({_words(standing.places)})", rule)
 
 
