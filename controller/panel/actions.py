@@ -18,7 +18,7 @@ from controller.config import SiteConfig
 from controller.core import events as e
 from controller.core.place import Place
 from controller.device_sections import catalogued
-from controller.panel.places import ANYWHERE, BED, CUSTODY, GATE, LAB, QUESTION, TAKER, Where
+from controller.panel.places import ANYWHERE, BED, GATE, LAB, QUESTION, SIGNATURE, TAKER, Where
 from firmware_interfaces.units import NL_PER_ML, scaled_down, scaled_near, scaled_up
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -289,7 +289,7 @@ ACTIONS: Final = (
            "Answer for a gate that stands closed", _just("gate", "reason")),
     Action("assay", InSession, e.AssayRequested, BADGE, HANDS, LAB,
            "Measure the syringe or vial in the chamber"),
-    Action("release", InSession, e.ReleaseSigned, PIN, EYES, CUSTODY,
+    Action("release", InSession, e.ReleaseSigned, PIN, EYES, SIGNATURE,
            "Sign the release; two different people must"),
     Action("hand_over", HandOver, e.CustodyHandedOver, PIN, EYES, TAKER,
            "Hand the container over; who takes it confirms", _hand_over),

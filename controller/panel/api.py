@@ -167,7 +167,7 @@ class Api:
         try:
             self._check_place(name, body, knock)
             known = await self.desk.allowed(BY_NAME.get(name, LOAD), body, knock)
-            # While PINs were tried the container may have changed hands.
+            # While PINs were tried another may have signed.
             self._check_place(name, body, knock)
         except Denied as denied:
             return denial(denied)

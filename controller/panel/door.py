@@ -96,9 +96,9 @@ async def body_of(request: Request) -> bytes | Answer:
 def knock_of(request: Request) -> Knock:
     """Who sends a request, as far as it says."""
     place = "" if request.client is None else request.client.host
-    pins = (request.headers.get(name, "") for name in (PIN_HEADER, SECOND_PIN_HEADER))
+    pin, second = (request.headers.get(name, "") for name in (PIN_HEADER, SECOND_PIN_HEADER))
     cookies = request.cookies
-    return Knock(cookies.get(COOKIE, ""), place, *pins, key=cookies.get(KEY_COOKIE, ""))
+    return Knock(cookies.get(COOKIE, ""), place, pin, second, cookies.get(KEY_COOKIE, ""))
 
 
 def _with_station(answer: Answer, token: str, request: Request) -> JSONResponse:
@@ -112,8 +112,9 @@ def _kept(
     """The answer, with a cookie for no other page and no script; none where it is empty."""
     if value:
         secure = request.url.scheme == "https"
-        how = {"httponly": True, "secure": secure, "samesite": "strict"}
-        response.set_cookie(name, value, max_age=age_s, **how)
+        response.set_cookie(
+            name, value, max_age=age_s, httponly=True, secure=secure, samesite="strict"
+        )
     return response
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from controller.clinic.gate_table import BY_ID, GATES
-from controller.core.custody import place_of
 from controller.core.place import Place
 from controller.core.state import State
 
@@ -43,6 +42,9 @@ LAB: Final = _always("the hot lab", Place.HOT_LAB)
 BED: Final = _always("the bedside", Place.BEDSIDE)
 ANYWHERE: Final = _always("any station", *Place)
 TAKER: Final = Where("the place that takes over", lambda body, _: frozenset({Place(body.to)}))
-CUSTODY: Final = Where("the place that has custody", lambda _, state: frozenset({place_of(state)}))
+SIGNATURE: Final = Where(
+    "the hot lab first, then the bedside",
+    lambda _, state: frozenset({Place.BEDSIDE if state.released else Place.HOT_LAB}),
+)
 QUESTION: Final = Where("the question's place", _of_question)
 GATE: Final = Where("the gate's place", lambda body, _: _of_gate(body.gate))

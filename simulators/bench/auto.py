@@ -18,7 +18,6 @@ from simulators.bench.papers import steepest
 from simulators.bench.paperwork import Paperwork
 from simulators.bench.progress import Progress, delivered_ml
 from simulators.bench.setting import Setting
-from simulators.bench.slips import SECOND_RELEASE, TAKEN_BACK, Slips
 from simulators.bench.view import View
 
 LOOK_S: Final = 0.2
@@ -53,15 +52,13 @@ class BrokenOff(Exception):
 class Plan:
     """What the two people know beforehand: papers, syringes, how long it should take.
 
-    ``attended`` False: nobody is with the patient while the drug runs. ``slips`` are what they do
-    at the wrong place first.
+    ``attended`` False: nobody is with the patient while the drug runs.
     """
 
     order: dict[str, Any]
     setting: Setting
     duration_s: float
     attended: bool = True
-    slips: tuple[str, ...] = ()
 
 
 class TwoPeople:
@@ -81,7 +78,6 @@ class TwoPeople:
         self._watch = watch
         self.session = ""
         self.paperwork = Paperwork(api, self.act, plan.order)
-        self.slips = Slips(plan.slips, self.act)
         self.barrel_ml = plan.setting.fill_ml
 
     async def treat(self) -> None:
@@ -126,9 +122,7 @@ class TwoPeople:
 
     async def time_out(self) -> None:
         """Identify patient and syringe at the bedside; the second person signs."""
-        await self.slips.make(SECOND_RELEASE, "release", CD, at=Place.HOT_LAB)
         await self.carry(Place.BEDSIDE)
-        await self.slips.make(SECOND_RELEASE, "release", CD, at=Place.HOT_LAB)
         await self.identify()
         await self.act("release", CD, at=Place.BEDSIDE)
 
@@ -143,15 +137,10 @@ class TwoPeople:
 
     async def patency(self) -> None:
         """Saline at the infusion's rate; blood return seen, no leak."""
-        saline = self.plan.setting.saline_syringe
-        if TAKEN_BACK in self.slips.planned:
-            await self.carry(Place.HOT_LAB)
-            await self.slips.make(TAKEN_BACK, "patency", AB, syringe=saline)
-            await self.carry(Place.BEDSIDE)
         await self.take_down()
         await self.mount_saline("saline")
         await self.hands.hand("open_clamp")
-        await self.act("patency", AB, syringe=saline)
+        await self.act("patency", AB, syringe=self.plan.setting.saline_syringe)
         await self._run("patency")
         await self.act("patency_confirm", AB, blood_return=True, leak_seen=False)
         await self.until("patency", lambda view: view.patent)

@@ -38,8 +38,8 @@ class Rehearsal:
     ``troubles`` are all such things, ``closed`` says whether they closed the session all the same.
     ``fired`` is which faults began when, ``frames`` how many each direction of a wire carried,
     ``boots`` how often the daemon was started. ``export`` is the canonical journal of the session,
-    ``refused`` what the daemon said to the people's slips, ``seen`` what was on each wire,
-    ``failures`` errors that nobody handled and tasks that outlived the daemon.
+    ``seen`` what was on each wire, ``failures`` errors that nobody handled and tasks that outlived
+    the daemon.
     """
 
     case: Case
@@ -62,7 +62,6 @@ class Rehearsal:
     fired: tuple[Fired, ...]
     frames: dict[tuple[str, To], int]
     boots: int
-    refused: tuple[str, ...] = ()
 
     @property
     def head(self) -> str:
@@ -94,7 +93,6 @@ class _Played:
     record: dict[str, Any]
     truth: dict[str, Any]
     violations: tuple[str, ...]
-    refused: tuple[str, ...]
 
 
 async def _rehearse(case: Case, directory: Path, prepare: Prepare, loop: VirtualLoop) -> Rehearsal:
@@ -118,8 +116,7 @@ async def _rehearse(case: Case, directory: Path, prepare: Prepare, loop: Virtual
 async def _played(stage: Stage) -> _Played:
     watch, hands = Watch(), Hands(stage.world, stage.loop.now_ns)
     attended = stage.case.people != "away"
-    case = stage.case
-    plan = Plan(stage.order, stage.setting, case.minutes * 60.0, attended, case.slips)
+    plan = Plan(stage.order, stage.setting, stage.case.minutes * 60.0, attended)
     api = cast(Api, stage.machine)
     people = TwoPeople(api, cast(Channel, hands), plan, Progress(None), watch)
     trouble = Trouble(people, stage.machine, stage.case.people)
@@ -128,8 +125,7 @@ async def _played(stage: Stage) -> _Played:
     truth = stage.world.truth()
     watch.look(truth)
     found = () if stage.saboteur.fired else watch.violations
-    refused = tuple(people.slips.refused)
-    return _Played(people.session, tuple(trouble.met), closed, record, truth, found, refused)
+    return _Played(people.session, tuple(trouble.met), closed, record, truth, found)
 
 
 def _gathered(stage: Stage, played: _Played, rested: bool, failures: list[str]) -> Rehearsal:
@@ -154,7 +150,6 @@ def _gathered(stage: Stage, played: _Played, rested: bool, failures: list[str]) 
         fired=tuple(stage.saboteur.fired),
         frames={line: faults.frames for line, faults in stage.saboteur.lines.items()},
         boots=stage.machine.boots,
-        refused=played.refused,
     )
 
 

@@ -49,7 +49,6 @@ class Expected:
 
     ``trips``: exactly the rows of the first trip. ``alarms``: rows raised at any time, too.
     ``found_by``: how what no device shows is found (routes that disagree, a candidate, the survey).
-    ``refused``: exactly what the daemon says to the people's slips, in their order.
     ``stop_within_s``: from the first fault's begin to STOP on the wire.
     """
 
@@ -59,7 +58,6 @@ class Expected:
     not_observable: bool = False
     found_by: tuple[str, ...] = ()
     stop_within_s: float | None = None
-    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +209,6 @@ def _unexpected(
     limit_s = expected.stop_within_s
     if limit_s is not None and (taken_s is None or taken_s > limit_s):
         found.append(f"STOP {taken_s} s after the fault, limit {limit_s:g} s")
-    if rehearsal.refused != expected.refused:
-        found.append(f"refused: {_names(rehearsal.refused)}, not {_names(expected.refused)}")
     found += [f"not found by {way}" for way in expected.found_by if not DISCOVERED[way](record)]
     found += rehearsal.failures
     if rehearsal.closed:
@@ -279,7 +275,7 @@ def parse(text: str, stem: str) -> Scenario:
         found = error.problems[0]
         raise ScenarioError(found.field, found.value, found.rule) from error
     keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "administer")
-    _only(given, (*keys, "slips", "devices", "fault", "expected"), stem)
+    _only(given, (*keys, "devices", "fault", "expected"), stem)
     if given.get("name") != stem:
         raise ScenarioError("name", given.get("name"), f"must be {stem!r}, as the file's")
     incidents = _listed(given, "incidents", int)
@@ -309,7 +305,6 @@ def _case(given: Mapping[str, Any]) -> Case:
         faults=faults,
         administer=given.get("administer", "whole_syringe"),
         devices=_devices(given),
-        slips=_listed(given, "slips", str),
     )
 
 
@@ -350,7 +345,6 @@ def _expected(given: Mapping[str, Any]) -> Expected:
         not_observable=blind,
         found_by=found_by,
         stop_within_s=given.get("stop_within_s"),
-        refused=_listed(given, "refused", str),
     )
 
 

@@ -40,7 +40,6 @@ from simulators.bench.fault_acts import Saboteur
 from simulators.bench.faults import Fault, ScenarioError, unknown_here
 from simulators.bench.machine import Machine
 from simulators.bench.setting import Setting
-from simulators.bench.slips import SLIPS
 from simulators.bench.streams import Seen, Wire
 from simulators.bench.unit_proving import units_known
 from simulators.bench.virtual_time import VirtualClock, VirtualLoop
@@ -93,8 +92,8 @@ class Sample:
 class Case:
     """What is rehearsed. The same case gives the same journal, to the byte.
 
-    Raises ScenarioError for people, a way to administer or a slip that there are not, and for a
-    fault that these devices cannot have.
+    Raises ScenarioError for people or a way to administer that there are not, or for a fault that
+    these devices cannot have.
     """
 
     seed: int = 1
@@ -103,7 +102,6 @@ class Case:
     faults: tuple[Fault, ...] = ()
     administer: str = "whole_syringe"
     devices: DeviceSet = USUAL
-    slips: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.people not in PEOPLE:
@@ -111,9 +109,6 @@ class Case:
         if self.administer not in ADMINISTER:
             rule = f"must be one of {', '.join(ADMINISTER)}"
             raise ScenarioError("administer", self.administer, rule)
-        for slip in self.slips:
-            if slip not in SLIPS:
-                raise ScenarioError("slips", slip, f"must be one of {', '.join(SLIPS)}")
         for fault in self.faults:
             if rule := unknown_here(fault, self.devices):
                 raise ScenarioError("devices", self.devices.kinds, f"{fault.kind}: {rule}")

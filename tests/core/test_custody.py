@@ -170,14 +170,20 @@ def test_nothing_that_stops_asks_whose_the_container_is(point: str) -> None:
     hand = two_places(point)
     commands = hand.see(e.StopPressed, "", "", "panel")
     assert isinstance(commands[0], c.Stop)
-    if hand.state.phase is Phase.RELEASED:
-        hand.do(e.AbortRequested, "medical")
-        assert hand.state.phase is Phase.STOPPED
-        hand.do(e.EndRequested, "medical")
-        assert hand.state.phase is Phase.RESIDUAL
 
 
-def test_a_hold_asks_nothing_either() -> None:
+@pytest.mark.requirement("T2.15")
+@pytest.mark.parametrize("point", ["released", "back"])
+def test_nothing_that_ends_asks_either(point: str) -> None:
+    hand = two_places(point)
+    phases = []
+    for kind in (e.AbortRequested, e.EndRequested):
+        hand.do(kind, "medical")
+        phases.append(hand.state.phase)
+    assert phases == [Phase.STOPPED, Phase.RESIDUAL]
+
+
+def test_a_hold_asks_nothing() -> None:
     hand = two_places("released")
     hand.do(e.PatencyRequested, *SALINE)
     hand.prepared()
