@@ -14,6 +14,7 @@ from controller.core.place import Place
 from simulators.bench.api import Api
 from simulators.bench.channel import Channel
 from simulators.bench.judge import Watch
+from simulators.bench.mistakes import Mistake, order_with
 from simulators.bench.papers import steepest
 from simulators.bench.paperwork import Paperwork
 from simulators.bench.progress import Progress, delivered_ml
@@ -52,13 +53,15 @@ class BrokenOff(Exception):
 class Plan:
     """What the two people know beforehand: papers, syringes, how long it should take.
 
-    ``attended`` False: nobody is with the patient while the drug runs.
+    ``attended`` False: nobody is with the patient while the drug runs. ``mistakes`` are what they
+    write down otherwise than it is.
     """
 
     order: dict[str, Any]
     setting: Setting
     duration_s: float
     attended: bool = True
+    mistakes: tuple[Mistake, ...] = ()
 
 
 class TwoPeople:
@@ -77,7 +80,7 @@ class TwoPeople:
         self._progress = progress
         self._watch = watch
         self.session = ""
-        self.paperwork = Paperwork(api, self.act, plan.order)
+        self.paperwork = Paperwork(api, self.act, plan.order, plan.mistakes)
         self.barrel_ml = plan.setting.fill_ml
 
     async def treat(self) -> None:
@@ -93,7 +96,8 @@ class TwoPeople:
 
     async def load(self) -> None:
         """Hand the order in."""
-        loaded = await self._api.act("load_order", order=self.plan.order, operator=AB)
+        order = order_with(self.plan.order, self.plan.mistakes)
+        loaded = await self._api.act("load_order", order=order, operator=AB)
         self.session = str(loaded["session"])
         self._progress.say(f"session {self.session}: order loaded")
 
@@ -113,7 +117,8 @@ class TwoPeople:
         """Two different people sign: in the hot lab, and after the time-out at the bedside."""
         await self.look()
         await self.paperwork.answer_at(self.session, "hot_lab", AB)
-        await self.act("release", AB)
+        if not (await self.view()).shown["released"]:
+            await self.act("release", AB)
         await self.time_out()
         view = await self.until("release", lambda view: view.phase == "RELEASED")
         self._watch.release(view.planned_ml, self.plan.duration_s, steepest(self.plan.order))
