@@ -14,6 +14,7 @@ from controller.clinic.documents import DocumentError, utc_ns, validation_proble
 from controller.clinic.order import Order, parse_order
 from controller.clinic.record import (
     AlarmFact,
+    CustodyFact,
     Item,
     Reading,
     RecordFacts,
@@ -26,6 +27,7 @@ from controller.core.aftermath import PADS, SYRINGE_AND_LINE, outcome_of
 from controller.core.alarms import not_observable
 from controller.core.limits import Limits
 from controller.core.line import line_of
+from controller.core.place import HandOver
 from controller.core.state import Alarm, Purpose, Signed, State
 from controller.core.words import rows_for
 from controller.sessions import fold_state, limits_of
@@ -131,6 +133,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         not_observable=tuple(row.id for row in not_observable(kinds)),
         reported=_reported(state),
         line=None if state.order.second is None else line_of(state),
+        custody=tuple(map(_custody, state.custody)),
     )
 
 
@@ -188,6 +191,11 @@ def _alarm(alarm: Alarm, kinds: tuple[str, ...]) -> AlarmFact:
     return AlarmFact(
         alarm.id, row.priority.value, row.action.value, row.text, raised, alarm.evidence
     )
+
+
+def _custody(one: HandOver) -> CustodyFact:
+    at = Nanoseconds(one.utc_ns)
+    return CustodyFact(one.to.value, one.what, one.given_by, one.taken_by, at)
 
 
 def _reported(state: State) -> tuple[Candidate, ...]:

@@ -13,6 +13,7 @@ from controller.clinic.ledger import LineState, line_of
 from controller.clinic.order import Administer, order_hash
 from controller.clinic.record_model import (
     AlarmFact,
+    CustodyFact,
     Item,
     Outcome,
     Reading,
@@ -20,6 +21,7 @@ from controller.clinic.record_model import (
     RecordAlarm,
     RecordAssay,
     RecordComponent,
+    RecordCustody,
     RecordFacts,
     RecordHalfLife,
     RecordPatient,
@@ -33,6 +35,7 @@ from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds, as_mbq,
 
 __all__ = [
     "AlarmFact",
+    "CustodyFact",
     "Item",
     "Outcome",
     "Reading",
@@ -60,6 +63,7 @@ def build_record(facts: RecordFacts) -> TreatmentRecord:
             "alarms": tuple(map(_alarm, facts.alarms)),
             "not_observable": facts.not_observable,
             "people": tuple(map(_person, facts.people)),
+            "custody": tuple(map(_custody, facts.custody)),
             "times": {name: utc_text(at) for name, at in sorted(facts.times.items())},
             "devices": tuple(map(dict, facts.devices)),
             "versions": dict(facts.versions),
@@ -288,4 +292,11 @@ def _person(signature: Signature) -> RecordPerson:
         meaning=signature.meaning,
         at=utc_text(signature.at_utc_ns),
         identity=signature.identity,
+    )
+
+
+def _custody(fact: CustodyFact) -> RecordCustody:
+    at = utc_text(fact.at_utc_ns)
+    return RecordCustody(
+        place=fact.place, what=fact.what, by=fact.given_by, to=fact.taken_by, at=at
     )

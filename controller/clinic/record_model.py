@@ -52,6 +52,17 @@ class AlarmFact:
 
 
 @dataclass(frozen=True, slots=True)
+class CustodyFact:
+    """The container changed hands: at which place, what, from whom to whom."""
+
+    place: str
+    what: str
+    given_by: str
+    taken_by: str
+    at_utc_ns: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
 class RecordFacts:
     """All that a record is made of. ``started_at_utc_ns`` is None if nothing was started.
 
@@ -87,6 +98,7 @@ class RecordFacts:
     budget: Budget = field(default_factory=Budget)
     ground_truth: Mapping[str, Any] | None = None
     line: LineState | None = None
+    custody: tuple[CustodyFact, ...] = ()
 
 
 class RecordPatient(Document):
@@ -123,6 +135,16 @@ class RecordPerson(Document):
     meaning: str
     at: str
     identity: str
+
+
+class RecordCustody(Document):
+    """The container was handed over at ``place``: ``by`` gave it, ``to`` took it (ids)."""
+
+    place: str
+    what: str
+    by: str
+    to: str
+    at: str
 
 
 class RecordComponent(Document):
@@ -200,6 +222,7 @@ class TreatmentRecord(Document):
     alarms: tuple[RecordAlarm, ...]
     not_observable: tuple[str, ...]
     people: tuple[RecordPerson, ...]
+    custody: tuple[RecordCustody, ...] = ()
     times: dict[str, str]
     devices: tuple[dict[str, Any], ...]
     versions: dict[str, str]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from controller.core.place import Place
 from simulators.bench.api import Api
 from simulators.bench.channel import Channel
 from simulators.bench.judge import Watch
@@ -126,8 +127,14 @@ class TwoPeople:
 
     async def time_out(self) -> None:
         """Identify patient and syringe at the bedside; the second person signs."""
+        await self.carry(Place.BEDSIDE)
         await self.identify()
-        await self.act("release", CD)
+        await self.act("release", CD, at=Place.BEDSIDE)
+
+    async def carry(self, to: Place) -> None:
+        """Hand the container over at the other place, where it is not there yet."""
+        if (await self.view()).custody != to.value:
+            await self.act("hand_over", AB, to=to.value, confirmed_by=CD)
 
     async def identify(self) -> None:
         """Scan wristband and syringe, look at site and shield, where that is asked for."""
@@ -220,6 +227,7 @@ class TwoPeople:
 
     async def account(self) -> None:
         """What stayed behind, weak before strong for the electrometer's sake; survey and close."""
+        await self.carry(Place.HOT_LAB)
         await self.hands.hand("close_clamp")
         await self.take_down()
         if self.second and (await self.look())["second"]["mounted"] is not None:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from controller.core import events as e
+from controller.core.place import Place
 from controller.core.state import Purpose, State
 from firmware_interfaces.readings import Channel, Motion, PumpAlarm, ReadingStatus
 from tests.core.hand import Hand
@@ -72,6 +73,7 @@ def otherwise(hand: Hand) -> dict[type[e.Event], Other]:
             "contaminated": {"contaminated": True},
         },
         e.CancelRequested: {"no reason": {"reason": " "}},
+        e.CustodyHandedOver: {"alone": alone, "back": {"to": Place.HOT_LAB}},
         **_of_devices(hand),
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from controller.core import events as e
 from controller.core.limits import Limits, limits_from
+from controller.core.place import Place
 from controller.core.state import Purpose
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Channel, Motion, PumpAlarm
@@ -291,6 +292,7 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
         e.SurveyRecorded: (*person, (("pad", 0), ("site", 0), ("floor", 0), ("gloves", 0)), False),
         e.CloseRequested: person,
         e.CancelRequested: (*person, "patient withdrew"),
+        e.CustodyHandedOver: (*person, Place.BEDSIDE, "cd"),
         e.PumpIdentified: (PUMP,),
         e.CalibratorIdentified: (CALIBRATOR,),
         e.AssayRead: (state.assay_pending or "syringe", activity()),

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from controller.core import events as e
 from controller.core.aftermath import settle_run
+from controller.core.place import Place
 from simulators.bench.explore.node import FLUSH_UM, ORDER, Act, Move, Node, S
 
 PERSON_NS: Final = S // 5
@@ -43,6 +44,9 @@ PEOPLE: Final[tuple[tuple[Any, ...], ...]] = (
     ("gate overridden", e.GateOverridden, AU, "shield", "no room for one"),
     ("ask assay", e.AssayRequested, AB),
     *(("release", e.ReleaseSigned, who) for who in (AB, CD, AU, NOBODY)),
+    ("to the bedside", e.CustodyHandedOver, AB, Place.BEDSIDE, "cd"),
+    ("to the bedside", e.CustodyHandedOver, AB, Place.BEDSIDE, "ab"),
+    ("to the hot lab", e.CustodyHandedOver, AB, Place.HOT_LAB, "cd"),
     ("patency run", e.PatencyRequested, AB, "saline 10 mL", FLUSH_UM),
     ("patency", e.PatencyConfirmed, AB, True, False),
     ("patency", e.PatencyConfirmed, AB, False, False),
