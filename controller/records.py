@@ -3,7 +3,8 @@
 It reads what is there and names what is not; every judgement on it is `controller.clinic`'s.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,7 @@ from controller.clinic.order import Order, parse_order
 from controller.clinic.record import (
     AlarmFact,
     CustodyFact,
+    GateFact,
     Item,
     Reading,
     RecordFacts,
@@ -25,8 +27,10 @@ from controller.clinic.regimen import half_life_of
 from controller.clinic.signatures import Meaning, Signature
 from controller.core.aftermath import PADS, SYRINGE_AND_LINE, outcome_of
 from controller.core.alarms import not_observable
+from controller.core.gates import gates_of, signature_of
 from controller.core.limits import Limits
 from controller.core.line import line_of
+from controller.core.papers import Papers
 from controller.core.place import HandOver
 from controller.core.state import Alarm, Purpose, Signed, State
 from controller.core.words import rows_for
@@ -134,6 +138,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         reported=_reported(state),
         line=None if state.order.second is None else line_of(state),
         custody=tuple(map(_custody, state.custody)),
+        gates=() if state.papers is None else tuple(_gates(state.papers, state.now_utc_ns)),
     )
 
 
@@ -191,6 +196,22 @@ def _alarm(alarm: Alarm, kinds: tuple[str, ...]) -> AlarmFact:
     return AlarmFact(
         alarm.id, row.priority.value, row.action.value, row.text, raised, alarm.evidence
     )
+
+
+def _gates(papers: Papers, utc_ns: int) -> Iterator[GateFact]:
+    answers = {one.question: one for one in papers.answered}
+    overrides = {one.gate: one for one in papers.overridden}
+    for gate in gates_of(papers, utc_ns):
+        said, override = answers.get(gate.answer), overrides.get(gate.id)
+        yield GateFact(
+            gate.id,
+            gate.place.name.lower(),
+            gate.source,
+            None if said is None else json.loads(said.answer),
+            None if said is None else signature_of(said.by),
+            "" if override is None else override.reason,
+            None if override is None else signature_of(override.by),
+        )
 
 
 def _custody(one: HandOver) -> CustodyFact:

@@ -14,6 +14,7 @@ from controller.clinic.order import Administer, order_hash
 from controller.clinic.record_model import (
     AlarmFact,
     CustodyFact,
+    GateFact,
     Item,
     Outcome,
     Reading,
@@ -23,6 +24,7 @@ from controller.clinic.record_model import (
     RecordComponent,
     RecordCustody,
     RecordFacts,
+    RecordGate,
     RecordHalfLife,
     RecordPatient,
     RecordPerson,
@@ -36,6 +38,7 @@ from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds, as_mbq,
 __all__ = [
     "AlarmFact",
     "CustodyFact",
+    "GateFact",
     "Item",
     "Outcome",
     "Reading",
@@ -64,6 +67,7 @@ def build_record(facts: RecordFacts) -> TreatmentRecord:
             "not_observable": facts.not_observable,
             "people": tuple(map(_person, facts.people)),
             "custody": tuple(map(_custody, facts.custody)),
+            "gates": tuple(map(_gate, facts.gates)),
             "times": {name: utc_text(at) for name, at in sorted(facts.times.items())},
             "devices": tuple(map(dict, facts.devices)),
             "versions": dict(facts.versions),
@@ -292,6 +296,21 @@ def _person(signature: Signature) -> RecordPerson:
         meaning=signature.meaning,
         at=utc_text(signature.at_utc_ns),
         identity=signature.identity,
+    )
+
+
+def _gate(fact: GateFact) -> RecordGate:
+    by, other = fact.by, fact.overridden_by
+    return RecordGate(
+        id=fact.id,
+        place=fact.place,
+        source=fact.source,
+        answer=None if fact.answer is None else dict(fact.answer),
+        by=None if by is None else by.operator_id,
+        at=None if by is None else utc_text(by.at_utc_ns),
+        override=fact.override or None,
+        overridden_by=None if other is None else other.operator_id,
+        overridden_at=None if other is None else utc_text(other.at_utc_ns),
     )
 
 
