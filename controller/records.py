@@ -227,13 +227,15 @@ def _reported(state: State) -> tuple[Candidate, ...]:
 
 
 def _people(header: Mapping[str, Any], state: State, order: Order) -> tuple[Signature, ...]:
+    """Every signature; of a session without gates, the order's word that it was signed, too."""
     user = order.authorized_user
     ordered = Signature(
         "", user.name, "authorized user", Meaning.ORDERED, utc_ns(order.directed_at)
     )
     operators: Mapping[str, Mapping[str, str]] = header.get("operators", {})
     releases = [signed for signed in state.signatures if signed.meaning == "released"][-2:]
-    return ordered, *(_signature(signed, operators, releases) for signed in state.signatures)
+    signed = (_signature(one, operators, releases) for one in state.signatures)
+    return tuple(signed) if state.papers is not None else (ordered, *signed)
 
 
 def _signature(
