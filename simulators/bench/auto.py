@@ -14,7 +14,7 @@ from controller.core.place import Place
 from simulators.bench.api import Api
 from simulators.bench.channel import Channel
 from simulators.bench.judge import Watch
-from simulators.bench.mistakes import Mistake, order_with
+from simulators.bench.mistakes import HAND_OVER, RELEASE, Mistake, order_with
 from simulators.bench.papers import steepest
 from simulators.bench.paperwork import Paperwork
 from simulators.bench.progress import Progress, delivered_ml
@@ -82,6 +82,7 @@ class TwoPeople:
         self.session = ""
         self.paperwork = Paperwork(api, self.act, plan.order, plan.mistakes)
         self.barrel_ml = plan.setting.fill_ml
+        self._slipped: set[str] = set()
 
     async def treat(self) -> None:
         """Every gate in its order (treatment.md 2). Raises BrokenOff, ApiRefused or Refused."""
@@ -129,12 +130,21 @@ class TwoPeople:
         """Identify patient and syringe at the bedside; the second person signs."""
         await self.carry(Place.BEDSIDE)
         await self.identify()
-        await self.act("release", CD, at=Place.BEDSIDE)
+        at = Place.HOT_LAB if self._slips(RELEASE) else Place.BEDSIDE
+        await self.act("release", CD, at=at)
 
     async def carry(self, to: Place) -> None:
         """Hand the container over at the other place, where it is not there yet."""
-        if (await self.view()).custody != to.value:
+        if (await self.view()).custody != to.value and not self._slips(HAND_OVER):
             await self.act("hand_over", AB, to=to.value, confirmed_by=CD)
+
+    def _slips(self, act: str) -> bool:
+        """True once, where this is one of the mistakes."""
+        slips = any(mistake.about == act for mistake in self.plan.mistakes)
+        if slips and act not in self._slipped:
+            self._slipped.add(act)
+            return True
+        return False
 
     async def identify(self) -> None:
         """Scan wristband and syringe, look at site and shield, where that is asked for."""

@@ -1,4 +1,4 @@
-"""What people of a bench write down or answer wrongly, as data: of the order, or at one question.
+"""What people of a bench write down, answer or do wrongly, as data.
 
 It makes no judgement: what comes of a mistake is the daemon's to say.
 """
@@ -13,15 +13,20 @@ from controller.clinic.answers import ANSWERS
 from simulators.bench.faults import ScenarioError
 
 ORDER: Final = "order"
+RELEASE: Final = "release"
+HAND_OVER: Final = "hand_over"
+ACTS: Final = (RELEASE, HAND_OVER)
+"""Done wrongly once: the second release is signed in the hot lab, the hand-over is forgotten."""
 AGO: Final = {"hours_ago": 3600.0, "days_ago": 86400.0}
 """A table with one of these keys is a time before the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """``about`` is a question of the gates, or the order. ``changes`` is JSON, merged into it.
+    """``about`` is a question of the gates, the order, or an act.
 
-    ``without`` are fields left out; ``unanswered``: the question is passed over.
+    ``changes`` is JSON, merged into it, ``without`` are fields left out; ``unanswered``: the question
+    is passed over.
     """
 
     about: str
@@ -39,8 +44,13 @@ class Mistake:
 def mistake_from(given: Mapping[str, Any]) -> Mistake:
     """A mistake as a scenario writes it. Raises ScenarioError."""
     about = given.get("about", "")
+    if about in ACTS:
+        if len(given) > 1:
+            raise ScenarioError("about", about, "is done wrongly in one way: no other key")
+        return Mistake(about)
     if about != ORDER and about not in ANSWERS:
-        raise ScenarioError("about", about, f"must be {ORDER} or a question of the gates")
+        rule = f"must be {ORDER}, {', '.join(ACTS)} or a question of the gates"
+        raise ScenarioError("about", about, rule)
     rest = {name: value for name, value in given.items() if name not in _OWN}
     without = given.get("without", [])
     if not isinstance(without, list) or any(type(name) is not str for name in without):

@@ -50,7 +50,7 @@ class Expected:
 
     ``trips``: exactly the rows of the first trip. ``alarms``: rows raised at any time, too.
     ``found_by``: how what no device shows is found (routes that disagree, a candidate, the survey).
-    ``problems``: fields that the daemon refuses by name.
+    ``problems``: fields that the daemon refuses, and rules, by name.
     ``stop_within_s``: from the first fault's begin to STOP on the wire.
     """
 
@@ -224,9 +224,10 @@ def _unexpected(
     return found
 
 
-def _refused(field: str, trouble: str) -> bool:
-    """Whether something that people met is a refusal of this field, of an order or at a gate."""
-    return f"{field} = " in trouble or f'"field":"order.{field}"' in trouble
+def _refused(named: str, trouble: str) -> bool:
+    """Whether something that people met is a refusal of this field, or by this rule."""
+    words = f"{named} = ", f'"field":"order.{named}"', f'"field":"{named}"', f'"rule":"{named}"'
+    return any(word in trouble for word in words)
 
 
 def _untrue(evidence: Evidence, *, volumes: bool) -> list[str]:
