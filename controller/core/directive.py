@@ -48,7 +48,7 @@ def oral_due_utc_ns(papers: Papers) -> Nanoseconds | None:
 
 
 def directive_due(state: State, limits: Limits) -> str:
-    """Prompt: a person must sign an oral directive in 48 hours. Half a day is left. Advises."""
+    """Prompt: an oral directive is unsigned. A person has half a day of 48 hours left. Advises."""
     due_utc_ns = None if state.papers is None else oral_due_utc_ns(state.papers)
     if due_utc_ns is None or state.now_utc_ns < due_utc_ns - WARNED_NS:
         return ""
