@@ -185,7 +185,8 @@ def _people_line(people: Mapping[str, Any]) -> str:
 
 def _session_line(session: Mapping[str, Any]) -> str:
     """One session in a line: phase, what was assayed and pumped, and whose voice is missing."""
-    parts = [f"{session['session']}: {session['phase']}"]
+    note = "COLD RUN " if session["cold_run"] else ""
+    parts = [f"{session['session']}: {note}{session['phase']}"]
     if session["assay"] is not None:
         parts.append(f"assayed {session['assay']['mbq']:.1f} MBq")
     pumped = session["pumped"]["drug"]["high_ml"]
@@ -220,8 +221,10 @@ def _order_check(args: argparse.Namespace, out: Out) -> int:
                 raise DocumentError(problems)
     except DocumentError as error:
         raise refused(error) from error
-    out.say(f"{order.order_id}: good; {activity_text(order.prescribed_bq)}")
-    out.end(ok=True, order_id=order.order_id, order_hash=order_hash(order))
+    note = "COLD RUN, " if order.cold_run else ""
+    out.say(f"{order.order_id}: good; {note}{activity_text(order.prescribed_bq)}")
+    known = {"order_id": order.order_id, "order_hash": order_hash(order)}
+    out.end(ok=True, **known, cold_run=order.cold_run)
     return DONE
 
 

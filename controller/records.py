@@ -183,6 +183,8 @@ def _alarm(alarm: Alarm, kinds: tuple[str, ...]) -> AlarmFact:
 
 
 def _reported(state: State) -> tuple[Candidate, ...]:
+    if state.order.cold:
+        return ()
     seen = [_REPORTED[alarm.id] for alarm in state.history if alarm.id in _REPORTED]
     if state.contaminated:
         seen.append(Candidate.LEAK)
@@ -190,13 +192,18 @@ def _reported(state: State) -> tuple[Candidate, ...]:
 
 
 def _people(header: Mapping[str, Any], state: State, order: Order) -> tuple[Signature, ...]:
-    user = order.authorized_user
-    ordered = Signature(
-        "", user.name, "authorized user", Meaning.ORDERED, utc_ns(order.directed_at)
-    )
     operators: Mapping[str, Mapping[str, str]] = header.get("operators", {})
     releases = [signed for signed in state.signatures if signed.meaning == "released"][-2:]
-    return ordered, *(_signature(signed, operators, releases) for signed in state.signatures)
+    signed = (_signature(one, operators, releases) for one in state.signatures)
+    return *_directed(order), *signed
+
+
+def _directed(order: Order) -> tuple[Signature, ...]:
+    """The directive's own signature; a cold run has none."""
+    if order.cold_run:
+        return ()
+    user, at_utc_ns = order.authorized_user, utc_ns(order.directed_at)
+    return (Signature("", user.name, "authorized user", Meaning.ORDERED, at_utc_ns),)
 
 
 def _signature(

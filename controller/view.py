@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = 1
 _PUBLIC: Final = (
-    *("session", "phase", "latched", "planned_ml", "run", "pumped", "delivered", "lease"),
+    *("session", "cold_run", "phase", "latched", "planned_ml", "run", "pumped", "delivered"),
+    "lease",
     *("times", "outcome"),
 )
 
@@ -61,6 +62,11 @@ def delivered(state: State) -> Pumped:
         return Pumped()
     past = line_of(state)
     return Pumped(past.delivered_low_nl, past.delivered_high_nl)
+
+
+def is_cold(state: State) -> bool:
+    """True for a rehearsal with saline: everything that tells of it says COLD RUN."""
+    return state.treatment is not None and state.treatment.cold
 
 
 def alarm_view(alarm: Alarm, kinds: tuple[str, ...]) -> dict[str, Any]:
@@ -173,6 +179,7 @@ def session_view(state: State, now_ns: int, kinds: tuple[str, ...]) -> dict[str,
     volumes = {purpose.value: _interval(state.pumped(purpose)) for purpose in Purpose}
     return {
         "session": state.session,
+        "cold_run": is_cold(state),
         "phase": state.phase.value,
         "held_from": None if state.held_from is None else state.held_from.value,
         "hold_reason": state.hold_reason,
@@ -234,7 +241,11 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
         "active": None if active is None else active.id,
         "sessions": [session_view(s.state, now_ns, kinds) for s in daemon.sessions.values()],
         "closed": [
-            {"session": s.session, "outcome": None if s.outcome is None else s.outcome.value}
+            {
+                "session": s.session,
+                "cold_run": is_cold(s),
+                "outcome": None if s.outcome is None else s.outcome.value,
+            }
             for s in daemon.closed.values()
         ],
         "quarantined": [asdict(item) for item in daemon.quarantined],
@@ -275,6 +286,7 @@ def numbers_view(state: State, now_ns: int) -> dict[str, Any]:
     """What changes every second while something moves."""
     return {
         "session": state.session,
+        "cold_run": is_cold(state),
         "phase": state.phase.value,
         "run": _run(state.run, now_ns),
         "pumped": _interval(state.pumped(Purpose.DRUG)),

@@ -22,12 +22,12 @@ class EarlierDose:
 
 
 def earlier_dose(record: TreatmentRecord) -> EarlierDose | None:
-    """The dose of a record, or None where no drug was pumped.
+    """The dose of a record, or None where no drug was pumped, and of a cold run.
 
     Where what was given is not known, all that was assayed counts: the sum of doses has a cap.
     """
     started = record.times.get(STARTED)
-    if started is None or record.outcome == "not_given":
+    if started is None or record.outcome == "not_given" or record.cold_run:
         return None
     high = record.delivered_interval_mbq
     most = high[1] if high is not None else record.assayed_mbq

@@ -57,7 +57,8 @@ class RecordFacts:
 
     ``resolution_bq`` is one display step of the calibrator. ``devices`` and ``versions`` are copied
     as they are; ``ground_truth`` exists on a bench only. ``line`` is told where saline may have
-    gone in between drug; else it follows from what was pumped and flushed.
+    gone in between drug; else it follows from what was pumped and flushed. Whether it was a cold
+    run, the order says.
     """
 
     session: str
@@ -153,13 +154,15 @@ class RecordHalfLife(Document):
 class TreatmentRecord(Document):
     """One treatment. Activities in MBq at the infusion's start unless the name says otherwise.
 
-    What was not measured is None. ``delivered_mbq`` is by residual, ``pumped_ml`` and
+    What was not measured is None. A ``cold_run`` gave saline: nothing of it is a dose, and no
+    activity in it is judged. ``delivered_mbq`` is by residual, ``pumped_ml`` and
     ``delivered_ml`` are lower bounds where delivery was uncertain, percentages are k = 2.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     session: str
     simulated: bool
+    cold_run: bool = False
     outcome: Outcome
     site: str
     order_id: str

@@ -11,16 +11,18 @@ from controller.clinic.text import activity_text
 from firmware_interfaces.units import megabecquerel, scaled_up
 
 LABEL_WIDTH: Final = 30
+COLD_BANNER: Final = "COLD RUN    COLD RUN    COLD RUN    saline, no activity    COLD RUN"
 BANNER: Final = "SIMULATED    SIMULATED    SIMULATED    no patient, no activity    SIMULATED"
 NONE: Final = "not measured"
 
 
 def render_text(record: TreatmentRecord) -> str:
-    """Return the whole record as text; each line of a simulated one stands under a banner."""
+    """Return the whole record as text; a simulated one, and a cold run, stands under a banner."""
     sections = (_head, _ordered, _activities, _volumes, _judgement, _alarms, _people, _end)
     lines = [line for section in sections for line in (*section(record), "")]
-    if record.simulated:
-        lines = [BANNER, "", *lines, BANNER]
+    shown = ((COLD_BANNER, record.cold_run), (BANNER, record.simulated))
+    for banner in (banner for banner, holds in shown if holds):
+        lines = [banner, "", *lines, banner]
     return "\n".join(lines).rstrip() + "\n"
 
 

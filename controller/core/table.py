@@ -52,13 +52,14 @@ ROWS: Final = (
     # hot lab
     _row(e.OrderLoaded, {P.IDLE}, hot_lab.order_loaded, P.ORDERED),
     _row(e.AssayRequested, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_requested),
-    _row(e.AssayRead, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_read, P.ASSAYED),
+    _row(e.AssayRead, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_read,
+         P.ASSAYED, P.ORDERED),
     _row(e.AssayFailed, {P.ORDERED, P.ASSAYED, P.RELEASED, P.RESIDUAL}, hot_lab.assay_failed),
     _row(e.AssayRead, WATCHED - {P.RELEASED}, hot_lab.assay_late),
     _row(e.AssayFailed, WATCHED - {P.RELEASED}, hot_lab.assay_late),
     _row(e.ReleaseSigned, {P.ASSAYED}, hot_lab.release_signed, P.RELEASED),
     _row(e.ReleaseSigned, {P.RELEASED, P.SEATED, P.ARMED}, hot_lab.time_out_repeated),
-    _row(e.CancelRequested, {P.ORDERED}, hot_lab.cancel_requested, P.CLOSED),
+    _row(e.CancelRequested, {P.ORDERED}, hot_lab.cancel_requested, P.CLOSED, P.RESIDUAL),
     _row(e.CancelRequested, {P.ASSAYED, P.RELEASED}, hot_lab.cancel_requested, P.RESIDUAL),
     # bedside
     _row(e.PatencyRequested, {P.RELEASED, P.STOPPED}, bedside.patency_requested),

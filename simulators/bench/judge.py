@@ -60,7 +60,11 @@ def judge(
     drug_ml = truth["syringes"]["drug"]["expelled_nl"] / NL_PER_ML
     routes = {"volume": _volume(record, drug_ml)}
     for figure, percent in ACTIVITY_ROUTES:
-        routes[figure] = _activity(record, places["patient"], figure, percent)
+        routes[figure] = (
+            _none(sum(places.values()))
+            if record["cold_run"]
+            else _activity(record, places["patient"], figure, percent)
+        )
     return {
         "activities_mbq": {name: round(value, 3) for name, value in sorted(places.items())},
         "drug_out_ml": round(drug_ml, 4),
@@ -83,6 +87,11 @@ def _activity(record: Mapping[str, Any], truth_mbq: float, figure: str, percent:
     if value is None or uncertainty is None:
         return Verdict(value, truth_mbq, 0.0, "MBq", agrees=False)
     return compare(value, truth_mbq, abs(value) * uncertainty / 100.0, "MBq")
+
+
+def _none(truth_mbq: float) -> Verdict:
+    """Of a cold run there is no activity to tell of: there was none in the whole room."""
+    return Verdict(None, round(truth_mbq, 6), 0.0, "MBq", agrees=truth_mbq == 0.0)
 
 
 class Watch:

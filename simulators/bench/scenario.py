@@ -254,15 +254,20 @@ def scenarios() -> Mapping[str, Scenario]:
 
 
 def with_case(
-    scenario: Scenario, seed: int | None, minutes: float | None, devices: DeviceSet | None = None
+    scenario: Scenario,
+    seed: int | None,
+    minutes: float | None,
+    devices: DeviceSet | None = None,
+    cold: str = "",
 ) -> Scenario:
-    """The scenario with another seed, duration or devices where they are given."""
+    """The scenario with another seed, duration, devices, or as a cold run, where that is given."""
     case = scenario.case
     case = replace(
         case,
         seed=case.seed if seed is None else seed,
         minutes=minutes or case.minutes,
         devices=devices or case.devices,
+        cold=cold or case.cold,
     )
     return replace(scenario, case=case)
 
@@ -274,7 +279,17 @@ def parse(text: str, stem: str) -> Scenario:
     except DocumentError as error:
         found = error.problems[0]
         raise ScenarioError(found.field, found.value, found.rule) from error
-    keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "administer")
+    keys = (
+        "name",
+        "summary",
+        "incidents",
+        "rows",
+        "seed",
+        "minutes",
+        "people",
+        "administer",
+        "cold",
+    )
     _only(given, (*keys, "devices", "fault", "expected"), stem)
     if given.get("name") != stem:
         raise ScenarioError("name", given.get("name"), f"must be {stem!r}, as the file's")
@@ -305,6 +320,7 @@ def _case(given: Mapping[str, Any]) -> Case:
         faults=faults,
         administer=given.get("administer", "whole_syringe"),
         devices=_devices(given),
+        cold=given.get("cold", ""),
     )
 
 

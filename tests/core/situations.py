@@ -5,6 +5,7 @@ Built once each and copied: a `Hand` that is handed out may be used up.
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -188,6 +189,7 @@ def _starting() -> Hand:
 BUILDERS: dict[str, Callable[[], Hand]] = {
     "idle": lambda: Hand(MINUTE),
     "ordered": lambda: Hand(MINUTE).ordered(),
+    "cold_ordered": lambda: Hand(replace(MINUTE, cold=True)).ordered(),
     "assayed": lambda: Hand(MINUTE).ordered().assayed(),
     "released": _released,
     "patent": lambda: _released().patent(),
