@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -17,7 +18,7 @@ from pydantic import Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from controller.access_sections import ApiSection, PeopleSection
-from controller.clinic.documents import DocumentError, Problem, shown, toml_table
+from controller.clinic.documents import DocumentError, Problem, shown, toml_table, utc_datetime
 from controller.core.limits import LimitError, Limits, limits_from
 from controller.device_sections import (
     KINDS,
@@ -28,7 +29,7 @@ from controller.device_sections import (
 )
 from controller.people_file import NAME as PEOPLE
 from controller.pins import OWASP
-from controller.regimens import RegimenSection
+from controller.regimens import DirectiveSection, RegimenSection
 from controller.section import Section, Text, refuse, ruled
 from controller.shared_lines import clash
 from controller.telemetry import BrokerAddress, broker_address, slug
@@ -198,6 +199,7 @@ class SiteConfig(Section):
     mqtt: MqttSection | None = None
     api: ApiSection = ApiSection()
     regimen: RegimenSection = RegimenSection()
+    directive: DirectiveSection = DirectiveSection()
     people: PeopleSection = PeopleSection()
     site_hash: str
 
@@ -233,6 +235,12 @@ class SiteConfig(Section):
     def people_path(self) -> Path:
         """The file of the people who may act here."""
         return Path(self.people.file or Path(self.journal.directory) / PEOPLE)
+
+    def zone_min(self, utc_ns: int) -> int:
+        """How far the site's clock is ahead of UTC at a time, min, rounded down."""
+        offset = utc_datetime(utc_ns).astimezone(ZoneInfo(self.site.timezone)).utcoffset()
+        assert offset is not None
+        return offset // timedelta(minutes=1)
 
     @model_validator(mode="after")
     def _agree(self) -> "SiteConfig":

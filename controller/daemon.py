@@ -12,14 +12,16 @@ from functools import partial
 from typing import Any, Final
 
 from controller.calibrator_worker import CalibratorWorker
+from controller.clinic.earlier import EarlierDose
 from controller.core import commands as c
 from controller.core import events
 from controller.core.codec import plain
 from controller.core.event import Proven
 from controller.core.motion import PERMIT_SHARE
-from controller.core.state import Phase, State
+from controller.core.state import Phase
 from controller.core.step import polls, tick_ns
 from controller.core.treatment import Treatment
+from controller.doses_on_record import doses_of
 from controller.herald import Herald
 from controller.inbox import SITE, Inbox, Posted, Verdict
 from controller.ports import Clock
@@ -62,7 +64,7 @@ class Daemon:
     def __init__(self, setting: Setting, world: Surroundings, clock: Clock, inbox: Inbox) -> None:
         self.setting, self.world, self.clock, self.inbox = setting, world, clock, inbox
         self.sessions: dict[str, Session] = {}
-        self.closed: dict[str, State] = {}
+        self.closed: dict[str, Session] = {}
         self.quarantined: tuple[Quarantined, ...] = ()
         self.conditions: dict[str, events.ConditionSeen] = {}
         self.people: Mapping[str, Any] = {"count": 0, "trouble": ""}
@@ -82,6 +84,11 @@ class Daemon:
     def active(self) -> Session | None:
         """The session that holds the room, or None."""
         return next((s for s in self.sessions.values() if s.active), None)
+
+    def doses(self, but: str = "") -> tuple[EarlierDose, ...]:
+        """Every dose that began in a session of this site, leaving out the one called ``but``."""
+        kept = (*self.closed.values(), *self.sessions.values())
+        return doses_of(session for session in kept if session.id != but)
 
     def polled(self) -> str | None:
         """Name of the session that wants the pump polled now."""
@@ -171,6 +178,7 @@ class Daemon:
             "regimen": order.regimen,
             "regimen_text": order.regimen_text,
             "regimen_hash": order.regimen_hash,
+            "gates": {"zone_min": order.zone_min, "oral": order.oral},
             **({"people": order.people} if order.people else {}),
             "devices": [plain(identity) for identity in known if identity is not None],
             "commissioned": plain(self.setting.commissioned),

@@ -127,7 +127,7 @@ class Life:
         daemon.calibrator = CalibratorWorker(self._calibrator, inbox)
         daemon.herald = Herald(daemon, self._telemetry)
         daemon.sessions = {session.id: session for session in kept.sessions}
-        daemon.closed = {state.session: state for state in kept.closed}
+        daemon.closed = {session.id: session for session in kept.closed}
         daemon.quarantined = kept.quarantined
         daemon.pump.epoch = max((s.state.epoch for s in kept.sessions), default=0)
 

@@ -96,7 +96,10 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
     if state.treatment is None:
         raise NoRecord("must be a session with an order")
     try:
-        order, half_life = parse_order(header["order"]), half_life_of(header["regimen_text"])
+        order, half_life = (
+            parse_order(_directive(header, state)),
+            half_life_of(header["regimen_text"]),
+        )
     except DocumentError as error:
         raise NoRecord(f"must have an order and a regimen that can be read: {error}") from error
     drug, flush = state.pumped(Purpose.DRUG), state.pumped(Purpose.FLUSH)
@@ -129,6 +132,11 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         reported=_reported(state),
         line=None if state.order.second is None else line_of(state),
     )
+
+
+def _directive(header: Mapping[str, Any], state: State) -> str:
+    """The newest text of the directive."""
+    return header["order"] if state.papers is None else state.papers.versions[-1].order
 
 
 def _when(at_utc_ns: int | None) -> Nanoseconds | None:

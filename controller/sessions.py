@@ -14,6 +14,7 @@ from controller.core.codec import CodecError, plain, revive
 from controller.core.commands import Command, GrantPermit
 from controller.core.commissioning import UNKNOWN, Commissioned
 from controller.core.limits import Limits, limits_as_dict
+from controller.core.papers import Directive, Papers
 from controller.core.state import Phase, State
 from controller.core.step import step
 
@@ -137,6 +138,23 @@ def state_of(session: str, header: Mapping[str, Any]) -> State:
         epoch=revive(int, header.get("epoch", 0)),
         commissioned=known,
         flush_commissioned=UNKNOWN if flush is None else revive(Commissioned, flush),
+        papers=_papers(header) if "gates" in header else None,
+    )
+
+
+def _papers(header: Mapping[str, Any]) -> Papers:
+    """What the gates of a session are judged by. Raises `CodecError`.
+
+    A journal that was begun before there were gates asks nothing.
+    """
+    gates = header["gates"]
+    if not isinstance(gates, dict) or gates.keys() != {"zone_min", "oral"}:
+        raise CodecError(f"gates: expected zone_min and oral, got {gates!r}")
+    return Papers(
+        regimen=revive(str, header.get("regimen_text")),
+        versions=(Directive(revive(str, header.get("order"))),),
+        zone_min=revive(int, gates["zone_min"]),
+        oral=revive(bool, gates["oral"]),
     )
 
 

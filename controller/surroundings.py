@@ -96,7 +96,8 @@ class Setting:
 class Loaded:
     """An order that was checked: its canonical text, and what goes into the session's record 0.
 
-    ``people`` is the hash of the newest change of the site's people.
+    ``people`` is the hash of the newest change of the site's people. ``zone_min`` is how far the
+    site's clock is ahead of UTC, min; ``oral`` says whether this site takes oral directives.
     """
 
     text: str
@@ -104,4 +105,6 @@ class Loaded:
     regimen: str
     regimen_text: str
     regimen_hash: str
+    zone_min: int
+    oral: bool
     people: str = ""

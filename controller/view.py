@@ -242,9 +242,9 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
         "sessions": [session_view(s.state, now_ns, kinds) for s in daemon.sessions.values()],
         "closed": [
             {
-                "session": s.session,
-                "cold_run": is_cold(s),
-                "outcome": None if s.outcome is None else s.outcome.value,
+                "session": s.id,
+                "cold_run": is_cold(s.state),
+                "outcome": None if s.state.outcome is None else s.state.outcome.value,
             }
             for s in daemon.closed.values()
         ],

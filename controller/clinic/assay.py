@@ -44,8 +44,8 @@ class Acceptance:
 
 
 COLD_BQ_MAX: Final = 100_000
-"""Above the background of an empty, shielded well (6 kBq, calibrators.md 2.4) and the steps of every
-display here; a ten-thousandth of a dose."""
+"""Above the background of an empty, shielded well (6 kBq, calibrators.md 2.4) and every display's
+finest step; a ten-thousandth of a dose."""
 
 _VERDICTS: Final = {
     Band.WITHIN_10: Verdict.ACCEPTED,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core import motion
+from controller.core import gates, motion
 from controller.core.hot_lab import status_text
 from controller.core.judge import enter, forget, note, to_stopped
 from controller.core.limits import Limits
@@ -160,5 +160,8 @@ def close_requested(
         return Refused("survey before close", "pad, site, floor and gloves are not surveyed")
     if state.assay_pending:
         return Refused("one thing at a time", f"{state.assay_pending} is being measured")
+    refused = gates.unsigned(state)
+    if refused:
+        return refused
     state = replace(sign(state, event, "closed"), outcome=outcome_of(state))
     return done(enter(state, Phase.CLOSED))

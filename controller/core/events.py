@@ -30,6 +30,37 @@ class OrderLoaded(ByPerson):
 
 
 @dataclass(frozen=True, slots=True)
+class GateAnswered(ByPerson):
+    """A question of the gates was answered; ``answer`` is canonical JSON."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateOverridden(ByPerson):
+    """Somebody takes it upon themselves that a gate stands closed."""
+
+    gate: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DirectiveSigned(ByPerson):
+    """The authorized user signed the text with this hash, as it stood on the screen."""
+
+    order_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class DirectiveRevised(ByPerson):
+    """Another text of the directive was checked; ``order`` is canonical JSON."""
+
+    order: str
+    treatment: Treatment
+
+
+@dataclass(frozen=True, slots=True)
 class AssayRequested(ByPerson):
     """The syringe stands in the chamber and its activity is wanted."""
 

@@ -13,9 +13,10 @@ from controller.clinic.assay import (
 )
 from controller.clinic.documents import Problem
 from controller.clinic.dosing import decayed_bq
+from controller.clinic.gate_table import Place
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core import judge
+from controller.core import gates, judge
 from controller.core.bedside import RELEASES, drug_profile, to_residual
 from controller.core.judge import enter, forget, note
 from controller.core.limits import Limits
@@ -42,6 +43,9 @@ def assay_requested(state: State, event: e.AssayRequested, limits: Limits) -> Re
         return Refused("nothing is assayed once the line is in use", "a run or a connection exists")
     if state.first_start_ns is not None:
         return Refused("nothing is assayed once drug was given", "what is left is no dose")
+    refused = gates.not_yet(state, event.utc_ns, Place.BEFORE_THAW, limits)
+    if refused:
+        return refused
     state = asked_by(replace(forget(state, "calibrator_link"), assay_pending=SYRINGE), event)
     return done(state, c.ReadAssay(SYRINGE, state.order.nuclide, weak=state.order.cold))
 
@@ -161,7 +165,12 @@ def _needs_authorized_user(state: State, event: e.ReleaseSigned) -> bool:
 
 def release_signed(state: State, event: e.ReleaseSigned, limits: Limits) -> Result | Refused:
     """One of two release signatures; the second, of another person, makes it RELEASED."""
-    refused = _usable(state, event, limits) or _unsigned(event, state.released)
+    place = Place.BEDSIDE if state.released else Place.HOT_LAB
+    refused = (
+        _usable(state, event, limits)
+        or _unsigned(event, state.released)
+        or gates.not_yet(state, event.utc_ns, place, limits)
+    )
     if refused:
         return refused
     last = len(state.released) == RELEASES - 1
@@ -188,7 +197,11 @@ def time_out_repeated(state: State, event: e.ReleaseSigned, limits: Limits) -> R
     It is again another person's than the first, over an assay that is still fresh.
     """
     first = state.released[0]
-    refused = _usable(state, event, limits) or _unsigned(event, (first,))
+    refused = (
+        _usable(state, event, limits)
+        or _unsigned(event, (first,))
+        or gates.not_yet(state, event.utc_ns, Place.BEDSIDE, limits)
+    )
     if refused:
         return refused
     if _needs_authorized_user(replace(state, released=(first,)), event):

@@ -8,6 +8,8 @@ from enum import Enum
 
 from controller.core.commissioning import UNKNOWN, Commissioned
 from controller.core.event import Proven
+from controller.core.papers import Papers
+from controller.core.papers import Signed as Signed  # noqa: PLC0414
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
     ADDED,
@@ -140,21 +142,6 @@ class Saline:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """A signature: who, in which role, what it means, when (UTC), how the identity was proven.
-
-    ``name`` is the printed name; empty where nobody was recognised.
-    """
-
-    who: str
-    role: str
-    meaning: str
-    utc_ns: int
-    identity: str = "unauthenticated"
-    name: str = field(default="", metadata=ADDED)
-
-
-@dataclass(frozen=True, slots=True)
 class Item:
     """One measured item of the residual: activity at its own time."""
 
@@ -189,6 +176,7 @@ class Alarm:
 class State:
     """Everything known about one treatment.
 
+    ``papers`` is None where a session was begun before gates were held.
     Times ending in ``_ns`` are monotonic unless they end in ``_utc_ns``; None means "not yet".
     ``active_ns`` counts the time in which drug really ran.
     Only where there is a second pump: ``saline`` is what it let into the line, in order,
@@ -208,6 +196,7 @@ class State:
     now_ns: int = 0
     now_utc_ns: int = 0
     treatment: Treatment | None = None
+    papers: Papers | None = field(default=None, metadata=ADDED)
     pump: Identity | None = None
     flush_pump: Identity | None = None
     flush_commissioned: Commissioned = UNKNOWN

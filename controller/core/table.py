@@ -13,6 +13,7 @@ from controller.core import (
     aftermath,
     bedside,
     device_events,
+    gates,
     host_events,
     hot_lab,
     idle_pump,
@@ -30,6 +31,10 @@ ALL: Final = frozenset(Phase)
 GOING: Final = frozenset({P.RELEASED, P.SEATED, P.ARMED, P.INFUSING, P.FLUSHING})
 WATCHED: Final = GOING | {P.HELD, P.STOPPED, P.UNCERTAIN}
 OPEN: Final = ALL - {P.IDLE, P.CLOSED}
+BEFORE_DRUG: Final = frozenset(
+    {P.ORDERED, P.ASSAYED, P.RELEASED, P.SEATED, P.ARMED, P.HELD, P.STOPPED}
+)
+"""Phases from which drug may still begin to flow, or go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,11 @@ def _row(
 ROWS: Final = (
     # hot lab
     _row(e.OrderLoaded, {P.IDLE}, hot_lab.order_loaded, P.ORDERED),
+    _row(e.DirectiveSigned, OPEN, gates.directive_signed),
+    _row(e.DirectiveRevised, {P.ORDERED, P.ASSAYED}, gates.directive_revised),
+    _row(e.DirectiveRevised, {P.RELEASED}, gates.directive_revised, P.ASSAYED),
+    _row(e.GateAnswered, BEFORE_DRUG, gates.gate_answered),
+    _row(e.GateOverridden, BEFORE_DRUG, gates.gate_overridden),
     _row(e.AssayRequested, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_requested),
     _row(e.AssayRead, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_read,
          P.ASSAYED, P.ORDERED),

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from controller.clinic.access import Proof
+from controller.clinic.answers import parse_answer
+from controller.clinic.documents import canonical_json
 from controller.clinic.people import Role
 from controller.config import SiteConfig
 from controller.core import events as e
@@ -59,6 +61,32 @@ class LoadOrder(Body):
     """``order`` is the written directive, as in order.json."""
 
     order: dict[str, Any]
+
+
+class SignDirective(InSession):
+    """``order_hash`` is that of the text on the screen, as `GET gates` tells it."""
+
+    order_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ReviseOrder(InSession):
+    """``order`` is the whole new text of the directive, with what it revises and why."""
+
+    order: dict[str, Any]
+
+
+class GateAnswer(InSession):
+    """``answer`` is a document of ``question``, as `GET gates` describes it."""
+
+    question: Annotated[str, StringConstraints(max_length=64)]
+    answer: dict[str, Any]
+
+
+class GateOverride(InSession):
+    """Why the gate may stand closed."""
+
+    gate: Annotated[str, StringConstraints(max_length=64)]
+    reason: Reason
 
 
 class Patency(InSession):
@@ -171,6 +199,7 @@ HANDS: Final = frozenset({Role.AUTHORIZED_USER, Role.PHYSICIST, Role.TECHNICIAN}
 """Who works with pump, chamber and line."""
 EYES: Final = HANDS | {Role.SECOND_PERSON}
 """Who looks, answers and agrees."""
+PRESCRIBERS: Final = frozenset({Role.AUTHORIZED_USER})
 ANYONE: Final = frozenset(Role)
 NOTHING, BADGE, PIN = Proof.NOTHING, Proof.BADGE, Proof.PIN
 
@@ -219,6 +248,11 @@ def _survey(body: Survey, _site: SiteConfig) -> Fields:
     return tuple(rounded), body.contaminated
 
 
+def _answer(body: GateAnswer, _site: SiteConfig) -> Fields:
+    told = parse_answer(body.question, canonical_json(body.answer))
+    return body.question, canonical_json(told.model_dump(mode="json"))
+
+
 def _near(body: Volume, _site: SiteConfig) -> Fields:
     return (scaled_near(body.volume_ml, NL_PER_ML),)
 
@@ -233,6 +267,12 @@ def _just(*names: str) -> Callable[[Any, SiteConfig], Fields]:
 
 
 ACTIONS: Final = (
+    Action("sign_directive", SignDirective, e.DirectiveSigned, PIN, PRESCRIBERS,
+           "Sign the written directive", _just("order_hash")),
+    Action("gate_answer", GateAnswer, e.GateAnswered, BADGE, EYES,
+           "Answer a question of the gates", _answer),
+    Action("gate_override", GateOverride, e.GateOverridden, PIN, PRESCRIBERS | {Role.PHYSICIST},
+           "Answer for a gate that stands closed", _just("gate", "reason")),
     Action("assay", InSession, e.AssayRequested, BADGE, HANDS,
            "Measure the syringe or vial in the chamber"),
     Action("release", InSession, e.ReleaseSigned, PIN, EYES,
@@ -295,7 +335,9 @@ ACTIONS: Final = (
 LOAD: Final = Action("load_order", LoadOrder, e.OrderLoaded, PIN, HANDS,
                      "Load a written directive")  # fmt: skip
 LOAD_ORDER: Final = LOAD.name
+REVISE: Final = Action("revise_order", ReviseOrder, e.DirectiveRevised, PIN, HANDS,
+                       "Load another text of the directive, before drug flows")  # fmt: skip
 STOP: Final = "stop"
 STOPPING: Final = (STOP, "pain", "spill")
 """What a person does so that the pump stops: it passes whatever else waits."""
-BY_NAME: Final = {action.name: action for action in ACTIONS}
+BY_NAME: Final = {action.name: action for action in (*ACTIONS, REVISE)}

@@ -13,21 +13,26 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from controller.clinic.answers import AnswerError
 from controller.clinic.documents import DocumentError, json_problem, shown
+from controller.clinic.earlier import EarlierDose
+from controller.clinic.order import OrderError
 from controller.config import SiteConfig
 from controller.daemon import Daemon, UnknownSession
 from controller.inbox import Verdict
 from controller.journal import JournalFailed
-from controller.orders import checked_order
+from controller.orders import CheckedOrder, checked_order, stranger_problems
 from controller.panel.actions import (
     BY_NAME,
     LOAD,
     LOAD_ORDER,
+    REVISE,
     Action,
     Body,
     InSession,
     LoadOrder,
     OperatorId,
+    ReviseOrder,
     Wrong,
 )
 from controller.panel.desk import Denied, Desk, Knock, Known
@@ -77,6 +82,13 @@ def _malformed(problems: list[dict[str, Any]]) -> Answer:
     return Answer(
         422, {"error": {**problems[0], "detail": problems[0]["rule"]}, "problems": problems}
     )
+
+
+def _named(error: DocumentError, within: str) -> list[dict[str, Any]]:
+    """The problems of a document that stands in a body under a name."""
+    return [
+        {"field": f"{within}.{p.field}", "value": p.value, "rule": p.rule} for p in error.problems
+    ]
 
 
 def _problems_of(error: ValidationError) -> list[dict[str, Any]]:
@@ -186,10 +198,16 @@ class Api:
         try:
             if isinstance(body, LoadOrder):
                 return await self._load(body, by)
+            if isinstance(body, ReviseOrder):
+                return await self._revise(body, by)
             assert isinstance(body, InSession)
             return await self._in_session(BY_NAME[name], body, by)
         except Wrong as wrong:
             return refusal(422, wrong.rule, field=wrong.field, value=wrong.value)
+        except AnswerError as error:
+            return _malformed(_named(error, "answer"))
+        except OrderError as error:
+            return _malformed(_named(error, "order"))
         except UnknownSession as unknown:
             return refusal(404, "must be an open session", field="session", value=str(unknown))
 
@@ -209,15 +227,7 @@ class Api:
         return _answered(verdict, record=verdict.record, durable=durable)
 
     async def _load(self, body: LoadOrder, by: Known) -> Answer:
-        now_utc_ns = self.daemon.clock.utc_ns()
-        try:
-            checked = checked_order(json.dumps(body.order), self.site, now_utc_ns)
-        except DocumentError as error:
-            problems = [
-                {"field": f"order.{p.field}", "value": p.value, "rule": p.rule}
-                for p in error.problems
-            ]
-            return _malformed(problems)
+        checked = self._checked(body.order, self.daemon.doses())
         loaded = replace(checked.loaded, people=self.desk.register.head)
         who = (body.operator, by.role)
         try:
@@ -225,3 +235,20 @@ class Api:
         except (JournalFailed, OSError) as error:
             return refusal(409, "the journal must be writable", str(error))
         return await self._kept(verdict)
+
+    async def _revise(self, body: ReviseOrder, by: Known) -> Answer:
+        checked = self._checked(body.order, self.daemon.doses(but=body.session))
+        told = (body.operator, by.role, checked.loaded.text, checked.treatment)
+        known = {"proven": by.first, "other": by.second}
+        return await self._kept(
+            await self.daemon.request(body.session, REVISE.event, *told, **known)
+        )
+
+    def _checked(self, order: dict[str, Any], doses: tuple[EarlierDose, ...]) -> CheckedOrder:
+        """The order, if it may be used here and now. Raises OrderError."""
+        now_utc_ns = self.daemon.clock.utc_ns()
+        checked = checked_order(json.dumps(order), self.site, now_utc_ns, doses)
+        strangers = stranger_problems(checked.order, self.desk.register)
+        if strangers:
+            raise OrderError(strangers)
+        return checked

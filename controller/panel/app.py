@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from controller.daemon import Daemon
+from controller.gates_view import gates_view
 from controller.news import Item, NewsRing
 from controller.panel.actions import STOP, STOPPING
 from controller.panel.api import Answer, Api, refusal
@@ -147,6 +148,13 @@ def make_app(
         except NoRecord as error:
             return respond(refusal(404, error.rule, field="session", value=session))
 
+    async def gated(request: Request) -> Response:
+        session = request.path_params["session"]
+        live = daemon.sessions.get(session)
+        if live is None:
+            return respond(refusal(404, "must be an open session", field="session", value=session))
+        return respond(Answer(200, gates_view(live.state, daemon.clock.utc_ns())))
+
     async def act(request: Request) -> Response:
         name = request.path_params["name"]
         if name == STOP:
@@ -161,6 +169,7 @@ def make_app(
         Route("/api/v1/events", looking(api, events)),
         Route("/api/v1/openapi.json", looking(api, described)),
         Route("/api/v1/record/{session}", looking(api, recorded)),
+        Route("/api/v1/gates/{session}", looking(api, gated)),
         *door_routes(api),
         Route("/api/v1/actions/{name}", act, methods=["POST"]),
     ]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from controller.clinic.access import Proof
-from controller.panel.actions import ACTIONS, ANYONE, LOAD, STOP, Action, Confirmed
+from controller.panel.actions import ACTIONS, ANYONE, LOAD, REVISE, STOP, Action, Confirmed
 from controller.panel.api import Leaving, Shown
 from controller.panel.desk import PIN_HEADER, SECOND_PIN_HEADER
 
@@ -23,14 +23,14 @@ def openapi(version: str) -> dict[str, Any]:
             ("events", "Server-sent events: state, alarm, telemetry; Last-Event-ID resumes"),
             ("openapi.json", "This description"),
             ("record/{session}", "The record of a treatment"),
+            ("gates/{session}", "Every gate of a treatment: question, rule, answer, what is wrong"),
             ("present", "Who is at this station, and for how long without doing anything"),
         )
     }
-    record = paths["/api/v1/record/{session}"]["get"]
-    record["parameters"] = [
-        {"name": "session", "in": "path", "required": True, "schema": {"type": "string"}}
-    ]
-    for action in (LOAD, *ACTIONS):
+    named = {"name": "session", "in": "path", "required": True, "schema": {"type": "string"}}
+    for path in ("record", "gates"):
+        paths[f"/api/v1/{path}/{{session}}"]["get"]["parameters"] = [named]
+    for action in (LOAD, REVISE, *ACTIONS):
         _described(schemas, action.body)
         paths[f"/api/v1/actions/{action.name}"] = {
             "post": _operation(action.name, _told(action), action.body.__name__, _pins(action))

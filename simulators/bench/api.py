@@ -69,6 +69,10 @@ class Api:
         """The record of a session."""
         return await self._get(f"record/{session}")
 
+    async def gates(self, session: str) -> dict[str, Any]:
+        """Every gate of a session, what is asked there, and the clock on the wall."""
+        return await self._get(f"gates/{session}")
+
     async def act(self, action: str, **body: Any) -> dict[str, Any]:
         """Ask for an action, with badges and PINs. Raises ApiRefused with the daemon's reason."""
         request, pins = {"action_id": next(self._ids), **body}, typed(action, body)

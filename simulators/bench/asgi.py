@@ -75,6 +75,10 @@ class AsgiApi:
         """The record of a session."""
         return await self._taken(f"record/{quote(session, safe='')}", "GET")
 
+    async def gates(self, session: str) -> dict[str, Any]:
+        """Every gate of a session, what is asked there, and the clock on the wall."""
+        return await self._taken(f"gates/{quote(session, safe='')}", "GET")
+
     async def act(self, action: str, **body: Any) -> dict[str, Any]:
         """Ask for an action, with badges and PINs. Raises ApiRefused with the daemon's reason."""
         request, pins = {"action_id": next(self._ids), **body}, typed(action, body)

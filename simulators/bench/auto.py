@@ -14,6 +14,7 @@ from simulators.bench.api import Api
 from simulators.bench.channel import Channel
 from simulators.bench.judge import Watch
 from simulators.bench.papers import steepest
+from simulators.bench.paperwork import Paperwork
 from simulators.bench.progress import Progress, delivered_ml
 from simulators.bench.setting import Setting
 from simulators.bench.view import View
@@ -75,6 +76,7 @@ class TwoPeople:
         self._progress = progress
         self._watch = watch
         self.session = ""
+        self.paperwork = Paperwork(api, self.act, plan.order)
         self.barrel_ml = plan.setting.fill_ml
 
     async def treat(self) -> None:
@@ -95,9 +97,11 @@ class TwoPeople:
         self._progress.say(f"session {self.session}: order loaded")
 
     async def assay(self) -> None:
-        """Load the order, lower the syringe into the chamber, measure it, take it out."""
+        """Order and papers; then lower the syringe into the chamber, measure it, take it out."""
         if not self.session:
             await self.load()
+        await self.paperwork.clear(self.session, AB)
+        self._progress.say("directive signed, everything before the thaw answered")
         await self.empty_chamber()
         await self.hands.hand("put_in_chamber", item="syringe")
         await self._reading("assay", {}, lambda view: view.phase == "ASSAYED")
@@ -105,14 +109,24 @@ class TwoPeople:
         self._progress.say("syringe assayed")
 
     async def release(self) -> None:
-        """Two different people sign."""
+        """Two different people sign: in the hot lab, and after the time-out at the bedside."""
         await self.look()
+        await self.paperwork.answer_at(self.session, "hot_lab", AB)
         await self.act("release", AB)
-        await self.act("release", CD)
+        await self.time_out()
         view = await self.until("release", lambda view: view.phase == "RELEASED")
         self._watch.release(view.planned_ml, self.plan.duration_s, steepest(self.plan.order))
         self._progress.plan(view.planned_ml, self.plan.duration_s)
         self._progress.say("released by two people")
+
+    async def time_out(self) -> None:
+        """Identify patient and syringe at the bedside; the second person signs."""
+        await self.identify()
+        await self.act("release", CD)
+
+    async def identify(self) -> None:
+        """Scan wristband and syringe, look at site and shield, where that is asked for."""
+        await self.paperwork.answer_at(self.session, "bedside", CD)
 
     async def patency(self) -> None:
         """Saline at the infusion's rate; blood return seen, no leak."""
@@ -161,6 +175,7 @@ class TwoPeople:
 
     async def go(self) -> None:
         """The two steps of the start."""
+        await self.identify()
         await self.act("start_request", AB)
         self._watch.start()
         await self.act("start_confirm", AB)

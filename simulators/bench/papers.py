@@ -14,7 +14,7 @@ from controller.clinic.dosing import bsa_m2, prescribed_bq
 from controller.clinic.order import Order, parse_order
 from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
 from controller.regimens import regimen_text
-from simulators.bench.badges import COST
+from simulators.bench.badges import BY_ID, COST, PRESCRIBER
 from simulators.bench.device_set import (
     FIRST_ADDRESS,
     HOSE,
@@ -70,7 +70,10 @@ def order_for_today(
     draft["patient"]["weight_date"] = (today - timedelta(days=2)).isoformat()
     draft["patient"]["height_date"] = (today - timedelta(days=30)).isoformat()
     draft["reference_time"] = _time(now)
-    draft["authorized_user"]["signed_at"] = _time(now - timedelta(hours=2))
+    draft["authorized_user"] = {
+        "name": BY_ID[PRESCRIBER].name,
+        "signed_at": _time(now - timedelta(hours=2)),
+    }
     _enter_again(draft, now)
     return with_container(with_minutes(with_dose(draft), minutes), devices)
 

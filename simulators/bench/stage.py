@@ -60,7 +60,7 @@ PEOPLE: Final = ("end", "resume", "none", "away")
 """What two people do after a stop: end the delivery and account for it, go on, or nothing at all.
 ``away``: once the drug runs nobody looks at the patient; after a stop they come and end it."""
 COLD: Final = ("", "saline", "active")
-"""Whether it is a cold run, and what is in the syringe of one: an active one is a person's mistake."""
+"""Whether it is a cold run, and what its syringe holds: an active one is a person's mistake."""
 ADMINISTER: Final = tuple(way.value for way in Administer)
 VISITOR: Final = "cd"
 

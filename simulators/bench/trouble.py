@@ -180,6 +180,7 @@ class Trouble:
             kept_open = self._people.second and not view.running
             if kept_open:
                 await self._keep_open()
+            await self._people.identify()
             await self._people.act("resume", AB)
             if kept_open:
                 await self._seen(lambda now: now.phase != "HELD", REST_S)
@@ -213,6 +214,7 @@ class Trouble:
         self._tried.clear()
         await asyncio.sleep(SEARCH_S)
         await self._acknowledge(await self._people.view())
+        await self._people.identify()
         if not view.shown["connected"]:
             await self._new_patency()
             await self._both("resume", new_site=True)

@@ -18,7 +18,6 @@ from tests.controller.test_config import problems
 UNHEARD = PumpListener(alarm=lambda _status: None, permit_expired=lambda: None)
 SITE = """
 site = {name = "Madison 03", room = "hot lab 2", timezone = "America/Chicago", simulated = true}
-operator = [{id = "ab", name = "A", role = "x"}, {id = "cd", name = "C", role = "y"}]
 syringe = [{name = "BD 60 mL", diameter_mm = 26.59, source = "table"}]
 journal = {directory = "/var/lib/isodrip"}
 flush = {method = "second_pump", FLUSH}

@@ -258,6 +258,10 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
     person = ("ab", "technician")
     return {
         e.OrderLoaded: (*person, hand.treatment),
+        e.GateAnswered: (*person, "shield", '{"in_place":true}'),
+        e.GateOverridden: (*person, "shield", "no room for one"),
+        e.DirectiveSigned: (*person, "0" * 64),
+        e.DirectiveRevised: (*person, "{}", hand.treatment),
         e.AssayRequested: person,
         e.ReleaseSigned: person,
         e.PatencyRequested: (*person, "saline 10 mL", 14_430),

@@ -37,6 +37,10 @@ def people() -> Iterator[Move]:
 
 PEOPLE: Final[tuple[tuple[Any, ...], ...]] = (
     ("order", e.OrderLoaded, AB, ORDER),
+    ("directive signed", e.DirectiveSigned, AU, "0" * 64),
+    ("directive revised", e.DirectiveRevised, AB, "{}", ORDER),
+    ("gate answered", e.GateAnswered, AB, "shield", '{"in_place":true}'),
+    ("gate overridden", e.GateOverridden, AU, "shield", "no room for one"),
     ("ask assay", e.AssayRequested, AB),
     *(("release", e.ReleaseSigned, who) for who in (AB, CD, AU, NOBODY)),
     ("patency run", e.PatencyRequested, AB, "saline 10 mL", FLUSH_UM),
