@@ -22,6 +22,7 @@ from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
 from controller.cli_people import CHANGES, change, list_arguments, listed, people_arguments
 from controller.cli_probe import probe_arguments, probe_ports
 from controller.cli_regimen import REGIMEN_COMMANDS
+from controller.cli_sheet import sheet_arguments, sheet_main
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
 from controller.clinic.order import order_hash, order_schema, parse_order
@@ -351,6 +352,8 @@ def _document_arguments(top: Any) -> None:
     text = "judge journals or their exports anew; name the first decision that differs"
     replayed = _command(journal, "replay", journal_replay, text)
     replayed.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    sheet = _command(top, "sheet", sheet_main, "the downtime sheet of a released treatment")
+    sheet_arguments(sheet)
     shown = _command(_group(top, "record", "records"), "show", _record_show, "show a record")
     shown.add_argument("session", metavar="SESSION")
     shown.add_argument("--config", type=Path, required=True, metavar="FILE")

@@ -97,7 +97,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         raise NoRecord("must be a session with an order")
     try:
         order, half_life = (
-            parse_order(_directive(header, state)),
+            parse_order(directive_text(header, state)),
             half_life_of(header["regimen_text"]),
         )
     except DocumentError as error:
@@ -134,7 +134,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
     )
 
 
-def _directive(header: Mapping[str, Any], state: State) -> str:
+def directive_text(header: Mapping[str, Any], state: State) -> str:
     """The newest text of the directive."""
     return header["order"] if state.papers is None else state.papers.versions[-1].order
 
