@@ -175,7 +175,6 @@ def _led(
         site.socket_path.unlink(missing_ok=True)
         os._exit(FAILED)
     except ends as error:
-        runner.close()
         if isinstance(error, Fault):
             raise
         if isinstance(error, _MISSING):

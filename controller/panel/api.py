@@ -237,6 +237,8 @@ class Api:
         return await self._kept(verdict)
 
     async def _revise(self, body: ReviseOrder, by: Known) -> Answer:
+        if body.session not in self.daemon.sessions:
+            raise UnknownSession(body.session)
         checked = self._checked(body.order, self.daemon.doses(but=body.session))
         told = (body.operator, by.role, checked.loaded.text, checked.treatment)
         known = {"proven": by.first, "other": by.second}

@@ -10,7 +10,7 @@ import pytest
 
 from controller.core import events
 from controller.news import NewsRing
-from controller.panel.actions import ACTIONS, BY_NAME
+from controller.panel.actions import ACTIONS, BY_NAME, LOAD, REVISE
 from controller.panel.app import kept_alive, make_app, news
 from controller.panel.openapi import openapi
 from controller.panel.server import PanelServer, bind
@@ -132,7 +132,7 @@ def test_what_is_not_there_is_named(tmp_path):
 @pytest.mark.requirement("P16")
 def test_one_action_id_acts_once(tmp_path):
     async def work(room):
-        await room.to_ordered()
+        await room.to_cleared()
         session = room.daemon.sessions[room.session]
         body = {"action_id": "same", "operator": "ab", "session": room.session}
         first, second = await asyncio.gather(
@@ -265,7 +265,7 @@ def test_a_body_becomes_its_event_in_base_units(tmp_path, name):
 
 
 def test_every_request_of_the_judgement_has_its_action():
-    posted = {action.event for action in ACTIONS} | {events.OrderLoaded, events.StopPressed}
+    posted = {action.event for action in (LOAD, REVISE, *ACTIONS)} | {events.StopPressed}
     requests = {kind for kind in EVENTS.values() if issubclass(kind, events.ByPerson)}
     assert posted == requests - {events.ByPerson}
 

@@ -173,13 +173,12 @@ def test_one_treatment_at_a_time_but_any_number_waiting_for_residual(tmp_path):
             answer = await room.ask("load_order", order=ORDER)
             assert answer.status_code == 409
             assert answer.json()["error"]["rule"] == "one treatment at a time"
+            await room.clear()
             await room.do("assay")
             await room.until_phase("ASSAYED")
             assert (await room.do("cancel", reason="called off"))["phase"] == "RESIDUAL"
-            await room.to_ordered()
+            await room.to_assayed()
             assert room.session != first
-            await room.do("assay")
-            await room.until_phase("ASSAYED")
             room.session, second = first, room.session
             room.calibrator.standing_mbq = 0.0
             await room.do("residual", item="background")
