@@ -15,6 +15,7 @@ from controller.calibrator_worker import CalibratorWorker
 from controller.clinic.earlier import EarlierDose
 from controller.core import commands as c
 from controller.core import events
+from controller.core.bedside import RELEASES
 from controller.core.codec import plain
 from controller.core.event import Proven
 from controller.core.motion import PERMIT_SHARE
@@ -277,7 +278,8 @@ class Daemon:
         self._hand_out(session, lasting, seq)
         self.herald.note(session.id, event, session.state.phase, tuple(lasting))
         refusal = next((x for x in lasting if isinstance(x, c.Refuse)), None)
-        if isinstance(event, events.ReleaseSigned) and refusal is None:
+        signed = isinstance(event, events.ReleaseSigned) and refusal is None
+        if signed and len(session.state.released) == RELEASES:
             self.released.put_nowait(session.id)
         return Verdict(session.id, session.state.phase.value, refusal, record)
 
