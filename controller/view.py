@@ -13,7 +13,7 @@ from controller.core.alarms import ALARMS, not_observable
 from controller.core.judge import latched
 from controller.core.line import line_of
 from controller.core.sounding import audio_paused_ns, ordered, sounding
-from controller.core.state import Alarm, Pumped, Purpose, Run, Signed, State
+from controller.core.state import Alarm, ByHand, Pumped, Purpose, Run, Signed, State
 from controller.core.treatment import SecondPump, Treatment
 from controller.core.words import rows_for
 from controller.surroundings import FlushPump
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = 1
 _PUBLIC: Final = (
-    *("session", "cold_run", "phase", "latched", "planned_ml", "run", "pumped", "delivered"),
-    "lease",
-    *("times", "outcome"),
+    *("session", "cold_run", "phase", "latched", "planned_ml", "run", "pumped", "by_hand"),
+    *("delivered", "lease", "times", "outcome"),
 )
 
 
@@ -54,6 +53,19 @@ def _activity(bq: int) -> dict[str, float]:
 
 def _interval(pumped: Pumped) -> dict[str, float]:
     return {"low_ml": _ml(pumped.low_nl), "high_ml": _ml(pumped.high_nl)}
+
+
+def _by_hand(by_hand: ByHand | None) -> dict[str, Any] | None:
+    """What hands gave after the pump, entered late."""
+    if by_hand is None:
+        return None
+    return {
+        **_interval(by_hand.drug),
+        "flushed_ml": _ml(by_hand.flushed_nl),
+        "begun_at": _utc(by_hand.begun_utc_ns),
+        "ended_at": _utc(by_hand.ended_utc_ns),
+        "entered_at": _utc(by_hand.entered_utc_ns),
+    }
 
 
 def delivered(state: State) -> Pumped:
@@ -193,6 +205,7 @@ def session_view(state: State, now_ns: int, kinds: tuple[str, ...]) -> dict[str,
         "connected": state.connected,
         "run": _run(state.run, now_ns),
         "pumped": volumes,
+        "by_hand": _by_hand(state.by_hand),
         "delivered": _interval(delivered(state)),
         "lease": _lease(state, now_ns),
         "prompts": _prompts(state),

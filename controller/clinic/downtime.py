@@ -217,7 +217,7 @@ def _on(facts: SheetFacts) -> tuple[str, ...]:
         f"What may still be given: the volume read less {left}. In all never more than {most}.",
         f"Set the pump by its manual: {where} ({facts.mounted}); {part}; stop at its end; no KVO.",
         "As volume: what may still be given. The second person reads all of it back.",
-        "Open the clamps and start. Somebody stays with the patient; fill in the back of this sheet.",
+        "Open the clamps and start. Somebody stays with the patient; fill in the back.",
         f"Slower is allowed, faster is not. Stop when the {where} is at {left}.",
     )
 

@@ -14,6 +14,7 @@ from controller.clinic.order import Administer, order_hash
 from controller.clinic.record_model import (
     AlarmFact,
     Item,
+    LateEntry,
     Outcome,
     Reading,
     RecordAgreement,
@@ -22,6 +23,7 @@ from controller.clinic.record_model import (
     RecordComponent,
     RecordFacts,
     RecordHalfLife,
+    RecordLateEntry,
     RecordPatient,
     RecordPerson,
     TreatmentRecord,
@@ -34,6 +36,7 @@ from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds, as_mbq,
 __all__ = [
     "AlarmFact",
     "Item",
+    "LateEntry",
     "Outcome",
     "Reading",
     "RecordFacts",
@@ -120,7 +123,22 @@ def _pumped(facts: RecordFacts) -> dict[str, Any]:
         "delivered_ml": as_ml(line.delivered_low_nl),
         "in_line_ml": as_ml(line.in_line_high_nl) if started else None,
         "infusion_s": as_seconds(facts.infusion_ns),
+        "late_entry": None if facts.late_entry is None else _late_entry(facts.late_entry),
     }
+
+
+def _late_entry(entry: LateEntry) -> RecordLateEntry:
+    return RecordLateEntry(
+        given_ml=(as_ml(entry.low_nl), as_ml(entry.high_nl)),
+        flushed_ml=as_ml(entry.flushed_nl),
+        begun_at=utc_text(entry.begun_at_utc_ns),
+        ended_at=utc_text(entry.ended_at_utc_ns),
+        given_by=entry.given_by,
+        method=entry.method,
+        reason=entry.reason,
+        entered_at=utc_text(entry.entered_at_utc_ns),
+        entered_by=entry.entered_by,
+    )
 
 
 _UNKNOWN: Final[dict[str, Any]] = {

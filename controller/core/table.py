@@ -18,6 +18,7 @@ from controller.core import (
     hot_lab,
     idle_pump,
     interruption,
+    late_entry,
 )
 from controller.core import events as e
 from controller.core.limits import Limits
@@ -101,6 +102,8 @@ ROWS: Final = (
     _row(e.KvoRequested, {P.HELD}, bedside.kvo_requested),
     _row(e.FlushConfirmed, {P.FLUSHING, P.STOPPED}, bedside.flush_confirmed, P.RESIDUAL),
     # after
+    _row(e.FinishedByHand, WATCHED - {P.INFUSING, P.FLUSHING}, late_entry.finished_by_hand,
+         P.RESIDUAL),
     _row(e.DeliveryBounded, {P.UNCERTAIN}, aftermath.delivery_bounded, P.STOPPED),
     _row(e.GivenUp, {P.UNCERTAIN, P.STOPPED}, aftermath.given_up, P.STOPPED),
     _row(e.ResidualRequested, {P.RESIDUAL}, aftermath.residual_requested),

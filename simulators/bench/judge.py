@@ -73,12 +73,19 @@ def judge(
     }
 
 
+def by_hand_ml(record: Mapping[str, Any]) -> tuple[float, float]:
+    """What the record says that hands gave, at least and at most, mL."""
+    entry = record.get("late_entry")
+    return (0.0, 0.0) if entry is None else tuple(entry["given_ml"])
+
+
 def _volume(record: Mapping[str, Any], drug_ml: float) -> Verdict:
-    """What left the drug syringe, and what the record says was pumped, both against the plan."""
+    """What left the drug syringe, and what the record says was given, both against the plan."""
     planned = float(record["planned_ml"])
     allowed = planned * VOLUME_TOLERANCE_PERCENT / 100.0
-    verdict = compare(record["pumped_ml"], drug_ml, allowed, "mL")
-    on_plan = compare(record["pumped_ml"], planned, allowed, "mL").agrees
+    given = record["pumped_ml"] + by_hand_ml(record)[0]
+    verdict = compare(given, drug_ml, allowed, "mL")
+    on_plan = compare(given, planned, allowed, "mL").agrees
     return Verdict(**{**asdict(verdict), "agrees": verdict.agrees and on_plan})
 
 

@@ -16,6 +16,7 @@ from controller.core.alarms import ALARMS, COUNTER, STATUS, Action
 from simulators.bench.device_set import ONE_LINE, USUAL, DeviceSet
 from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence, Violation, Witness
 from simulators.bench.faults import Fault, ScenarioError, check_number, fault_from
+from simulators.bench.judge import by_hand_ml
 from simulators.bench.judges import judged, tail_nl
 from simulators.bench.rehearsal import Rehearsal, rehearse
 from simulators.bench.signs import POLL_NS, STALE_NS
@@ -226,11 +227,12 @@ def _untrue(evidence: Evidence, *, volumes: bool) -> list[str]:
     route = truth["routes"]["delivered_mbq"]
     if not route["agrees"]:
         found.append(f"the record says {route['record']} MBq delivered, truth is {route['truth']}")
-    low, high = record["pumped_interval_ml"]
+    pumped, by_hand = record["pumped_interval_ml"], by_hand_ml(record)
+    low, high = pumped[0] + by_hand[0], pumped[1] + by_hand[1]
     allowed = record["planned_ml"] * VOLUME_SHARE
     out_ml = truth["drug_out_ml"]
     if volumes and not low - allowed <= out_ml <= high + allowed:
-        found.append(f"pumped {low} .. {high} mL, in truth {out_ml} mL")
+        found.append(f"given {low} .. {high} mL, in truth {out_ml} mL")
     return found
 
 

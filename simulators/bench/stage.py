@@ -56,8 +56,9 @@ NEVER: Final = 0
 SAMPLE_NS: Final = NS_PER_S
 LOOK_NS: Final = NS_PER_S
 """Eyes see anew after this time."""
-PEOPLE: Final = ("end", "resume", "none", "away")
+PEOPLE: Final = ("end", "resume", "hand", "none", "away")
 """What two people do after a stop: end the delivery and account for it, go on, or nothing at all.
+``hand``: once drug runs they finish it by hand, whatever the panel shows, and enter that late.
 ``away``: once the drug runs nobody looks at the patient; after a stop they come and end it."""
 COLD: Final = ("", "saline", "active")
 """Whether it is a cold run, and what its syringe holds: an active one is a person's mistake."""
