@@ -23,6 +23,7 @@ from controller.cli_people import CHANGES, change, list_arguments, listed, peopl
 from controller.cli_probe import probe_arguments, probe_ports
 from controller.cli_regimen import REGIMEN_COMMANDS
 from controller.cli_sheet import sheet_arguments, sheet_main
+from controller.cli_station import station_key
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
 from controller.clinic.order import order_hash, order_schema, parse_order
@@ -132,6 +133,8 @@ def _check(args: argparse.Namespace, out: Out) -> int:
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
     for name, section in site.devices.items():
         out.say(f"{name}: {section.kind} at {section.port}, {place_of(section)}")
+    for station in site.station:
+        out.say(f"station {station.name}: {' and '.join(station.places).replace('_', ' ')}")
     _check_access(site, out)
     out.say(commissioned_text(commissioned_of(site)))
     if site.flush_pump is not None:
@@ -192,10 +195,21 @@ def _session_line(session: Mapping[str, Any]) -> str:
         parts.append(f"assayed {session['assay']['mbq']:.1f} MBq")
     pumped = session["pumped"]["drug"]["high_ml"]
     parts.append(f"pumped {pumped:.3f} of {session['planned_ml']:.3f} mL")
+    if session["custody"]["asked"]:
+        parts.append(_custody_text(session["custody"]))
     waiting = session["prompts"]["resume_requested_by"]
     if waiting:
         parts.append(f"{waiting} wants to resume, a second person must agree")
     return ", ".join(parts)
+
+
+def _custody_text(custody: Mapping[str, Any]) -> str:
+    """Who has the container, and since when where it was handed over."""
+    has = f"custody: {custody['place'].replace('_', ' ')}"
+    if not custody["handed_over"]:
+        return has
+    last = custody["handed_over"][-1]
+    return f"{has}, {last['what']} taken over by {last['taken_by']} at {last['at']}"
 
 
 def _stop(args: argparse.Namespace, out: Out) -> int:
@@ -314,6 +328,8 @@ def arguments() -> argparse.ArgumentParser:
     text = "find out what is on each port; never a write, never during a treatment"
     probe_arguments(_command(top, "probe", probe_ports, text))
     _people_arguments(top)
+    stations = _group(top, "station", "the machines at which people act")
+    _command(stations, "key", station_key, "a new key by which a station is known")
     _document_arguments(top)
     return parser
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from controller.access_sections import ApiSection, PeopleSection
+from controller.access_sections import ApiSection, PeopleSection, StationSection
 from controller.clinic.documents import DocumentError, Problem, shown, toml_table, utc_datetime
 from controller.core.limits import LimitError, Limits, limits_from
 from controller.device_sections import (
@@ -208,6 +208,7 @@ class SiteConfig(Section):
     directive: DirectiveSection = DirectiveSection()
     people: PeopleSection = PeopleSection()
     downtime: DowntimeSection = DowntimeSection()
+    station: Annotated[tuple[StationSection, ...], Field(strict=False)] = ()
     site_hash: str
 
     @property
@@ -256,6 +257,7 @@ class SiteConfig(Section):
             *self._second_pump(),
             *self._lines(),
             *self._unpinned(),
+            *self._stations(),
         ]
         if not (self.site.simulated or self.people.cost.covers(OWASP)):
             rule = f"must be {OWASP.memory_kib} KiB and {OWASP.passes} passes at least"
@@ -271,6 +273,20 @@ class SiteConfig(Section):
         rule = "is required where devices are real: isodrip regimen check FILE tells it"
         for name in () if self.site.simulated else self.regimen.unpinned:
             yield Problem(f"regimen.sha256.{name}", "(absent)", rule)
+
+    def _stations(self) -> Iterable[Problem]:
+        """What keeps hot lab and bedside from being told apart."""
+        stations = self.station
+        yield from _repeated("station.name", (one.name for one in stations))
+        yield from _repeated("station.address", chain(*(one.addresses for one in stations)))
+        keys = (one.key_sha256 for one in stations if one.key_sha256 is not None)
+        yield from _repeated("station.key_sha256", keys)
+        if not stations and not self.site.simulated:
+            rule = "is required where devices are real: which machine stands where"
+            yield Problem("station", "(absent)", rule)
+        for place in ("hot_lab", "bedside") if stations else ():
+            if not any(place in one.places for one in stations):
+                yield Problem("station.places", "(absent)", f"must hold {place} at one station")
 
     def _second_pump(self) -> Iterable[Problem]:
         """What is wrong with the pump that flushes, or with there being none."""

@@ -3,7 +3,8 @@
 It reads what is there and names what is not; every judgement on it is `controller.clinic`'s.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,8 @@ from controller.clinic.documents import DocumentError, utc_ns, validation_proble
 from controller.clinic.order import Order, parse_order
 from controller.clinic.record import (
     AlarmFact,
+    CustodyFact,
+    GateFact,
     Item,
     LateEntry,
     Reading,
@@ -25,8 +28,11 @@ from controller.clinic.regimen import half_life_of
 from controller.clinic.signatures import Meaning, Signature
 from controller.core.aftermath import PADS, SYRINGE_AND_LINE, outcome_of
 from controller.core.alarms import not_observable
+from controller.core.gates import gates_of, signature_of
 from controller.core.limits import Limits
 from controller.core.line import line_of
+from controller.core.papers import Papers
+from controller.core.place import HandOver
 from controller.core.state import Alarm, ByHand, Purpose, Signed, State
 from controller.core.words import rows_for
 from controller.sessions import fold_state, limits_of
@@ -133,6 +139,8 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         reported=_reported(state),
         line=None if state.order.second is None and state.by_hand is None else line_of(state),
         late_entry=None if state.by_hand is None else _late_entry(state.by_hand, state),
+        custody=tuple(map(_custody, state.custody)),
+        gates=() if state.papers is None else tuple(_gates(state.papers, state.now_utc_ns)),
     )
 
 
@@ -210,6 +218,27 @@ def _alarm(alarm: Alarm, kinds: tuple[str, ...]) -> AlarmFact:
     )
 
 
+def _gates(papers: Papers, utc_ns: int) -> Iterator[GateFact]:
+    answers = {one.question: one for one in papers.answered}
+    overrides = {one.gate: one for one in papers.overridden}
+    for gate in gates_of(papers, utc_ns):
+        said, override = answers.get(gate.answer), overrides.get(gate.id)
+        yield GateFact(
+            gate.id,
+            gate.place.name.lower(),
+            gate.source,
+            None if said is None else json.loads(said.answer),
+            None if said is None else signature_of(said.by),
+            "" if override is None else override.reason,
+            None if override is None else signature_of(override.by),
+        )
+
+
+def _custody(one: HandOver) -> CustodyFact:
+    at = Nanoseconds(one.utc_ns)
+    return CustodyFact(one.to.value, one.what, one.given_by, one.taken_by, at)
+
+
 def _reported(state: State) -> tuple[Candidate, ...]:
     if state.order.cold:
         return ()
@@ -220,18 +249,15 @@ def _reported(state: State) -> tuple[Candidate, ...]:
 
 
 def _people(header: Mapping[str, Any], state: State, order: Order) -> tuple[Signature, ...]:
+    """Every signature; of a session without gates, the order's word that it was signed, too."""
+    user = order.authorized_user
+    ordered = Signature(
+        "", user.name, "authorized user", Meaning.ORDERED, utc_ns(order.directed_at)
+    )
     operators: Mapping[str, Mapping[str, str]] = header.get("operators", {})
     releases = [signed for signed in state.signatures if signed.meaning == "released"][-2:]
     signed = (_signature(one, operators, releases) for one in state.signatures)
-    return *_directed(order), *signed
-
-
-def _directed(order: Order) -> tuple[Signature, ...]:
-    """The directive's own signature; a cold run has none."""
-    if order.cold_run:
-        return ()
-    user, at_utc_ns = order.authorized_user, utc_ns(order.directed_at)
-    return (Signature("", user.name, "authorized user", Meaning.ORDERED, at_utc_ns),)
+    return tuple(signed) if state.papers is not None else (ordered, *signed)
 
 
 def _signature(

@@ -118,8 +118,11 @@ def judged(state: State, event: events.Event, limits: Limits) -> tuple[State, tu
 
 
 def session_header(common: Mapping[str, Any], epoch: int, limits: Limits) -> dict[str, Any]:
-    """Record 0 of a session: what the site says, every limit, and the epoch it begins in."""
-    return {**common, "epoch": epoch, "limits": limits_as_dict(limits)}
+    """Record 0 of a session: what the site says, every limit, and the epoch it begins in.
+
+    ``stations``: custody of the container is handed over between hot lab and bedside.
+    """
+    return {**common, "stations": True, "epoch": epoch, "limits": limits_as_dict(limits)}
 
 
 def state_of(session: str, header: Mapping[str, Any]) -> State:
@@ -137,6 +140,7 @@ def state_of(session: str, header: Mapping[str, Any]) -> State:
         session=session,
         epoch=revive(int, header.get("epoch", 0)),
         commissioned=known,
+        stations=revive(bool, header.get("stations", False)),
         flush_commissioned=UNKNOWN if flush is None else revive(Commissioned, flush),
         papers=_papers(header) if "gates" in header else None,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from controller.clinic.text import utc_text
 from controller.commissioned import commissioned_text
 from controller.core.alarms import ALARMS, not_observable
+from controller.core.custody import place_of
 from controller.core.judge import latched
 from controller.core.line import line_of
 from controller.core.sounding import audio_paused_ns, ordered, sounding
@@ -176,6 +177,24 @@ def _signed(signed: Signed) -> dict[str, Any]:
     return {**said, "at": _utc(signed.utc_ns)}
 
 
+def _custody(state: State) -> dict[str, Any]:
+    """Whose the container is, and every time it changed hands; ``asked``: whether anybody asks."""
+    return {
+        "asked": state.stations,
+        "place": place_of(state).value,
+        "handed_over": [
+            {
+                "to": one.to.value,
+                "what": one.what,
+                "given_by": one.given_by,
+                "taken_by": one.taken_by,
+                "at": _utc(one.utc_ns),
+            }
+            for one in state.custody
+        ],
+    }
+
+
 def _audio(state: State) -> dict[str, Any]:
     """What is to be heard, and how long the sound stays paused."""
     heard = sounding(state)
@@ -200,6 +219,7 @@ def session_view(state: State, now_ns: int, kinds: tuple[str, ...]) -> dict[str,
         "assay_pending": state.assay_pending,
         "assay": _assay(state),
         "released": [_signed(signed) for signed in state.released],
+        "custody": _custody(state),
         "planned_ml": _ml(state.planned_nl),
         "patency_ok": state.patency_ok,
         "connected": state.connected,

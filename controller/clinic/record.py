@@ -13,6 +13,8 @@ from controller.clinic.ledger import LineState, line_of
 from controller.clinic.order import Administer, order_hash
 from controller.clinic.record_model import (
     AlarmFact,
+    CustodyFact,
+    GateFact,
     Item,
     LateEntry,
     Outcome,
@@ -21,7 +23,9 @@ from controller.clinic.record_model import (
     RecordAlarm,
     RecordAssay,
     RecordComponent,
+    RecordCustody,
     RecordFacts,
+    RecordGate,
     RecordHalfLife,
     RecordLateEntry,
     RecordPatient,
@@ -35,6 +39,8 @@ from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds, as_mbq,
 
 __all__ = [
     "AlarmFact",
+    "CustodyFact",
+    "GateFact",
     "Item",
     "LateEntry",
     "Outcome",
@@ -64,6 +70,8 @@ def build_record(facts: RecordFacts) -> TreatmentRecord:
             "alarms": tuple(map(_alarm, facts.alarms)),
             "not_observable": facts.not_observable,
             "people": tuple(map(_person, facts.people)),
+            "custody": tuple(map(_custody, facts.custody)),
+            "gates": tuple(map(_gate, facts.gates)),
             "times": {name: utc_text(at) for name, at in sorted(facts.times.items())},
             "devices": tuple(map(dict, facts.devices)),
             "versions": dict(facts.versions),
@@ -316,4 +324,26 @@ def _person(signature: Signature) -> RecordPerson:
         meaning=signature.meaning,
         at=utc_text(signature.at_utc_ns),
         identity=signature.identity,
+    )
+
+
+def _gate(fact: GateFact) -> RecordGate:
+    by, other = fact.by, fact.overridden_by
+    return RecordGate(
+        id=fact.id,
+        place=fact.place,
+        source=fact.source,
+        answer=None if fact.answer is None else dict(fact.answer),
+        by=None if by is None else by.operator_id,
+        at=None if by is None else utc_text(by.at_utc_ns),
+        override=fact.override or None,
+        overridden_by=None if other is None else other.operator_id,
+        overridden_at=None if other is None else utc_text(other.at_utc_ns),
+    )
+
+
+def _custody(fact: CustodyFact) -> RecordCustody:
+    at = utc_text(fact.at_utc_ns)
+    return RecordCustody(
+        place=fact.place, what=fact.what, by=fact.given_by, to=fact.taken_by, at=at
     )

@@ -68,6 +68,33 @@ class LateEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class CustodyFact:
+    """The container changed hands: at which place, what, from whom to whom."""
+
+    place: str
+    what: str
+    given_by: str
+    taken_by: str
+    at_utc_ns: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
+class GateFact:
+    """One gate of the treatment: by which rule it was asked, what was said, by whom and when.
+
+    ``override`` is the reason of whoever answered for it as it stood.
+    """
+
+    id: str
+    place: str
+    source: str
+    answer: Mapping[str, Any] | None
+    by: Signature | None
+    override: str = ""
+    overridden_by: Signature | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordFacts:
     """All that a record is made of. ``started_at_utc_ns`` is None if nothing was started.
 
@@ -105,6 +132,8 @@ class RecordFacts:
     ground_truth: Mapping[str, Any] | None = None
     line: LineState | None = None
     late_entry: LateEntry | None = None
+    custody: tuple[CustodyFact, ...] = ()
+    gates: tuple[GateFact, ...] = ()
 
 
 class RecordPatient(Document):
@@ -141,6 +170,30 @@ class RecordPerson(Document):
     meaning: str
     at: str
     identity: str
+
+
+class RecordCustody(Document):
+    """The container was handed over at ``place``: ``by`` gave it, ``to`` took it (ids)."""
+
+    place: str
+    what: str
+    by: str
+    to: str
+    at: str
+
+
+class RecordGate(Document):
+    """A gate: the newest answer and who gave it (id), and the override where there is one."""
+
+    id: str
+    place: str
+    source: str
+    answer: dict[str, Any] | None
+    by: str | None
+    at: str | None
+    override: str | None = None
+    overridden_by: str | None = None
+    overridden_at: str | None = None
 
 
 class RecordComponent(Document):
@@ -236,6 +289,8 @@ class TreatmentRecord(Document):
     alarms: tuple[RecordAlarm, ...]
     not_observable: tuple[str, ...]
     people: tuple[RecordPerson, ...]
+    custody: tuple[RecordCustody, ...] = ()
+    gates: tuple[RecordGate, ...] = ()
     times: dict[str, str]
     devices: tuple[dict[str, Any], ...]
     versions: dict[str, str]

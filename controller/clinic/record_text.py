@@ -18,7 +18,7 @@ NONE: Final = "not measured"
 
 def render_text(record: TreatmentRecord) -> str:
     """Return the whole record as text; a simulated one, and a cold run, stands under a banner."""
-    sections = (_head, _ordered, _activities, _volumes, _judgement, _alarms, _people, _end)
+    sections = (_head, _ordered, _activities, _volumes, _judgement, _alarms, _gates, _people, _end)
     lines = [line for section in sections for line in (*section(record), "")]
     shown = ((COLD_BANNER, record.cold_run), (BANNER, record.simulated))
     for banner in (banner for banner, holds in shown if holds):
@@ -126,6 +126,17 @@ def _alarms(record: TreatmentRecord) -> Iterator[str]:
             yield _row("", alarm.evidence)
     for what in record.not_observable:
         yield _row("Not observable here", what)
+
+
+def _gates(record: TreatmentRecord) -> Iterator[str]:
+    yield "GATES"
+    if not record.gates:
+        yield "None: the session was begun before there were any"
+    for gate in record.gates:
+        said = "not answered" if gate.by is None else f"{gate.by}, {gate.at}"
+        yield _row(f"{gate.id.replace('_', ' ')}", said)
+        if gate.override is not None:
+            yield _row("", f"overridden by {gate.overridden_by}: {gate.override}")
 
 
 def _people(record: TreatmentRecord) -> Iterator[str]:

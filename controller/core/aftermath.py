@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from controller.core import commands as c
+from controller.core import custody, gates, motion
 from controller.core import events as e
-from controller.core import gates, motion
 from controller.core.hot_lab import status_text
 from controller.core.judge import enter, forget, note, to_stopped
 from controller.core.limits import Limits
@@ -97,6 +97,9 @@ def residual_requested(
         return Refused("one reading at a time", f"{state.assay_pending} is being measured")
     if not event.item.strip():
         return Refused("an item has a name", repr(event.item))
+    refused = None if event.item == BACKGROUND else custody.not_in_hot_lab(state)
+    if refused:
+        return refused
     if event.item != BACKGROUND and state.background_bq is None:
         return Refused("the empty well comes first", f"item {event.item!r} before background")
     state = asked_by(replace(forget(state, "calibrator_link"), assay_pending=event.item), event)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from controller.clinic.gate_table import Place
 from controller.core import commands as c
-from controller.core import commissioning, gates, judge, motion
+from controller.core import commissioning, custody, gates, judge, motion
 from controller.core import events as e
 from controller.core.judge import Commands, enter, forget, note
 from controller.core.limits import Limits
@@ -73,7 +73,7 @@ def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -
 
     The latch must be clear: a STOP before the release may have left one as well.
     """
-    refused = _ready(state)
+    refused = _ready(state) or custody.not_at_bedside(state)
     if refused:
         return refused
     standing = judge.standing(state)
@@ -134,6 +134,7 @@ def patency_confirmed(state: State, event: e.PatencyConfirmed, limits: Limits) -
 def seat_requested(state: State, event: e.SeatRequested, limits: Limits) -> Result | Refused:
     """Advance the pusher to a drop at the tip: capped volume and rate, watchdog armed."""
     refused = _ready(state) or second_person(event, event.confirmed_by)
+    refused = refused or custody.not_at_bedside(state)
     if refused:
         return refused
     if not state.patency_ok:

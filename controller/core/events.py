@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from controller.core.event import ByPerson as ByPerson  # noqa: PLC0414
 from controller.core.event import Event as Event  # noqa: PLC0414
+from controller.core.place import CustodyHandedOver as CustodyHandedOver  # noqa: PLC0414
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
     ADDED,

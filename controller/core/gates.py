@@ -54,7 +54,8 @@ def _answer(question: str, text: str) -> Document:
     return parse_answer(question, text)
 
 
-def _signature(signed: Signed) -> Signature:
+def signature_of(signed: Signed) -> Signature:
+    """A signature of a session as the clinic knows them."""
     at = Nanoseconds(signed.utc_ns)
     name = signed.name or signed.who
     return Signature(signed.who, name, signed.role, signed.meaning, at, signed.identity)
@@ -65,7 +66,7 @@ def versions_of(papers: Papers) -> tuple[Version, ...]:
     return tuple(
         Version(
             _order(one.order),
-            None if one.signed is None else _signature(one.signed),
+            None if one.signed is None else signature_of(one.signed),
             one.signed_hash,
         )
         for one in papers.versions
@@ -75,10 +76,10 @@ def versions_of(papers: Papers) -> tuple[Version, ...]:
 def asked_of(papers: Papers, utc_ns: int) -> Asked:
     """The newest directive, its regimen and the answers so far, by the site's clock."""
     given = {
-        one.question: Given(_answer(one.question, one.answer), _signature(one.by))
+        one.question: Given(_answer(one.question, one.answer), signature_of(one.by))
         for one in papers.answered
     }
-    overrides = {one.gate: Override(one.reason, _signature(one.by)) for one in papers.overridden}
+    overrides = {one.gate: Override(one.reason, signature_of(one.by)) for one in papers.overridden}
     zone = timezone(timedelta(minutes=papers.zone_min))
     return Asked(
         _regimen(papers.regimen),
@@ -142,12 +143,11 @@ def gate_answered(state: State, event: e.GateAnswered, limits: Limits) -> Result
         return refused
     by = signature(event.who, event.role, f"answered {event.question}", event.utc_ns, event.proven)
     gates = [gate for gate in GATES if gate.answer == event.question]
-    wrong = [problem for gate in gates for problem in answerer_problems(gate, _signature(by))]
+    wrong = [problem for gate in gates for problem in answerer_problems(gate, signature_of(by))]
     if wrong:
         return _told("an answer is given by who may", wrong) or Refused("", "")
     others = tuple(one for one in papers.answered if one.question != event.question)
     answered = (*others, Answered(event.question, event.answer, by))
-    state = sign(state, event, f"answered {event.question}")
     return done(_thawing(replace(state, papers=replace(papers, answered=answered)), limits))
 
 

@@ -15,8 +15,8 @@ from controller.clinic.documents import Problem
 from controller.clinic.dosing import decayed_bq
 from controller.clinic.gate_table import Place
 from controller.core import commands as c
+from controller.core import custody, gates, judge
 from controller.core import events as e
-from controller.core import gates, judge
 from controller.core.bedside import RELEASES, drug_profile, to_residual
 from controller.core.judge import enter, forget, note
 from controller.core.limits import Limits
@@ -43,7 +43,9 @@ def assay_requested(state: State, event: e.AssayRequested, limits: Limits) -> Re
         return Refused("nothing is assayed once the line is in use", "a run or a connection exists")
     if state.first_start_ns is not None:
         return Refused("nothing is assayed once drug was given", "what is left is no dose")
-    refused = gates.not_yet(state, event.utc_ns, Place.BEFORE_THAW, limits)
+    refused = custody.not_in_hot_lab(state) or gates.not_yet(
+        state, event.utc_ns, Place.BEFORE_THAW, limits
+    )
     if refused:
         return refused
     state = asked_by(replace(forget(state, "calibrator_link"), assay_pending=SYRINGE), event)
@@ -169,6 +171,7 @@ def release_signed(state: State, event: e.ReleaseSigned, limits: Limits) -> Resu
     refused = (
         _usable(state, event, limits)
         or _unsigned(event, state.released)
+        or custody.not_signing(state)
         or gates.not_yet(state, event.utc_ns, place, limits)
     )
     if refused:
@@ -200,6 +203,7 @@ def time_out_repeated(state: State, event: e.ReleaseSigned, limits: Limits) -> R
     refused = (
         _usable(state, event, limits)
         or _unsigned(event, (first,))
+        or custody.not_signing(state)
         or gates.not_yet(state, event.utc_ns, Place.BEDSIDE, limits)
     )
     if refused:

@@ -10,6 +10,7 @@ from controller.core.commissioning import UNKNOWN, Commissioned
 from controller.core.event import Proven
 from controller.core.papers import Papers
 from controller.core.papers import Signed as Signed  # noqa: PLC0414
+from controller.core.place import HandOver
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
     ADDED,
@@ -201,6 +202,8 @@ class State:
     Only where there is a second pump: ``saline`` is what it let into the line, in order,
     ``saline_syringe`` what is mounted on it, ``flush_rest`` what is known of it at rest, as
     ``rest`` is of the drug's pump.
+    ``stations`` says that hot lab and bedside hand the container over, ``custody`` each time they
+    did.
     Without slots, so that `controller.core.changed` copies it in one go.
     """
 
@@ -212,6 +215,7 @@ class State:
     uncertain_from: Phase | None = None
     epoch: int = 0
     commissioned: Commissioned = UNKNOWN
+    stations: bool = field(default=False, metadata=ADDED)
     now_ns: int = 0
     now_utc_ns: int = 0
     treatment: Treatment | None = None
@@ -229,6 +233,7 @@ class State:
     planned_nl: int = 0
     released: tuple[Signed, ...] = ()
     released_ns: int | None = None
+    custody: tuple[HandOver, ...] = field(default=(), metadata=ADDED)
     # bedside
     patency_ran: bool = False
     patency_ok: bool = False

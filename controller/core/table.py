@@ -12,6 +12,7 @@ from typing import Any, Final
 from controller.core import (
     aftermath,
     bedside,
+    custody,
     device_events,
     gates,
     host_events,
@@ -72,6 +73,7 @@ ROWS: Final = (
     _row(e.ReleaseSigned, {P.RELEASED, P.SEATED, P.ARMED}, hot_lab.time_out_repeated),
     _row(e.CancelRequested, {P.ORDERED}, hot_lab.cancel_requested, P.CLOSED, P.RESIDUAL),
     _row(e.CancelRequested, {P.ASSAYED, P.RELEASED}, hot_lab.cancel_requested, P.RESIDUAL),
+    _row(e.CustodyHandedOver, {P.ASSAYED, P.RELEASED, P.STOPPED, P.RESIDUAL}, custody.handed_over),
     # bedside
     _row(e.PatencyRequested, {P.RELEASED, P.STOPPED}, bedside.patency_requested),
     _row(e.PatencyConfirmed, {P.RELEASED, P.STOPPED}, bedside.patency_confirmed),

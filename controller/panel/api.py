@@ -36,6 +36,7 @@ from controller.panel.actions import (
     Wrong,
 )
 from controller.panel.desk import Denied, Desk, Knock, Known
+from controller.panel.whereabouts import Whereabouts
 
 REMEMBERED: Final = 1000
 
@@ -135,11 +136,20 @@ class Leaving(BaseModel):
     operator: OperatorId
 
 
+class StationKey(BaseModel):
+    """The key of a station, as ``isodrip station key`` told it."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+
+
 class Api:
     """The actions of one daemon."""
 
     def __init__(self, daemon: Daemon, site: SiteConfig, desk: Desk) -> None:
         self.daemon, self.site, self.desk = daemon, site, desk
+        self._whereabouts = Whereabouts(site.station)
         self._answers: OrderedDict[str, tuple[str, asyncio.Task[Answer]]] = OrderedDict()
 
     async def stop(self, source: str) -> Answer:
@@ -155,10 +165,44 @@ class Api:
         if isinstance(body, Answer):
             return body
         try:
+            self._check_place(name, body, knock)
             known = await self.desk.allowed(BY_NAME.get(name, LOAD), body, knock)
+            # While PINs were tried another may have signed.
+            self._check_place(name, body, knock)
         except Denied as denied:
             return denial(denied)
         return await self._once(name, body, known)
+
+    def _check_place(self, name: str, body: Body, knock: Knock) -> None:
+        """Return where the action belongs to the station. Raises Denied."""
+        named = body.session if isinstance(body, InSession) else ""
+        session = self.daemon.sessions.get(named)
+        state = None if session is None else session.state
+        try:
+            self._whereabouts.check(BY_NAME.get(name, LOAD), body, state, knock)
+        except Denied as denied:
+            if self.station(knock) is None:
+                # Whoever knocks from anywhere writes nothing into a journal.
+                raise
+            raise self.desk.refused(denied, body.operator, knock) from None
+
+    def station(self, knock: Knock) -> dict[str, Any] | None:
+        """The station of a request as the site knows it; None for a stranger's."""
+        standing = self._whereabouts.of(knock)
+        return None if standing is None else standing.view()
+
+    def settle(self, text: bytes, knock: Knock) -> tuple[Answer, str]:
+        """A station's key was typed, once for its browser to keep: which station it is, the key."""
+        try:
+            key = StationKey.model_validate_json(text).key
+        except ValidationError:
+            return refusal(422, "must be JSON with a key", field="key", value="(not shown)"), ""
+        standing = self._whereabouts.keeper_of(key)
+        if standing is None:
+            rule = "must be the key of a station of this site"
+            return refusal(401, rule, field="key", value="(not shown)"), ""
+        self.daemon.note_people({"did": "station", "station": knock.place, "name": standing.name})
+        return Answer(200, {"station": standing.view()}), key
 
     def come(self, text: bytes, knock: Knock) -> tuple[Answer, str]:
         """A badge was shown: who is at the station now, and the station's token."""

@@ -145,8 +145,9 @@ def make_app(
     description = openapi(daemon.setting.version)
     readers = Readers(daemon, turns)
 
-    async def state(_request: Request) -> Response:
-        return respond(Answer(200, state_view(daemon)))
+    async def state(request: Request) -> Response:
+        here = {"station": api.station(knock_of(request))}
+        return respond(Answer(200, state_view(daemon) | here))
 
     async def events(request: Request) -> Response:
         if readers.full:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from controller.clinic.access import Proof
 from controller.panel.actions import ACTIONS, ANYONE, LOAD, REVISE, STOP, Action, Confirmed
-from controller.panel.api import Leaving, Shown
+from controller.panel.api import Leaving, Shown, StationKey
 from controller.panel.desk import PIN_HEADER, SECOND_PIN_HEADER
 
 
@@ -51,6 +51,7 @@ def openapi(version: str) -> dict[str, Any]:
 DESK: Final[tuple[tuple[str, type[BaseModel], str], ...]] = (
     ("come", Shown, "Show a badge at this station; its cookie says which station this is"),
     ("go", Leaving, "Leave this station"),
+    ("station", StationKey, "Make this browser the station of a key; a cookie keeps it"),
 )
 
 
@@ -62,7 +63,7 @@ def _described(schemas: dict[str, Any], body: type[BaseModel]) -> None:
 
 def _told(action: Action) -> str:
     roles = "anyone" if action.roles == ANYONE else ", ".join(sorted(action.roles))
-    return f"{action.text}. Asks for: {action.proof.value}, of {roles}."
+    return f"{action.text}. Asks for: {action.proof.value}, of {roles}, at {action.place.words}."
 
 
 def _pins(action: Action) -> tuple[str, ...]:

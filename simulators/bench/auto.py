@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from controller.core.place import Place
 from simulators.bench.api import Api
 from simulators.bench.channel import Channel
 from simulators.bench.judge import Watch
+from simulators.bench.mistakes import HAND_OVER, RELEASE, Mistake, order_with
 from simulators.bench.papers import steepest
 from simulators.bench.paperwork import Paperwork
 from simulators.bench.progress import Progress, delivered_ml
@@ -51,13 +53,15 @@ class BrokenOff(Exception):
 class Plan:
     """What the two people know beforehand: papers, syringes, how long it should take.
 
-    ``attended`` False: nobody is with the patient while the drug runs.
+    ``attended`` False: nobody is with the patient while the drug runs. ``mistakes`` are what they
+    write down otherwise than it is.
     """
 
     order: dict[str, Any]
     setting: Setting
     duration_s: float
     attended: bool = True
+    mistakes: tuple[Mistake, ...] = ()
 
 
 class TwoPeople:
@@ -76,8 +80,9 @@ class TwoPeople:
         self._progress = progress
         self._watch = watch
         self.session = ""
-        self.paperwork = Paperwork(api, self.act, plan.order)
+        self.paperwork = Paperwork(api, self.act, plan.order, plan.mistakes)
         self.barrel_ml = plan.setting.fill_ml
+        self._slipped: set[str] = set()
 
     async def treat(self) -> None:
         """Every gate in its order (treatment.md 2). Raises BrokenOff, ApiRefused or Refused."""
@@ -92,7 +97,8 @@ class TwoPeople:
 
     async def load(self) -> None:
         """Hand the order in."""
-        loaded = await self._api.act("load_order", order=self.plan.order, operator=AB)
+        order = order_with(self.plan.order, self.plan.mistakes)
+        loaded = await self._api.act("load_order", order=order, operator=AB)
         self.session = str(loaded["session"])
         self._progress.say(f"session {self.session}: order loaded")
 
@@ -112,7 +118,8 @@ class TwoPeople:
         """Two different people sign: in the hot lab, and after the time-out at the bedside."""
         await self.look()
         await self.paperwork.answer_at(self.session, "hot_lab", AB)
-        await self.act("release", AB)
+        if not (await self.view()).shown["released"]:
+            await self.act("release", AB)
         await self.time_out()
         view = await self.until("release", lambda view: view.phase == "RELEASED")
         self._watch.release(view.planned_ml, self.plan.duration_s, steepest(self.plan.order))
@@ -121,8 +128,23 @@ class TwoPeople:
 
     async def time_out(self) -> None:
         """Identify patient and syringe at the bedside; the second person signs."""
+        await self.carry(Place.BEDSIDE)
         await self.identify()
-        await self.act("release", CD)
+        at = Place.HOT_LAB if self._slips(RELEASE) else Place.BEDSIDE
+        await self.act("release", CD, at=at)
+
+    async def carry(self, to: Place) -> None:
+        """Hand the container over at the other place, where it is not there yet."""
+        if (await self.view()).custody != to.value and not self._slips(HAND_OVER):
+            await self.act("hand_over", AB, to=to.value, confirmed_by=CD)
+
+    def _slips(self, act: str) -> bool:
+        """True once, where this is one of the mistakes."""
+        slips = any(mistake.about == act for mistake in self.plan.mistakes)
+        if slips and act not in self._slipped:
+            self._slipped.add(act)
+            return True
+        return False
 
     async def identify(self) -> None:
         """Scan wristband and syringe, look at site and shield, where that is asked for."""
@@ -215,6 +237,7 @@ class TwoPeople:
 
     async def account(self) -> None:
         """What stayed behind, weak before strong for the electrometer's sake; survey and close."""
+        await self.carry(Place.HOT_LAB)
         await self.hands.hand("close_clamp")
         await self.take_down()
         if self.second and (await self.look())["second"]["mounted"] is not None:

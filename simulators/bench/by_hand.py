@@ -8,7 +8,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from simulators.bench.auto import AB, CD, LOOK_S, TwoPeople
+from simulators.bench.auto import AB, CD, LOOK_S, STEP_S, TwoPeople
 from simulators.bench.view import View
 
 READING_ML: Final = 0.3
@@ -39,8 +39,7 @@ class ByHand:
         truth = await people.look()
         if truth["mounted"] != "drug" or not truth["line_joined"]:
             return
-        while (await people.look())["plunger_um_s"]:
-            await asyncio.sleep(LOOK_S)
+        await self._at_rest()
         self.begun_ml = self._ended_ml = await people.read_barrel()
         await people.take_down()
         await hand("open_clamp")
@@ -56,6 +55,14 @@ class ByHand:
         await hand("flush_by_hand", volume_ml=self._flushed_ml)
         await hand("close_clamp")
         self._ended = await self._now()
+
+    async def _at_rest(self) -> None:
+        """Wait until the pump has stopped by itself: nobody tells it to."""
+        async with asyncio.timeout(STEP_S):
+            while True:
+                if not (await self._people.look())["plunger_um_s"]:
+                    return
+                await asyncio.sleep(LOOK_S)
 
     async def enter(self, view: View) -> None:
         """Enter it in the session: what was given is what two readings of the barrel differ by."""

@@ -24,6 +24,7 @@ from simulators.bench.device_set import (
     DeviceSet,
 )
 from simulators.bench.setting import CATALOGUE
+from simulators.bench.stations import SECTIONS
 
 STUDY_REGIMEN: Final = "clr131"
 BENCH_REGIMEN: Final = "clr131-bench"
@@ -146,6 +147,7 @@ def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSe
         api=_toml(where.api),
         pin_memory_kib=COST.memory_kib,
         pin_passes=COST.passes,
+        stations=SECTIONS,
         syringes="\n".join(syringes),
     )
 
@@ -182,6 +184,7 @@ listen = {api}
 pin_memory_kib = {pin_memory_kib}
 pin_passes = {pin_passes}
 
+{stations}
 {syringes}"""
 
 

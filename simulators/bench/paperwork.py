@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from controller.clinic.order import parse_order
 from simulators.bench.answers import good_answer
 from simulators.bench.badges import PRESCRIBER
+from simulators.bench.mistakes import Mistake
 from simulators.bench.papers import regimen
 
 THAW: Final = "thaw"
@@ -29,10 +30,16 @@ Act = Callable[..., Awaitable[None]]
 
 
 class Paperwork:
-    """The papers of one order. ``act`` asks for an action in the session."""
+    """The papers of one order. ``act`` asks for an action in the session.
 
-    def __init__(self, api: Gates, act: Act, order: Mapping[str, Any]) -> None:
+    ``mistakes`` are what the two people answer otherwise than it is.
+    """
+
+    def __init__(
+        self, api: Gates, act: Act, order: Mapping[str, Any], mistakes: tuple[Mistake, ...] = ()
+    ) -> None:
         self._api, self._act = api, act
+        self._mistakes = {mistake.about: mistake for mistake in mistakes}
         self._order = parse_order(json.dumps(order))
         self._regimen = regimen(self._order.regimen)
 
@@ -58,7 +65,12 @@ class Paperwork:
             await self.answer(session, who, question)
 
     async def answer(self, session: str, who: str, question: str) -> None:
-        """Answer one question as it truly is."""
+        """Answer one question as it truly is, or by mistake otherwise."""
+        mistake = self._mistakes.get(question)
+        if mistake is not None and mistake.unanswered:
+            return
         at = datetime.fromisoformat((await self._api.gates(session))["at"])
         told = good_answer(question, self._order, self._regimen, at)
+        if mistake is not None:
+            told = mistake.made(told, at)
         await self._act("gate_answer", who, question=question, answer=told)

@@ -18,6 +18,7 @@ from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence, Violation, W
 from simulators.bench.faults import Fault, ScenarioError, check_number, fault_from
 from simulators.bench.judge import by_hand_ml
 from simulators.bench.judges import judged, tail_nl
+from simulators.bench.mistakes import mistake_from
 from simulators.bench.rehearsal import Rehearsal, rehearse
 from simulators.bench.signs import POLL_NS, STALE_NS
 from simulators.bench.stage import Case
@@ -29,7 +30,7 @@ MINUTES: Final = (0.1, 240.0)
 OUTCOMES: Final = ("complete", "partial", "not_given", "open")
 """What the record says; ``open`` for a session that nobody could close."""
 DISCOVERIES: Final = ("routes", "candidate", "survey")
-INCIDENTS: Final = (1, 2, 4, 5, 6, 16, 18, 19, 20)
+INCIDENTS: Final = (1, 2, *range(4, 9), *range(10, 17), 18, 19, 20)
 NOT_REHEARSED: Final = {
     "leak": "a person's act: what the patency run is looked at for",
     "hold_forgotten": "a person's omission after a pause that a person asked for",
@@ -50,6 +51,7 @@ class Expected:
 
     ``trips``: exactly the rows of the first trip. ``alarms``: rows raised at any time, too.
     ``found_by``: how what no device shows is found (routes that disagree, a candidate, the survey).
+    ``problems``: fields that the daemon refuses, and rules, by name.
     ``stop_within_s``: from the first fault's begin to STOP on the wire.
     """
 
@@ -59,6 +61,7 @@ class Expected:
     not_observable: bool = False
     found_by: tuple[str, ...] = ()
     stop_within_s: float | None = None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +213,22 @@ def _unexpected(
     limit_s = expected.stop_within_s
     if limit_s is not None and (taken_s is None or taken_s > limit_s):
         found.append(f"STOP {taken_s} s after the fault, limit {limit_s:g} s")
+    found += [
+        f"{field} was never refused"
+        for field in expected.problems
+        if not any(_refused(field, trouble) for trouble in rehearsal.troubles)
+    ]
     found += [f"not found by {way}" for way in expected.found_by if not DISCOVERED[way](record)]
     found += rehearsal.failures
     if rehearsal.closed:
         found += _untrue(evidence, volumes=not evidence.blind)
     return found
+
+
+def _refused(named: str, trouble: str) -> bool:
+    """Whether something that people met is a refusal of this field, or by this rule."""
+    words = f"{named} = ", f'"field":"order.{named}"', f'"field":"{named}"', f'"rule":"{named}"'
+    return any(word in trouble for word in words)
 
 
 def _untrue(evidence: Evidence, *, volumes: bool) -> list[str]:
@@ -281,18 +295,8 @@ def parse(text: str, stem: str) -> Scenario:
     except DocumentError as error:
         found = error.problems[0]
         raise ScenarioError(found.field, found.value, found.rule) from error
-    keys = (
-        "name",
-        "summary",
-        "incidents",
-        "rows",
-        "seed",
-        "minutes",
-        "people",
-        "administer",
-        "cold",
-    )
-    _only(given, (*keys, "devices", "fault", "expected"), stem)
+    keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "administer")
+    _only(given, (*keys, "cold", "devices", "fault", "mistake", "expected"), stem)
     if given.get("name") != stem:
         raise ScenarioError("name", given.get("name"), f"must be {stem!r}, as the file's")
     incidents = _listed(given, "incidents", int)
@@ -323,6 +327,7 @@ def _case(given: Mapping[str, Any]) -> Case:
         administer=given.get("administer", "whole_syringe"),
         devices=_devices(given),
         cold=given.get("cold", ""),
+        mistakes=tuple(map(mistake_from, _listed(given, "mistake", dict))),
     )
 
 
@@ -363,6 +368,7 @@ def _expected(given: Mapping[str, Any]) -> Expected:
         not_observable=blind,
         found_by=found_by,
         stop_within_s=given.get("stop_within_s"),
+        problems=_listed(given, "problems", str),
     )
 
 

@@ -39,6 +39,7 @@ from simulators.bench.disk import Disk
 from simulators.bench.fault_acts import Saboteur
 from simulators.bench.faults import Fault, ScenarioError, unknown_here
 from simulators.bench.machine import Machine
+from simulators.bench.mistakes import Mistake
 from simulators.bench.setting import Setting
 from simulators.bench.streams import Seen, Wire
 from simulators.bench.unit_proving import units_known
@@ -106,6 +107,7 @@ class Case:
     administer: str = "whole_syringe"
     devices: DeviceSet = USUAL
     cold: str = ""
+    mistakes: tuple[Mistake, ...] = ()
 
     def __post_init__(self) -> None:
         if self.people not in PEOPLE:

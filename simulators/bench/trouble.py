@@ -130,6 +130,9 @@ class Trouble:
         """An order whose answer was lost may have been loaded."""
         self._people.session = (await self._panel.state())["active"] or ""
         if not self._people.session:
+            self._tried[""] += 1
+            if self._tried[""] > TRIES:
+                raise LeftOpen("the order is not taken")
             await self._people.load()
 
     # --- on the way -----------------------------------------------------------------------------

@@ -351,8 +351,13 @@ class Room:
         """In the hot lab, and after the time-out at the bedside."""
         await self.answer_at("hot_lab")
         await self.do("release", "ab")
+        await self.hand_over("bedside")
         await self.answer_at("bedside")
         await self.do("release", "cd")
+
+    async def hand_over(self, to):
+        """The container from one place to the other."""
+        await self.do("hand_over", "ab", to=to, confirmed_by="cd")
 
     async def to_armed(self):
         await self.to_released()

@@ -37,6 +37,7 @@ def test_a_treatment_from_order_to_record(tmp_path):
             await room.do("residual", item="background")
             await room.until(lambda v: v["background_measured"])
             room.calibrator.standing_mbq = 42.0
+            await room.hand_over("hot_lab")
             await room.do("residual", item="syringe_and_line")
             await room.until(lambda v: v["residual"])
             places = {"pad": 0.2, "site": 1.5, "floor": 0.1, "gloves": 0.1}

@@ -69,8 +69,8 @@ def station(room, host, **headers):
 
 SIGNED = {
     "load_order", "release", "seat", "start_request", "resume", "flush", "kvo", "flush_confirm",
-    "bound", "give_up", "end", "close", "cancel", "survey",
-    "sign_directive", "revise_order", "gate_override",
+    "bound", "finished_by_hand", "give_up", "end", "close", "cancel", "survey",
+    "sign_directive", "revise_order", "gate_override", "hand_over",
 }  # fmt: skip
 FREE = {"pain", "spill", "patient_moved"}
 
@@ -95,7 +95,7 @@ def test_no_signature_without_a_pin(tmp_path, name):
         action, fields = BY_NAME[name], dict[str, object]()
         good = {
             "confirmed_by": "cd", "syringe": "BD 60 mL", "cause": "x", "reason": "x", "method": "x",
-            "order": {},
+            "order": {}, "to": "bedside",
             "low_ml": 1.0, "high_ml": 2.0, "volume_ml": 1.0, "contaminated": False,
             "places": dict.fromkeys(("pad", "site", "floor", "gloves"), 0.1),
         }  # fmt: skip
@@ -375,7 +375,7 @@ def test_a_badge_counts_at_the_station_where_it_was_shown(tmp_path):
         async with station(room, "127.0.0.1") as other:
             answer = await asked(room, "hold", client=other, session="s", reason="x")
             assert error(answer)[:2] == (401, "operator")
-            assert (await other.get("present")).json() == {"present": []}
+            assert (await other.get("present")).json()["present"] == []
             shown = await other.post("come", json={"badge": "badge-ab"})
             cookie = shown.headers["set-cookie"]
             assert "HttpOnly" in cookie
@@ -548,6 +548,6 @@ def test_the_oldest_of_many_stations_is_forgotten(tmp_path):
         for _ in range(64):
             async with station(room, "127.0.0.1") as other:
                 assert (await other.post("come", json={"badge": "badge-cd"})).status_code == 200
-        assert (await room.http.get("present")).json() == {"present": []}
+        assert (await room.http.get("present")).json()["present"] == []
 
     in_room(tmp_path, work)

@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.core import events as e
 from controller.core.limits import Limits, limits_from
+from controller.core.place import Place
 from controller.core.state import Purpose
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Channel, Motion, PumpAlarm
@@ -246,6 +247,12 @@ def built(builder: Callable[..., Hand], *given: Any) -> Hand:
     return hand
 
 
+def _by_hand(hand: Hand) -> tuple[Any, ...]:
+    """A drop and a flush by hand, in the moment in which it is told."""
+    now_utc_ns = hand.now_ns + hand.skew_ns
+    return now_utc_ns, now_utc_ns, 0, 1_000, 450_000, "barrel", "no computer"
+
+
 def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
     """Fields of every event as they could be told to a treatment in this state."""
     state, now = hand.state, hand.now_ns
@@ -287,12 +294,14 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
         e.FlushRequested: (*person, "saline 10 mL", 14_430, "cd"),
         e.KvoRequested: (*person, "saline 10 mL", 14_430, "cd"),
         e.FlushConfirmed: (*person, 3_000_000),
+        e.FinishedByHand: (*person, "cd", "C. D.", *_by_hand(hand)),
         e.DeliveryBounded: (*person, "cd", "barrel", state.drug.low_nl, state.drug.high_nl),
         e.GivenUp: person,
         e.ResidualRequested: (*person, "background"),
         e.SurveyRecorded: (*person, (("pad", 0), ("site", 0), ("floor", 0), ("gloves", 0)), False),
         e.CloseRequested: person,
         e.CancelRequested: (*person, "patient withdrew"),
+        e.CustodyHandedOver: (*person, Place.BEDSIDE, "cd"),
         e.PumpIdentified: (PUMP,),
         e.CalibratorIdentified: (CALIBRATOR,),
         e.AssayRead: (state.assay_pending or "syringe", activity()),

@@ -128,8 +128,10 @@ def test_a_treatment_goes_through_every_gate() -> None:
     hand.must_be(Phase.INFUSING)
     meanings = [signed.meaning for signed in hand.state.signatures]
     assert "ordered as authorized user" in meanings
-    asked = {meaning for meaning in meanings if meaning.startswith("answered ")}
-    assert asked == {f"answered {gate.answer}" for gate in GATES}
+    assert hand.state.papers is not None
+    told = {one.question: one.by for one in hand.state.papers.answered}
+    assert told.keys() == {gate.answer for gate in GATES}
+    assert {by.name for by in told.values()} == {"Anna Berger"}
 
 
 @pytest.mark.requirement("W2", "T2.1")
