@@ -372,6 +372,7 @@ NOTICED: Final = (
     "idle_pump_link",
     "pump_unprepared",
     "calibrator_link",
+    "cold_active",
 )
 """Interlocks over a fact that an event brought: its notice is the condition and the evidence."""
 

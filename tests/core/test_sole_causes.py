@@ -337,6 +337,7 @@ CASES: Final[dict[str, Case]] = {
     "pump_link": Case("seated", lambda h: h.see(e.PumpSilent, "nothing"), lambda h: h.poll(), None),
     "pump_unprepared": Case("arming", fresh_prepare_fails("", "silent"), lambda h: h.tick(S), None),
     "calibrator_link": Case("ordered", reads_assay(None), reads_assay(10**9), None),
+    "cold_active": Case("cold_ordered", reads_assay(100_001), reads_assay(100_000), None),
 }
 """By interlock."""
 
