@@ -22,6 +22,7 @@ from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
 from controller.cli_people import CHANGES, change, list_arguments, listed, people_arguments
 from controller.cli_probe import probe_arguments, probe_ports
 from controller.cli_regimen import REGIMEN_COMMANDS
+from controller.cli_sheet import sheet_arguments, sheet_main
 from controller.cli_station import station_key
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
@@ -188,7 +189,8 @@ def _people_line(people: Mapping[str, Any]) -> str:
 
 def _session_line(session: Mapping[str, Any]) -> str:
     """One session in a line: phase, what was assayed and pumped, and whose voice is missing."""
-    parts = [f"{session['session']}: {session['phase']}"]
+    note = "COLD RUN " if session["cold_run"] else ""
+    parts = [f"{session['session']}: {note}{session['phase']}"]
     if session["assay"] is not None:
         parts.append(f"assayed {session['assay']['mbq']:.1f} MBq")
     pumped = session["pumped"]["drug"]["high_ml"]
@@ -234,8 +236,10 @@ def _order_check(args: argparse.Namespace, out: Out) -> int:
                 raise DocumentError(problems)
     except DocumentError as error:
         raise refused(error) from error
-    out.say(f"{order.order_id}: good; {activity_text(order.prescribed_bq)}")
-    out.end(ok=True, order_id=order.order_id, order_hash=order_hash(order))
+    note = "COLD RUN, " if order.cold_run else ""
+    out.say(f"{order.order_id}: good; {note}{activity_text(order.prescribed_bq)}")
+    known = {"order_id": order.order_id, "order_hash": order_hash(order)}
+    out.end(ok=True, **known, cold_run=order.cold_run)
     return DONE
 
 
@@ -364,6 +368,8 @@ def _document_arguments(top: Any) -> None:
     text = "judge journals or their exports anew; name the first decision that differs"
     replayed = _command(journal, "replay", journal_replay, text)
     replayed.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    sheet = _command(top, "sheet", sheet_main, "the downtime sheet of a released treatment")
+    sheet_arguments(sheet)
     shown = _command(_group(top, "record", "records"), "show", _record_show, "show a record")
     shown.add_argument("session", metavar="SESSION")
     shown.add_argument("--config", type=Path, required=True, metavar="FILE")

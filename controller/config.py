@@ -156,6 +156,12 @@ class JournalSection(Section):
     directory: Text
 
 
+class DowntimeSection(Section):
+    """``print``: a command of the site's that is given the file of each sheet as last argument."""
+
+    print: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+
+
 class MqttSection(Section):
     """The broker. Without this section nothing is published and nothing is missed."""
 
@@ -201,6 +207,7 @@ class SiteConfig(Section):
     regimen: RegimenSection = RegimenSection()
     directive: DirectiveSection = DirectiveSection()
     people: PeopleSection = PeopleSection()
+    downtime: DowntimeSection = DowntimeSection()
     station: Annotated[tuple[StationSection, ...], Field(strict=False)] = ()
     site_hash: str
 

@@ -15,6 +15,7 @@ from controller.calibrator_worker import CalibratorWorker
 from controller.clinic.earlier import EarlierDose
 from controller.core import commands as c
 from controller.core import events
+from controller.core.bedside import RELEASES
 from controller.core.codec import plain
 from controller.core.event import Proven
 from controller.core.motion import PERMIT_SHARE
@@ -71,6 +72,7 @@ class Daemon:
         self.pump_identity: Identity | None = None
         self.flush_identity: Identity | None = None
         self.calibrator_identity: Identity | None = None
+        self.released: asyncio.Queue[str] = asyncio.Queue()
         self._loading = asyncio.Lock()
         self._judging = True
         self.herald: Herald
@@ -276,6 +278,9 @@ class Daemon:
         self._hand_out(session, lasting, seq)
         self.herald.note(session.id, event, session.state.phase, tuple(lasting))
         refusal = next((x for x in lasting if isinstance(x, c.Refuse)), None)
+        signed = isinstance(event, events.ReleaseSigned) and refusal is None
+        if signed and len(session.state.released) == RELEASES:
+            self.released.put_nowait(session.id)
         return Verdict(session.id, session.state.phase.value, refusal, record)
 
     def _keeps_up(self, session: Session) -> bool:
@@ -303,6 +308,11 @@ class Daemon:
         stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
         self.site_journal.append("task", {"task": name, "reason": reason}, *stamps)
         self.herald.task_died(name, reason)
+
+    def note_sheet(self, session: str, reason: str) -> None:
+        """Keep in the site's journal why a session has no downtime sheet beside it, or no print."""
+        stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
+        self.site_journal.append("sheet", {"session": session, "reason": reason}, *stamps)
 
     def note_people(self, facts: Mapping[str, Any]) -> None:
         """Keep in the site's journal who came, left, or was refused; show who may act at all."""

@@ -134,6 +134,7 @@ def _treatment(order: Order, regimen: Regimen, site: SiteConfig, mounted: Contai
         authorized_user=order.authorized_user.name,
         ordered_utc_ns=utc_ns(order.directed_at),
         second=_second_pump(site),
+        cold=order.cold_run,
     )
 
 

@@ -18,6 +18,7 @@ from controller.clinic.record import (
     CustodyFact,
     GateFact,
     Item,
+    LateEntry,
     Reading,
     RecordFacts,
     TreatmentRecord,
@@ -27,12 +28,13 @@ from controller.clinic.regimen import half_life_of
 from controller.clinic.signatures import Meaning, Signature
 from controller.core.aftermath import PADS, SYRINGE_AND_LINE, outcome_of
 from controller.core.alarms import not_observable
-from controller.core.gates import gates_of, signature_of
+from controller.core.directive import signature_of
+from controller.core.gates import gates_of
 from controller.core.limits import Limits
 from controller.core.line import line_of
 from controller.core.papers import Papers
 from controller.core.place import HandOver
-from controller.core.state import Alarm, Purpose, Signed, State
+from controller.core.state import Alarm, ByHand, Purpose, Signed, State
 from controller.core.words import rows_for
 from controller.sessions import fold_state, limits_of
 from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds
@@ -103,12 +105,12 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         raise NoRecord("must be a session with an order")
     try:
         order, half_life = (
-            parse_order(_directive(header, state)),
+            parse_order(directive_text(header, state)),
             half_life_of(header["regimen_text"]),
         )
     except DocumentError as error:
         raise NoRecord(f"must have an order and a regimen that can be read: {error}") from error
-    drug, flush = state.pumped(Purpose.DRUG), state.pumped(Purpose.FLUSH)
+    drug = state.pumped(Purpose.DRUG)
     kinds = tuple(header["kinds"])
     outcome = state.outcome or outcome_of(state)
     return RecordFacts(
@@ -126,7 +128,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         planned_nl=Nanolitre(state.planned_nl),
         pumped_low_nl=Nanolitre(drug.low_nl),
         pumped_high_nl=Nanolitre(drug.high_nl),
-        flushed_nl=Nanolitre(flush.low_nl),
+        flushed_nl=Nanolitre(state.flushed_nl),
         infusion_ns=Nanoseconds(state.active_ns),
         alarms=tuple(_alarm(alarm, kinds) for alarm in state.history),
         people=_people(header, state, order),
@@ -136,13 +138,32 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         journal_head=head,
         not_observable=tuple(row.id for row in not_observable(kinds)),
         reported=_reported(state),
-        line=None if state.order.second is None else line_of(state),
+        line=None if state.order.second is None and state.by_hand is None else line_of(state),
+        late_entry=None if state.by_hand is None else _late_entry(state.by_hand, state),
         custody=tuple(map(_custody, state.custody)),
         gates=() if state.papers is None else tuple(_gates(state.papers, state.now_utc_ns)),
     )
 
 
-def _directive(header: Mapping[str, Any], state: State) -> str:
+def _late_entry(by_hand: ByHand, state: State) -> LateEntry:
+    """What was entered late, with the names of those who signed it."""
+    signed = {one.who: one.name for one in state.signatures if one.utc_ns == by_hand.entered_utc_ns}
+    names = (signed.get(who) or who for who in by_hand.entered_by)
+    return LateEntry(
+        low_nl=Nanolitre(by_hand.drug.low_nl),
+        high_nl=Nanolitre(by_hand.drug.high_nl),
+        flushed_nl=Nanolitre(by_hand.flushed_nl),
+        begun_at_utc_ns=Nanoseconds(by_hand.begun_utc_ns),
+        ended_at_utc_ns=Nanoseconds(by_hand.ended_utc_ns),
+        entered_at_utc_ns=Nanoseconds(by_hand.entered_utc_ns),
+        given_by=by_hand.given_by,
+        entered_by=tuple(names),
+        method=by_hand.method,
+        reason=by_hand.reason,
+    )
+
+
+def directive_text(header: Mapping[str, Any], state: State) -> str:
     """The newest text of the directive."""
     return header["order"] if state.papers is None else state.papers.versions[-1].order
 
@@ -220,6 +241,8 @@ def _custody(one: HandOver) -> CustodyFact:
 
 
 def _reported(state: State) -> tuple[Candidate, ...]:
+    if state.order.cold:
+        return ()
     seen = [_REPORTED[alarm.id] for alarm in state.history if alarm.id in _REPORTED]
     if state.contaminated:
         seen.append(Candidate.LEAK)
@@ -257,11 +280,12 @@ def _signature(
 
 
 def _times(state: State, order: Order) -> dict[str, Nanoseconds]:
+    by_hand_first = state.by_hand is not None and state.by_hand.first
     times = {
         "reference": utc_ns(order.reference_time),
         "assayed": state.assay_utc_ns,
         "released": state.released[-1].utc_ns if state.released else None,
-        "pump_start": state.first_start_utc_ns,
+        "hand_start" if by_hand_first else "pump_start": state.first_start_utc_ns,
         "drug_arrival_estimated": state.arrival_utc_ns,
         "drug_end": state.drug_end_utc_ns,
         "clearance_end": state.clearance_utc_ns,

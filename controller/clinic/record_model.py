@@ -52,6 +52,22 @@ class AlarmFact:
 
 
 @dataclass(frozen=True, slots=True)
+class LateEntry:
+    """What hands gave after the pump, and when it was entered; the least and the most of drug."""
+
+    low_nl: Nanolitre
+    high_nl: Nanolitre
+    flushed_nl: Nanolitre
+    begun_at_utc_ns: Nanoseconds
+    ended_at_utc_ns: Nanoseconds
+    entered_at_utc_ns: Nanoseconds
+    given_by: str
+    entered_by: tuple[str, ...]
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CustodyFact:
     """The container changed hands: at which place, what, from whom to whom."""
 
@@ -84,7 +100,8 @@ class RecordFacts:
 
     ``resolution_bq`` is one display step of the calibrator. ``devices`` and ``versions`` are copied
     as they are; ``ground_truth`` exists on a bench only. ``line`` is told where saline may have
-    gone in between drug; else it follows from what was pumped and flushed.
+    gone in between drug; else it follows from what was pumped and flushed. Whether it was a cold
+    run, the order says.
     """
 
     session: str
@@ -114,6 +131,7 @@ class RecordFacts:
     budget: Budget = field(default_factory=Budget)
     ground_truth: Mapping[str, Any] | None = None
     line: LineState | None = None
+    late_entry: LateEntry | None = None
     custody: tuple[CustodyFact, ...] = ()
     gates: tuple[GateFact, ...] = ()
 
@@ -203,16 +221,33 @@ class RecordHalfLife(Document):
     source: str
 
 
+class RecordLateEntry(Document):
+    """What was finished by hand, beside what the pump gave: entered afterwards, by two people."""
+
+    given_ml: tuple[float, float]
+    flushed_ml: float
+    begun_at: str
+    ended_at: str
+    given_by: str
+    method: str
+    reason: str
+    entered_at: str
+    entered_by: tuple[str, ...]
+
+
 class TreatmentRecord(Document):
     """One treatment. Activities in MBq at the infusion's start unless the name says otherwise.
 
-    What was not measured is None. ``delivered_mbq`` is by residual, ``pumped_ml`` and
-    ``delivered_ml`` are lower bounds where delivery was uncertain, percentages are k = 2.
+    What was not measured is None. A ``cold_run`` gave saline: nothing of it is a dose, and no
+    activity in it is judged. ``delivered_mbq`` is by residual, ``pumped_ml`` and
+    ``delivered_ml`` are lower bounds where delivery was uncertain, percentages are k = 2. What was
+    pumped is the pump's alone, what was delivered holds what stands under ``late_entry`` too.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     session: str
     simulated: bool
+    cold_run: bool = False
     outcome: Outcome
     site: str
     order_id: str
@@ -239,6 +274,7 @@ class TreatmentRecord(Document):
     pumped_interval_ml: tuple[float, float]
     delivered_ml: float
     in_line_ml: float | None
+    late_entry: RecordLateEntry | None = None
     infusion_s: float
     uncertainty_percent: float | None
     uncertainty_by_volume_percent: float | None

@@ -240,6 +240,25 @@ class GivenUp(ByPerson):
 
 
 @dataclass(frozen=True, slots=True)
+class FinishedByHand(ByPerson):
+    """Entered late, by two people: what was given and flushed by hand, from when till when (UTC).
+
+    ``low_nl`` and ``high_nl`` bound the drug given by ``given_by``, ``method`` says how that was
+    found. It adds to what the pump gave, which stays as it is.
+    """
+
+    confirmed_by: str
+    given_by: str
+    begun_utc_ns: int
+    ended_utc_ns: int
+    low_nl: int
+    high_nl: int
+    flushed_nl: int
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResidualRequested(ByPerson):
     """An item (or the empty well, ``background``) stands in the chamber and is to be measured."""
 

@@ -6,9 +6,12 @@ from controller.clinic.assay import (
     Acceptance,
     Verdict,
     accept,
+    cold_problem,
     expected_administered_bq,
     planned_volume,
+    usable_nl,
 )
+from controller.clinic.documents import Problem
 from controller.clinic.dosing import decayed_bq
 from controller.clinic.gate_table import Place
 from controller.core import commands as c
@@ -46,7 +49,7 @@ def assay_requested(state: State, event: e.AssayRequested, limits: Limits) -> Re
     if refused:
         return refused
     state = asked_by(replace(forget(state, "calibrator_link"), assay_pending=SYRINGE), event)
-    return done(state, c.ReadAssay(SYRINGE, state.order.nuclide))
+    return done(state, c.ReadAssay(SYRINGE, state.order.nuclide, weak=state.order.cold))
 
 
 def assay_at(state: State, utc_ns: int) -> Becquerel:
@@ -59,8 +62,13 @@ def assay_at(state: State, utc_ns: int) -> Becquerel:
 
 
 def planned_nl(state: State, utc_ns: int) -> int:
-    """What the clinic plans to pump if the infusion started at ``utc_ns``, nL."""
+    """What the clinic plans to pump if the infusion started at ``utc_ns``, nL.
+
+    Of a cold run all that the container yields: there is no dose to make a volume of.
+    """
     order = state.order
+    if order.cold:
+        return usable_nl(order.fill_nl, order.unusable_nl, order.primed_nl)
     return planned_volume(
         order.administer,
         order.fill_nl,
@@ -87,7 +95,11 @@ def _accept(state: State, utc_ns: int) -> Acceptance:
 
 
 def assay_taken(state: State, event: e.AssayRead) -> State:
-    """ORDERED, ASSAYED or RELEASED -> ASSAYED with a new assay and no release signature."""
+    """ORDERED, ASSAYED or RELEASED -> ASSAYED with a new assay and no release signature.
+
+    In a cold run an activity is kept and goes back to ORDERED: it is to be accounted for, and
+    nothing can be released.
+    """
     state = replace(
         state,
         assay=event.reading,
@@ -97,7 +109,18 @@ def assay_taken(state: State, event: e.AssayRead) -> State:
         patency_ran=False,
         patency_ok=False,
     )
-    return enter(state, Phase.ASSAYED)
+    found = _active(state, event)
+    if found is None:
+        return enter(forget(state, "cold_active"), Phase.ASSAYED)
+    return note(enter(forget(state, "cold_active"), Phase.ORDERED), "cold_active", str(found))
+
+
+def _active(state: State, event: e.AssayRead) -> Problem | None:
+    """What there is in a cold run that must not be there."""
+    reading = event.reading
+    assert reading.activity_bq is not None
+    cold = state.order.cold
+    return cold_problem(reading.activity_bq, reading.resolution_bq) if cold else None
 
 
 def _usable(state: State, event: e.ReleaseSigned, limits: Limits) -> Refused | None:
@@ -108,6 +131,8 @@ def _usable(state: State, event: e.ReleaseSigned, limits: Limits) -> Refused | N
     if not 0 <= age <= limits.assay_age_ns:
         minutes = age // 60_000_000_000
         return Refused("the assay must be fresh", f"it is {minutes} min old; measure again")
+    if treatment.cold:
+        return None
     activity = assay_at(state, event.utc_ns)
     if activity <= 0:
         holder = "syringe" if treatment.diameter_um else "vial"
@@ -133,6 +158,8 @@ def _unsigned(event: e.ReleaseSigned, others: tuple[Signed, ...]) -> Refused | N
 
 
 def _needs_authorized_user(state: State, event: e.ReleaseSigned) -> bool:
+    if state.order.cold:
+        return False
     accepted = _accept(state, event.utc_ns)
     roles = {event.role, *(s.role for s in state.released)}
     return accepted.verdict is Verdict.ACKNOWLEDGE and OVERRIDER not in roles

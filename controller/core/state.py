@@ -153,6 +153,25 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """What hands gave after the pump: drug as an interval, flush, from when till when (UTC).
+
+    ``first`` says that the pump had given nothing yet. It was entered late, at ``entered_utc_ns``.
+    """
+
+    drug: Pumped
+    flushed_nl: int
+    begun_utc_ns: int
+    ended_utc_ns: int
+    entered_utc_ns: int
+    given_by: str
+    entered_by: tuple[str, str]
+    method: str
+    reason: str
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A fact that an alarm row reads: its id, evidence, and when it was seen (monotonic)."""
 
@@ -236,6 +255,7 @@ class State:
     drug: Pumped = Pumped()
     flush: Pumped = Pumped()
     kvo: Pumped = Pumped()
+    by_hand: ByHand | None = field(default=None, metadata=ADDED)
     saline: tuple[Saline, ...] = ()
     saline_syringe: str = ""
     saline_um: int = 0
@@ -278,6 +298,20 @@ class State:
         """The treatment; only asked for in phases that have one."""
         assert self.treatment is not None
         return self.treatment
+
+    @property
+    def given(self) -> Pumped:
+        """Drug out of the container into the line, by the pump and by hand, as an interval."""
+        pump, hand = self.pumped(Purpose.DRUG), self.by_hand
+        if hand is None:
+            return pump
+        return Pumped(pump.low_nl + hand.drug.low_nl, pump.high_nl + hand.drug.high_nl)
+
+    @property
+    def flushed_nl(self) -> int:
+        """Saline behind the drug, by the pump and by hand, nL, the lower bound."""
+        by_hand = 0 if self.by_hand is None else self.by_hand.flushed_nl
+        return self.pumped(Purpose.FLUSH).low_nl + by_hand
 
     def pumped(self, purpose: Purpose) -> Pumped:
         """What was pumped for a purpose so far, the run in progress included."""

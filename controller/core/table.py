@@ -19,6 +19,7 @@ from controller.core import (
     hot_lab,
     idle_pump,
     interruption,
+    late_entry,
 )
 from controller.core import events as e
 from controller.core.limits import Limits
@@ -63,13 +64,14 @@ ROWS: Final = (
     _row(e.GateAnswered, BEFORE_DRUG, gates.gate_answered),
     _row(e.GateOverridden, BEFORE_DRUG, gates.gate_overridden),
     _row(e.AssayRequested, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_requested),
-    _row(e.AssayRead, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_read, P.ASSAYED),
+    _row(e.AssayRead, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_read,
+         P.ASSAYED, P.ORDERED),
     _row(e.AssayFailed, {P.ORDERED, P.ASSAYED, P.RELEASED, P.RESIDUAL}, hot_lab.assay_failed),
     _row(e.AssayRead, WATCHED - {P.RELEASED}, hot_lab.assay_late),
     _row(e.AssayFailed, WATCHED - {P.RELEASED}, hot_lab.assay_late),
     _row(e.ReleaseSigned, {P.ASSAYED}, hot_lab.release_signed, P.RELEASED),
     _row(e.ReleaseSigned, {P.RELEASED, P.SEATED, P.ARMED}, hot_lab.time_out_repeated),
-    _row(e.CancelRequested, {P.ORDERED}, hot_lab.cancel_requested, P.CLOSED),
+    _row(e.CancelRequested, {P.ORDERED}, hot_lab.cancel_requested, P.CLOSED, P.RESIDUAL),
     _row(e.CancelRequested, {P.ASSAYED, P.RELEASED}, hot_lab.cancel_requested, P.RESIDUAL),
     _row(e.CustodyHandedOver, {P.ASSAYED, P.RELEASED, P.STOPPED, P.RESIDUAL}, custody.handed_over),
     # bedside
@@ -102,6 +104,8 @@ ROWS: Final = (
     _row(e.KvoRequested, {P.HELD}, bedside.kvo_requested),
     _row(e.FlushConfirmed, {P.FLUSHING, P.STOPPED}, bedside.flush_confirmed, P.RESIDUAL),
     # after
+    _row(e.FinishedByHand, WATCHED - {P.INFUSING, P.FLUSHING}, late_entry.finished_by_hand,
+         P.RESIDUAL),
     _row(e.DeliveryBounded, {P.UNCERTAIN}, aftermath.delivery_bounded, P.STOPPED),
     _row(e.GivenUp, {P.UNCERTAIN, P.STOPPED}, aftermath.given_up, P.STOPPED),
     _row(e.ResidualRequested, {P.RESIDUAL}, aftermath.residual_requested),

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from controller.clinic.access import Proof
 from controller.clinic.answers import parse_answer
-from controller.clinic.documents import canonical_json
+from controller.clinic.documents import canonical_json, utc_ns
 from controller.clinic.people import Role
 from controller.config import SiteConfig
 from controller.core import events as e
@@ -178,6 +178,19 @@ class Bound(Confirmed):
     high_ml: Millilitres
 
 
+class ByHand(Confirmed):
+    """What was given and flushed by hand while computer or pump was down, and by whom."""
+
+    given_by: Name
+    begun_at: AwareDatetime
+    ended_at: AwareDatetime
+    low_ml: Millilitres
+    high_ml: Millilitres
+    flushed_ml: Millilitres
+    method: Reason
+    reason: Reason
+
+
 class Residual(InSession):
     """What stands in the chamber."""
 
@@ -251,6 +264,16 @@ def _bound(body: Bound, _site: SiteConfig) -> Fields:
         raise Wrong("low_ml", body.low_ml, f"must not be above high_ml = {body.high_ml:g}")
     low, high = scaled_down(body.low_ml, NL_PER_ML), scaled_up(body.high_ml, NL_PER_ML)
     return body.confirmed_by, body.method, low, high
+
+
+def _by_hand(body: ByHand, _site: SiteConfig) -> Fields:
+    low, high = scaled_down(body.low_ml, NL_PER_ML), scaled_up(body.high_ml, NL_PER_ML)
+    if low > high:
+        raise Wrong("low_ml", body.low_ml, f"must not be above high_ml = {body.high_ml:g}")
+    times = utc_ns(body.begun_at), utc_ns(body.ended_at)
+    flushed = scaled_down(body.flushed_ml, NL_PER_ML)
+    who = body.confirmed_by, body.given_by
+    return (*who, *times, low, high, flushed, body.method, body.reason)
 
 
 def _hand_over(body: HandOver, _site: SiteConfig) -> Fields:
@@ -335,6 +358,8 @@ ACTIONS: Final = (
            "Bound an uncertain delivery", _bound),
     Action("give_up", InSession, e.GivenUp, PIN, EYES, ANYWHERE,
            "Leave an uncertain delivery as it is"),
+    Action("finished_by_hand", ByHand, e.FinishedByHand, PIN, HANDS, ANYWHERE,
+           "Enter late what was finished by hand", _by_hand),
     Action("residual", Residual, e.ResidualRequested, BADGE, HANDS, LAB,
            "Measure what is left", _just("item")),
     Action("survey", Survey, e.SurveyRecorded, PIN, EYES, ANYWHERE,

@@ -12,7 +12,7 @@ from typing import Any, Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -25,11 +25,18 @@ from controller.panel.door import OnlyByName, body_of, door_routes, knock_of, lo
 from controller.panel.openapi import openapi
 from controller.panel.turnstile import EVERY_S, InTurn, Turnstile
 from controller.records import NoRecord
+from controller.sheet_html import POLICY
+from controller.sheets import sheet_html
 from controller.view import state_view
 
 KEEPALIVE_S: Final = 15.0
 READERS_MAX: Final = 16
 """A room has a panel or two; each reader costs a turn of the loop for each piece of news."""
+SHEET_HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 Record = Callable[[str], Any]
 
 
@@ -116,6 +123,17 @@ async def _left(_request: Request, _error: Exception) -> Response:
     return Response(status_code=400)
 
 
+def _sheet_route(api: Api) -> Route:
+    async def sheet(request: Request) -> Response:
+        session = request.path_params["session"]
+        try:
+            return HTMLResponse(await sheet_html(api.daemon, session), headers=SHEET_HEADERS)
+        except NoRecord as error:
+            return respond(refusal(404, error.rule, field="session", value=session))
+
+    return Route("/api/v1/sheet/{session}", looking(api, sheet))
+
+
 def make_app(
     api: Api, record: Record, turnstile: Turnstile | None = None, names: Collection[str] = ()
 ) -> ASGIApp:
@@ -170,6 +188,7 @@ def make_app(
         Route("/api/v1/events", looking(api, events)),
         Route("/api/v1/openapi.json", looking(api, described)),
         Route("/api/v1/record/{session}", looking(api, recorded)),
+        _sheet_route(api),
         Route("/api/v1/gates/{session}", looking(api, gated)),
         *door_routes(api),
         Route("/api/v1/actions/{name}", act, methods=["POST"]),

@@ -23,12 +23,13 @@ def openapi(version: str) -> dict[str, Any]:
             ("events", "Server-sent events: state, alarm, telemetry; Last-Event-ID resumes"),
             ("openapi.json", "This description"),
             ("record/{session}", "The record of a treatment"),
+            ("sheet/{session}", "The downtime sheet of a released treatment, as HTML for A4"),
             ("gates/{session}", "Every gate of a treatment: question, rule, answer, what is wrong"),
             ("present", "Who is at this station, and for how long without doing anything"),
         )
     }
     named = {"name": "session", "in": "path", "required": True, "schema": {"type": "string"}}
-    for path in ("record", "gates"):
+    for path in ("record", "sheet", "gates"):
         paths[f"/api/v1/{path}/{{session}}"]["get"]["parameters"] = [named]
     for action in (LOAD, REVISE, *ACTIONS):
         _described(schemas, action.body)

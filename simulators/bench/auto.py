@@ -313,6 +313,8 @@ class TwoPeople:
             view = await self.until(step, lambda view: not view.measuring, SETTLE_S)
             if taken(view) and "calibrator_link" not in view.alarms:
                 return
+            if found := view.alarms.get("cold_active"):
+                raise BrokenOff(f"{step}: {found}")
             await self.hands.hand("press_keypad", device="calibrator", key=ISOTOPE_KEY)
             await asyncio.sleep(AGAIN_S)
         raise BrokenOff(f"{step}: no usable reading in {ATTEMPTS} attempts")

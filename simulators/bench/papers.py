@@ -79,6 +79,15 @@ def order_for_today(
     return with_container(with_minutes(with_dose(draft), minutes), devices)
 
 
+def for_cold_run(draft: dict[str, Any]) -> dict[str, Any]:
+    """The order as a rehearsal with saline: nobody has signed it."""
+    return {
+        **draft,
+        "cold_run": True,
+        "authorized_user": {"name": draft["authorized_user"]["name"]},
+    }
+
+
 def _enter_again(draft: dict[str, Any], now: datetime) -> None:
     """Both entries of weight and height on this morning, and the values before them a month ago."""
     patient, entries = draft["patient"], draft["entries"]

@@ -44,10 +44,13 @@ class Paperwork:
         self._regimen = regimen(self._order.regimen)
 
     async def clear(self, session: str, who: str) -> None:
-        """What comes before the first assay and is not done yet: signature, answers, thaw."""
+        """What comes before the first assay and is not done yet: signature, answers, thaw.
+
+        Of a cold run nobody signs.
+        """
         told = await self._api.gates(session)
         shown = told["directive"]
-        if shown["signed"] is None:
+        if shown["signed"] is None and not self._order.cold_run:
             await self._act("sign_directive", PRESCRIBER, order_hash=shown["order_hash"])
         await self.answer_at(session, "before_thaw", who)
         if not any(gate["question"] == THAW and gate["answer"] for gate in told["gates"]):

@@ -123,7 +123,8 @@ def _announce(running: Bench, wish: Wish) -> None:
     if wish.as_json:
         _print(json.dumps(where))
         return
-    _print(f"API            {where['api']}  (SIMULATED)")
+    note = "COLD RUN, SIMULATED" if wish.cold else "SIMULATED"
+    _print(f"API            {where['api']}  ({note})")
     _print(f"broker         {where['broker']}")
     for name, port in running.ports.items():
         _print(f"{name:<14} {port}")

@@ -16,6 +16,7 @@ from controller.core.alarms import ALARMS, COUNTER, STATUS, Action
 from simulators.bench.device_set import ONE_LINE, USUAL, DeviceSet
 from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence, Violation, Witness
 from simulators.bench.faults import Fault, ScenarioError, check_number, fault_from
+from simulators.bench.judge import by_hand_ml
 from simulators.bench.judges import judged, tail_nl
 from simulators.bench.mistakes import mistake_from
 from simulators.bench.rehearsal import Rehearsal, rehearse
@@ -33,6 +34,7 @@ INCIDENTS: Final = (1, 2, *range(4, 9), *range(10, 17), 18, 19, 20)
 NOT_REHEARSED: Final = {
     "leak": "a person's act: what the patency run is looked at for",
     "hold_forgotten": "a person's omission after a pause that a person asked for",
+    "directive_due": "12 hours before a signature is due: no room is rehearsed for days",
     "shutdown": "an orderly end of the program is no fault",
     "task_died": "a part of the program fails by a mistake in it, not by anything in the room",
     "monotonic": "this host's monotonic clock cannot step",
@@ -240,11 +242,12 @@ def _untrue(evidence: Evidence, *, volumes: bool) -> list[str]:
     route = truth["routes"]["delivered_mbq"]
     if not route["agrees"]:
         found.append(f"the record says {route['record']} MBq delivered, truth is {route['truth']}")
-    low, high = record["pumped_interval_ml"]
+    pumped, by_hand = record["pumped_interval_ml"], by_hand_ml(record)
+    low, high = pumped[0] + by_hand[0], pumped[1] + by_hand[1]
     allowed = record["planned_ml"] * VOLUME_SHARE
     out_ml = truth["drug_out_ml"]
     if volumes and not low - allowed <= out_ml <= high + allowed:
-        found.append(f"pumped {low} .. {high} mL, in truth {out_ml} mL")
+        found.append(f"given {low} .. {high} mL, in truth {out_ml} mL")
     return found
 
 
@@ -268,15 +271,20 @@ def scenarios() -> Mapping[str, Scenario]:
 
 
 def with_case(
-    scenario: Scenario, seed: int | None, minutes: float | None, devices: DeviceSet | None = None
+    scenario: Scenario,
+    seed: int | None,
+    minutes: float | None,
+    devices: DeviceSet | None = None,
+    cold: str = "",
 ) -> Scenario:
-    """The scenario with another seed, duration or devices where they are given."""
+    """The scenario with another seed, duration, devices, or as a cold run, where that is given."""
     case = scenario.case
     case = replace(
         case,
         seed=case.seed if seed is None else seed,
         minutes=minutes or case.minutes,
         devices=devices or case.devices,
+        cold=cold or case.cold,
     )
     return replace(scenario, case=case)
 
@@ -289,7 +297,7 @@ def parse(text: str, stem: str) -> Scenario:
         found = error.problems[0]
         raise ScenarioError(found.field, found.value, found.rule) from error
     keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "administer")
-    _only(given, (*keys, "devices", "fault", "mistake", "expected"), stem)
+    _only(given, (*keys, "cold", "devices", "fault", "mistake", "expected"), stem)
     if given.get("name") != stem:
         raise ScenarioError("name", given.get("name"), f"must be {stem!r}, as the file's")
     incidents = _listed(given, "incidents", int)
@@ -319,6 +327,7 @@ def _case(given: Mapping[str, Any]) -> Case:
         faults=faults,
         administer=given.get("administer", "whole_syringe"),
         devices=_devices(given),
+        cold=given.get("cold", ""),
         mistakes=tuple(map(mistake_from, _listed(given, "mistake", dict))),
     )
 

@@ -18,6 +18,17 @@ from controller.sessions import EVENTS
 from tests.controller.room import ORDER, Room
 from tests.controller.stepped_loop import run_stepped
 
+BY_HAND = {
+    "confirmed_by": "cd",
+    "given_by": "C. D.",
+    "begun_at": "2025-11-20T12:00:00Z",
+    "ended_at": "2025-11-20T12:30:00Z",
+    "low_ml": 1.0,
+    "high_ml": 2.0,
+    "flushed_ml": 4.5,
+    "method": "barrel",
+    "reason": "no computer",
+}
 UPSIDE_DOWN = {"low_ml": 2.0, "high_ml": 1.0}
 ORDINARY = {"X-Isodrip": "1", "Content-Type": "application/json"}
 
@@ -207,6 +218,9 @@ def test_every_problem_of_an_order_is_listed_and_nothing_begins(tmp_path):
             {"confirmed_by": "cd", "method": "barrel", "low_ml": 2.0, "high_ml": 1.0},
             "low_ml",
         ),
+        ("finished_by_hand", {**BY_HAND, "low_ml": 2.1}, "low_ml"),
+        ("finished_by_hand", {**BY_HAND, "begun_at": "2025-11-20T06:00:00"}, "begun_at"),
+        ("finished_by_hand", {**BY_HAND, "confirmed_by": "ab"}, "confirmed_by"),
         ("barrel_reading", {"volume_ml": "3,5"}, "volume_ml"),
         ("barrel_reading", {"volume_ml": -1.0}, "volume_ml"),
         ("residual", {"item": "sofa"}, "item"),
@@ -230,6 +244,30 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "bound": (
         {"confirmed_by": "cd", "method": "barrel", "low_ml": 1.0000009, "high_ml": 2.0000001},
         {"confirmed_by": "cd", "method": "barrel", "low_nl": 1_000_000, "high_nl": 2_000_001},
+    ),
+    "finished_by_hand": (
+        {
+            "confirmed_by": "cd",
+            "given_by": "C. D.",
+            "begun_at": "2025-11-20T06:00:00.000001-06:00",
+            "ended_at": "2025-11-20T12:30:00Z",
+            "low_ml": 1.0000009,
+            "high_ml": 2.0000001,
+            "flushed_ml": 4.4999999,
+            "method": "barrel",
+            "reason": "no computer",
+        },
+        {
+            "confirmed_by": "cd",
+            "given_by": "C. D.",
+            "begun_utc_ns": 1_763_640_000_000_001_000,
+            "ended_utc_ns": 1_763_641_800_000_000_000,
+            "low_nl": 1_000_000,
+            "high_nl": 2_000_001,
+            "flushed_nl": 4_499_999,
+            "method": "barrel",
+            "reason": "no computer",
+        },
     ),
     "survey": (
         {

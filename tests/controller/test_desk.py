@@ -69,7 +69,7 @@ def station(room, host, **headers):
 
 SIGNED = {
     "load_order", "release", "seat", "start_request", "resume", "flush", "kvo", "flush_confirm",
-    "bound", "give_up", "end", "close", "cancel", "survey",
+    "bound", "finished_by_hand", "give_up", "end", "close", "cancel", "survey",
     "sign_directive", "revise_order", "gate_override", "hand_over",
 }  # fmt: skip
 FREE = {"pain", "spill", "patient_moved"}

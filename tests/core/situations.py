@@ -5,6 +5,7 @@ Built once each and copied: a `Hand` that is handed out may be used up.
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from controller.core.place import Place
 from controller.core.state import Purpose
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Channel, Motion, PumpAlarm
+from tests.core.gated import oral
 from tests.core.hand import Hand
 from tests.core.world import (
     CALIBRATOR,
@@ -189,6 +191,7 @@ def _starting() -> Hand:
 BUILDERS: dict[str, Callable[[], Hand]] = {
     "idle": lambda: Hand(MINUTE),
     "ordered": lambda: Hand(MINUTE).ordered(),
+    "cold_ordered": lambda: Hand(replace(MINUTE, cold=True)).ordered(),
     "assayed": lambda: Hand(MINUTE).ordered().assayed(),
     "released": _released,
     "patent": lambda: _released().patent(),
@@ -219,6 +222,7 @@ BUILDERS: dict[str, Callable[[], Hand]] = {
     "uncertain_at_rest": _uncertain_at_rest,
     "residual": _residual,
     "closed": lambda: _residual().accounted(),
+    "oral": oral,
 }
 
 
@@ -243,6 +247,12 @@ def built(builder: Callable[..., Hand], *given: Any) -> Hand:
     hand = copy.copy(kept)
     hand.pump, hand.told = copy.copy(kept.pump), []
     return hand
+
+
+def _by_hand(hand: Hand) -> tuple[Any, ...]:
+    """A drop and a flush by hand, in the moment in which it is told."""
+    now_utc_ns = hand.now_ns + hand.skew_ns
+    return now_utc_ns, now_utc_ns, 0, 1_000, 450_000, "barrel", "no computer"
 
 
 def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
@@ -286,6 +296,7 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
         e.FlushRequested: (*person, "saline 10 mL", 14_430, "cd"),
         e.KvoRequested: (*person, "saline 10 mL", 14_430, "cd"),
         e.FlushConfirmed: (*person, 3_000_000),
+        e.FinishedByHand: (*person, "cd", "C. D.", *_by_hand(hand)),
         e.DeliveryBounded: (*person, "cd", "barrel", state.drug.low_nl, state.drug.high_nl),
         e.GivenUp: person,
         e.ResidualRequested: (*person, "background"),

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from controller.core import events as e
 from controller.core.aftermath import settle_run
+from controller.core.late_entry import left_nl
 from controller.core.place import Place
-from simulators.bench.explore.node import FLUSH_UM, ORDER, Act, Move, Node, S
+from simulators.bench.explore.node import FLUSH_UM, ORDER, SKEW, Act, Move, Node, S
 
 PERSON_NS: Final = S // 5
 AB: Final = ("ab", "technician")
@@ -34,6 +35,9 @@ def people() -> Iterator[Move]:
     yield Move("bounded by two", e.DeliveryBounded, _bounded("cd"))
     yield Move("bounded by one", e.DeliveryBounded, _bounded("ab"))
     yield Move("bounded beyond", e.DeliveryBounded, _bounded("cd", 10**9))
+    yield Move("by hand by two", e.FinishedByHand, _by_hand("cd"))
+    yield Move("by hand by one", e.FinishedByHand, _by_hand("ab"))
+    yield Move("by hand beyond", e.FinishedByHand, _by_hand("cd", 1))
 
 
 PEOPLE: Final[tuple[tuple[Any, ...], ...]] = (
@@ -116,5 +120,18 @@ def _bounded(other: str, beyond_nl: int = 0) -> Act:
         low = max(certain.low_nl, node.plant.drug_nl - GRADUATION_NL)
         high = min(certain.high_nl, node.plant.drug_nl + GRADUATION_NL)
         return node, node.see(e.DeliveryBounded, *AB, other, "barrel", low, high + beyond_nl)
+
+    return act
+
+
+def _by_hand(other: str, beyond_nl: int = 0) -> Act:
+    """Two people gave all that the container still held, in the minute before they say so."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(60 * S)
+        left = left_nl(settle_run(node.state)) if node.state.treatment is not None else 0
+        now_utc_ns = node.now_ns + SKEW
+        said = ("cd", now_utc_ns - 60 * S, now_utc_ns, 0, max(0, left) + beyond_nl, 450_000)
+        return node, node.see(e.FinishedByHand, *AB, other, *said, "barrel", "no computer")
 
     return act

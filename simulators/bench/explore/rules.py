@@ -36,7 +36,7 @@ CLEARS: Final = (e.PatencyRequested, e.FlushRequested, e.ResumeRequested)
 """Requests with which people open a latch; anything but a saline run needs two of them."""
 EMPTY_WELL: Final = "background"
 CO_SIGNED: Final = (
-    e.SeatRequested, e.FlushRequested, e.DeliveryBounded, e.CustodyHandedOver
+    e.SeatRequested, e.FlushRequested, e.DeliveryBounded, e.CustodyHandedOver, e.FinishedByHand
 )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def released_path(s: Step) -> Iterator[str]:
 
 
 def two_people(s: Step) -> Iterator[str]:
-    """A mounted syringe, a bound and a hand-over have a second, different person's word."""
+    """What two people must say has a second, different person's word."""
     event = s.event
     if not isinstance(event, CO_SIGNED):
         return
@@ -308,6 +308,10 @@ def intervals(s: Step) -> Iterator[str]:
             yield f"{purpose.value}: {old} became {new}"
         if new.high_nl < old.high_nl and not isinstance(s.event, e.DeliveryBounded):
             yield f"{purpose.value}: {old} fell to {new}"
+    if s.before.by_hand not in (None, s.after.by_hand):
+        yield "what was entered late was overwritten"
+    if s.after.by_hand is not None and s.after.given.high_nl > s.after.order.fill_nl:
+        yield f"{s.after.given} were given of {s.after.order.fill_nl} nL"
 
 
 def edges(s: Step) -> Iterator[str]:
