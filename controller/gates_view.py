@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 from controller.clinic.answers import VialRead, answer_schema
-from controller.clinic.directive import oral_due_utc_ns, start_problems
+from controller.clinic.directive import start_problems
 from controller.clinic.documents import Problem
 from controller.clinic.gate_labels import lot_of
 from controller.clinic.gate_rules import Asked
@@ -15,7 +15,8 @@ from controller.clinic.gate_table import Gate, Place
 from controller.clinic.gates import standing
 from controller.clinic.scans import CHECK_TEXT, Label, own_label
 from controller.clinic.text import utc_text
-from controller.core.gates import asked_of, gates_of, newest_hash, versions_of
+from controller.core.directive import oral_due_utc_ns, versions_of
+from controller.core.gates import asked_of, gates_of, newest_hash
 from controller.core.papers import Papers, Signed
 from controller.core.state import State
 from firmware_interfaces.units import Nanoseconds
@@ -42,7 +43,7 @@ def gates_view(state: State, utc_ns: int) -> dict[str, Any]:
 
 def _directive(papers: Papers, utc_ns: int) -> dict[str, Any]:
     newest, versions = papers.versions[-1], versions_of(papers)
-    due_utc_ns = oral_due_utc_ns(versions)
+    due_utc_ns = oral_due_utc_ns(papers)
     return {
         "version": len(papers.versions),
         "order": json.loads(newest.order),

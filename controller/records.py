@@ -28,7 +28,8 @@ from controller.clinic.regimen import half_life_of
 from controller.clinic.signatures import Meaning, Signature
 from controller.core.aftermath import PADS, SYRINGE_AND_LINE, outcome_of
 from controller.core.alarms import not_observable
-from controller.core.gates import gates_of, signature_of
+from controller.core.directive import signature_of
+from controller.core.gates import gates_of
 from controller.core.limits import Limits
 from controller.core.line import line_of
 from controller.core.papers import Papers

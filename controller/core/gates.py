@@ -10,24 +10,19 @@ from functools import lru_cache
 from typing import Final
 
 from controller.clinic.answers import Answers, Given, Override, parse_answer
-from controller.clinic.directive import (
-    AUTHORIZED_USER,
-    Version,
-    oral_due_utc_ns,
-    revision_problems,
-    start_problems,
-)
+from controller.clinic.directive import AUTHORIZED_USER, revision_problems, start_problems
 from controller.clinic.documents import Document, DocumentError, Problem, utc_datetime
 from controller.clinic.gate_rules import Asked
 from controller.clinic.gate_table import BY_ID, GATES, Gate, Place
 from controller.clinic.gates import answerer_problems, applying, closed_gates
-from controller.clinic.order import Order, order_hash, parse_order
+from controller.clinic.order import order_hash
 from controller.clinic.regimen import Regimen, parse_regimen
-from controller.clinic.signatures import Meaning, Signature
+from controller.clinic.signatures import Meaning
 from controller.core import events as e
+from controller.core.directive import oral_due_utc_ns, order_of, signature_of, versions_of
 from controller.core.judge import enter
 from controller.core.limits import Limits
-from controller.core.papers import Answered, Directive, Overridden, Papers, Signed
+from controller.core.papers import Answered, Directive, Overridden, Papers
 from controller.core.rules import Refused, Result, done, sign, signature
 from controller.core.state import Phase, State
 from firmware_interfaces.units import Nanoseconds, as_seconds
@@ -44,33 +39,9 @@ def _regimen(text: str) -> Regimen:
     return parse_regimen(text)
 
 
-@lru_cache(maxsize=16)
-def _order(text: str) -> Order:
-    return parse_order(text)
-
-
 @lru_cache(maxsize=128)
 def _answer(question: str, text: str) -> Document:
     return parse_answer(question, text)
-
-
-def signature_of(signed: Signed) -> Signature:
-    """A signature of a session as the clinic knows them."""
-    at = Nanoseconds(signed.utc_ns)
-    name = signed.name or signed.who
-    return Signature(signed.who, name, signed.role, signed.meaning, at, signed.identity)
-
-
-def versions_of(papers: Papers) -> tuple[Version, ...]:
-    """All texts of the directive, oldest first, with their signatures."""
-    return tuple(
-        Version(
-            _order(one.order),
-            None if one.signed is None else signature_of(one.signed),
-            one.signed_hash,
-        )
-        for one in papers.versions
-    )
 
 
 def asked_of(papers: Papers, utc_ns: int) -> Asked:
@@ -83,7 +54,7 @@ def asked_of(papers: Papers, utc_ns: int) -> Asked:
     zone = timezone(timedelta(minutes=papers.zone_min))
     return Asked(
         _regimen(papers.regimen),
-        _order(papers.versions[-1].order),
+        order_of(papers.versions[-1].order),
         Answers(given, overrides),
         _local(utc_ns, zone),
         None if papers.thaw_from_utc_ns is None else _local(papers.thaw_from_utc_ns, zone),
@@ -224,7 +195,7 @@ def directive_revised(state: State, event: e.DirectiveRevised, limits: Limits) -
     if state.run is not None or state.connected:
         return Refused("nothing is revised once the line is in use", "cancel and order anew")
     try:
-        revised = _order(event.order)
+        revised = order_of(event.order)
     except DocumentError as error:
         return Refused("a revision is a whole directive", str(error))
     found = revision_problems(versions_of(papers), revised, state.first_start_utc_ns)
@@ -245,7 +216,7 @@ def directive_revised(state: State, event: e.DirectiveRevised, limits: Limits) -
 
 def unsigned(state: State) -> Refused | None:
     """A refusal while an oral directive has not been written and signed (W4)."""
-    if state.papers is None or oral_due_utc_ns(versions_of(state.papers)) is None:
+    if state.papers is None or oral_due_utc_ns(state.papers) is None:
         return None
     return Refused("an oral directive must be signed", f"by an {AUTHORIZED_USER}, within 48 h")
 
@@ -257,4 +228,4 @@ def gates_of(papers: Papers, utc_ns: int) -> tuple[Gate, ...]:
 
 def newest_hash(papers: Papers) -> str:
     """What is signed: the hash of the newest text of the directive."""
-    return order_hash(_order(papers.versions[-1].order))
+    return order_hash(order_of(papers.versions[-1].order))

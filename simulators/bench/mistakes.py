@@ -25,8 +25,8 @@ AGO: Final = {"hours_ago": 3600.0, "days_ago": 86400.0}
 class Mistake:
     """``about`` is a question of the gates, the order, or an act.
 
-    ``changes`` is JSON, merged into it, ``without`` are fields left out; ``unanswered``: the question
-    is passed over.
+    ``changes`` is JSON, merged into it, ``without`` are fields left out; ``unanswered``: the
+    question is passed over.
     """
 
     about: str

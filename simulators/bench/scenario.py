@@ -34,6 +34,7 @@ INCIDENTS: Final = (1, 2, *range(4, 9), *range(10, 17), 18, 19, 20)
 NOT_REHEARSED: Final = {
     "leak": "a person's act: what the patency run is looked at for",
     "hold_forgotten": "a person's omission after a pause that a person asked for",
+    "directive_due": "12 hours before a signature is due: no room is rehearsed for days",
     "shutdown": "an orderly end of the program is no fault",
     "task_died": "a part of the program fails by a mistake in it, not by anything in the room",
     "monotonic": "this host's monotonic clock cannot step",

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from controller.core import events as e
 from firmware_interfaces.readings import PumpAlarm
+from tests.core.gated import at_a_gate
 from tests.core.hand import Hand
 from tests.core.situations import at, built
 from tests.core.two_places import two_places
@@ -271,6 +272,11 @@ FURTHER: Final[dict[str, Callable[[], Hand]]] = {
     "lost_at_the_end": partial(
         after, "completing", lambda h: h.see(e.WriteLost, h.state.epoch, "STP")
     ),
+    "gates_ordered": partial(at_a_gate, "ordered"),
+    "gates_signed": partial(at_a_gate, "signed"),
+    "gates_thawed": partial(at_a_gate, "thawed"),
+    "gates_released_once": partial(at_a_gate, "released_once"),
+    "gates_released": partial(at_a_gate, "released"),
     "two_places": partial(two_places, "assayed"),
     "two_places_signed": partial(two_places, "signed"),
     "two_places_carried": partial(two_places, "carried"),

@@ -15,6 +15,7 @@ from controller.core.place import Place
 from controller.core.state import Purpose
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Channel, Motion, PumpAlarm
+from tests.core.gated import oral
 from tests.core.hand import Hand
 from tests.core.world import (
     CALIBRATOR,
@@ -221,6 +222,7 @@ BUILDERS: dict[str, Callable[[], Hand]] = {
     "uncertain_at_rest": _uncertain_at_rest,
     "residual": _residual,
     "closed": lambda: _residual().accounted(),
+    "oral": oral,
 }
 
 
