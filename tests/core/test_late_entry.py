@@ -1,4 +1,4 @@
-"""What was finished by hand is entered late: it adds to what the pump gave and changes none of it."""
+"""What was finished by hand is entered late: it adds to what the pump gave, and changes nothing."""
 
 from typing import Any
 
