@@ -188,7 +188,7 @@ ROWS: Final = (
     _row("calibrator_link", _M, _S, ALL, HOST, "The dose calibrator gave no usable reading",
          "Check cable, nuclide setting and unit of the calibrator."),
     _row("cold_active", _M, _S, frozenset({Phase.ORDERED}), HOST, "There is activity in a cold run",
-         "Take it out of the chamber and away. Measure a syringe or vial of saline."),
+         "Take it out of the chamber and away. Measure a container of saline instead."),
     _row("broker_lost", _L, _A, ALL, HOST, "Telemetry is down: nobody outside sees this room",
          "The infusion is not affected. Check the network."),
     # --- prompts ---------------------------------------------------------------------------------

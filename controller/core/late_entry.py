@@ -43,7 +43,8 @@ def _unsaid(event: e.FinishedByHand) -> Refused | None:
     """A refusal unless it is said who gave it, how the volume was found, and why by hand."""
     for name in ("given_by", "method", "reason"):
         if not getattr(event, name).strip():
-            return Refused(f"{name} must be given", repr(getattr(event, name)))
+            said = f"{name} {getattr(event, name)!r}"
+            return Refused("it must be said who gave it, how it was found, and why by hand", said)
     return None
 
 
@@ -81,8 +82,8 @@ def _volumes(state: State, event: e.FinishedByHand) -> Refused | None:
     if not 0 <= low <= high:
         return Refused("what was given by hand lies between a least and a most", told)
     if high > left:
-        rule = "never more by hand than the container still held"
-        return Refused(rule, f"{told}; it held {volume_text(left)}; bound what the pump gave first")
+        told = f"{told}; it held {volume_text(left)}; bound what the pump gave first"
+        return Refused("never more by hand than the container still held", told)
     if not 0 <= event.flushed_nl <= 20 * state.order.line_dead_nl:
         flushed = volume_text(event.flushed_nl)
         return Refused("a flush volume of 0 to 20 dead volumes", flushed)

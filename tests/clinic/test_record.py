@@ -9,12 +9,14 @@ import pytest
 from controller.clinic.accounting import Candidate
 from controller.clinic.documents import utc_ns
 from controller.clinic.dosing import Rounding, decayed_bq
+from controller.clinic.earlier import earlier_dose
 from controller.clinic.ledger import LineState
 from controller.clinic.order import Order, order_hash
 from controller.clinic.record import (
     AlarmFact,
     CustodyFact,
     Item,
+    LateEntry,
     Reading,
     RecordFacts,
     TreatmentRecord,
@@ -338,3 +340,49 @@ def test_every_hand_over_stands_in_the_record_and_an_older_record_has_none(
     older = json.loads(record_json(record))
     del older["custody"]
     assert TreatmentRecord.model_validate_json(json.dumps(older)).custody == ()
+
+
+@pytest.mark.requirement("T9.3")
+def test_what_was_finished_by_hand_stands_beside_what_was_pumped(facts: RecordFacts) -> None:
+    order = facts.order
+    entry = LateEntry(
+        low_nl=Nanolitre(9_000_000),
+        high_nl=Nanolitre(9_600_000),
+        flushed_nl=Nanolitre(4_500_000),
+        begun_at_utc_ns=later(order, 12),
+        ended_at_utc_ns=later(order, 32),
+        entered_at_utc_ns=later(order, 60),
+        given_by="Chris Dahl",
+        entered_by=("Anna Berger", "Chris Dahl"),
+        method="barrel",
+        reason="no power",
+    )
+    line = LineState(*map(Nanolitre, (19_000_000, 19_600_000, 0, 0)))
+    pumped = {"pumped_low_nl": Nanolitre(10_000_000), "pumped_high_nl": Nanolitre(10_000_000)}
+    record = build_record(replace(facts, **pumped, line=line, late_entry=entry))
+    assert record.pumped_interval_ml == (10.0, 10.0)
+    assert record.delivered_ml == 19.0
+    assert record.late_entry is not None
+    assert record.late_entry.given_ml == (9.0, 9.6)
+    assert record.late_entry.entered_at == "2025-11-20T22:00:00.000Z"
+    assert record.delivered_interval_mbq is not None
+    low, high = record.delivered_interval_mbq
+    assert record.assayed_mbq is not None
+    assert low == pytest.approx(record.assayed_mbq * 19.0 / 20, abs=1e-5)
+    assert high == pytest.approx(record.assayed_mbq * 19.6 / 20, abs=1e-5)
+    assert TreatmentRecord.model_validate_json(record_json(record)) == record
+    text = render_text(record)
+    head = (
+        "FINISHED BY HAND, ENTERED LATE at 2025-11-20T22:00:00.000Z by Anna Berger and Chris Dahl"
+    )
+    assert head in text
+    assert "Given by hand                 9.000 to 9.600 mL, found by: barrel" in text
+    assert "from 2025-11-20T21:12:00.000Z to 2025-11-20T21:32:00.000Z by Chris Dahl" in text
+
+
+@pytest.mark.requirement("T9.3", "W7")
+@pytest.mark.parametrize("name", ["pump_start", "hand_start"])
+def test_a_dose_given_by_hand_alone_is_a_dose(facts: RecordFacts, name: str) -> None:
+    dose = earlier_dose(build_record(replace(facts, times={name: later(facts.order, 0)})))
+    assert dose is not None
+    assert dose.started_utc_ns == later(facts.order, 0)

@@ -158,7 +158,7 @@ TARGETS: Final = (
     ),
     Target(
         papers.scenario_file,
-        ("simulators.bench.scenario:parse", "simulators.bench.faults:fault_from"),
+        ("simulators.bench.scenario_file:parse", "simulators.bench.faults:fault_from"),
     ),
     Target(
         papers.addresses,
