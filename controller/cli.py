@@ -19,18 +19,20 @@ from controller.cli_commission import commission_arguments, commission_pump
 from controller.cli_commission_calibrator import commission_calibrator
 from controller.cli_interface import interface, interface_arguments
 from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
+from controller.cli_order import (
+    check_arguments,
+    dose,
+    dose_arguments,
+    order_checked,
+    order_printed,
+)
 from controller.cli_people import CHANGES, change, list_arguments, listed, people_arguments
 from controller.cli_probe import probe_arguments, probe_ports
 from controller.cli_regimen import REGIMEN_COMMANDS
 from controller.cli_sheet import sheet_arguments, sheet_main
 from controller.cli_station import station_key
 from controller.clinic.documents import DocumentError
-from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
-from controller.clinic.order import order_hash, order_schema, parse_order
-from controller.clinic.order_case import Case
-from controller.clinic.order_rules import check_order
 from controller.clinic.record import render_text
-from controller.clinic.text import activity_text
 from controller.clock import SystemClock
 from controller.commission_desk import desk_arguments
 from controller.commissioned import commissioned_of, commissioned_text
@@ -43,18 +45,14 @@ from controller.console import (
     Fault,
     Out,
     fault,
-    number_argument,
     people_of,
     problem_line,
     refused,
     site_of,
-    text_of,
 )
 from controller.core.codec import CodecError
-from controller.doses_on_record import doses_on_record
 from controller.journal import read
 from controller.life import StartupFailure
-from controller.orders import checked_order
 from controller.panel.actions import EYES
 from controller.panel.tls import TlsRefused, server_context
 from controller.records import NoRecord, record_of_journal
@@ -64,10 +62,8 @@ from controller.shared_lines import place_of
 from controller.store import JOURNAL
 from controller.units_known import NOT_ASKED, units_known_of, units_text
 from firmware_interfaces.readings import Channel
-from firmware_interfaces.units import as_mbq, as_mci
 
 TWO: Final = 2
-REGIMEN: Final = "clr131"
 EXIT_CODES: Final = (
     "exit codes: 0 done, 1 a check failed, 2 wrong use or input, 3 a device or service is missing, "
     "4 a safety violation was found"
@@ -219,63 +215,6 @@ def _stop(args: argparse.Namespace, out: Out) -> int:
     return DONE if answer.get("accepted") else FAILED
 
 
-def _order_check(args: argparse.Namespace, out: Out) -> int:
-    text, now_utc_ns = text_of(args.file), SystemClock().utc_ns()
-    try:
-        if args.config is not None:
-            site = site_of(args.config)
-            earlier = doses_on_record(Path(site.journal.directory), site.limits)
-            order = checked_order(text, site, now_utc_ns, earlier).order
-        else:
-            order = parse_order(text)
-            regimen, _ = regimen_of(order.regimen, None)
-            # Without a site nothing is known of devices and records: the text alone is judged.
-            case = Case(order, regimen, order.site, now_utc_ns, simulated=True, earlier=None)
-            problems = check_order(case)
-            if problems:
-                raise DocumentError(problems)
-    except DocumentError as error:
-        raise refused(error) from error
-    note = "COLD RUN, " if order.cold_run else ""
-    out.say(f"{order.order_id}: good; {note}{activity_text(order.prescribed_bq)}")
-    known = {"order_id": order.order_id, "order_hash": order_hash(order)}
-    out.end(ok=True, **known, cold_run=order.cold_run)
-    return DONE
-
-
-def _order_schema(_: argparse.Namespace, out: Out) -> int:
-    schema = order_schema()
-    out.say(json.dumps(schema, indent=2))
-    out.end(**schema)
-    return DONE
-
-
-def _dose(args: argparse.Namespace, out: Out) -> int:
-    try:
-        regimen, _ = regimen_of(args.regimen, None)
-    except DocumentError as error:
-        raise refused(error) from error
-    bounds = regimen.patient
-    for field, value, allowed in (
-        ("--weight-kg", args.weight_kg, bounds.weight_kg),
-        ("--height-cm", args.height_cm, bounds.height_cm),
-    ):
-        if not allowed.holds(value):
-            raise fault(WRONG, field, f"{value:g}", f"must be {allowed}")
-    surface = bsa_m2(BsaFormula(args.formula), args.weight_kg, args.height_cm)
-    activity = prescribed_bq(regimen.dose.mci_per_m2, surface)
-    out.say(f"BSA {surface:.3f} m2 ({args.formula}); {activity_text(activity)}")
-    out.end(
-        formula=args.formula,
-        bsa_m2=surface,
-        regimen=regimen.name,
-        mci_per_m2=regimen.dose.mci_per_m2,
-        prescribed_mbq=as_mbq(activity),
-        prescribed_mci=as_mci(activity),
-    )
-    return DONE
-
-
 def _record_show(args: argparse.Namespace, out: Out) -> int:
     site = site_of(args.config)
     path = Path(site.journal.directory) / args.session / JOURNAL
@@ -343,16 +282,9 @@ def _people_arguments(top: Any) -> None:
 
 def _document_arguments(top: Any) -> None:
     orders = _group(top, "order", "orders")
-    _command(orders, "schema", _order_schema, "the JSON Schema of an order")
-    order = _command(orders, "check", _order_check, "check an order")
-    order.add_argument("file", type=Path, metavar="FILE")
-    order.add_argument("--config", type=Path, metavar="FILE", help="judge it for this site")
-    dose = _command(top, "dose", _dose, "prescribed activity by a regimen")
-    dose.add_argument("--weight-kg", type=number_argument, required=True, metavar="W")
-    dose.add_argument("--height-cm", type=number_argument, required=True, metavar="H")
-    formulas = [formula.value for formula in BsaFormula]
-    dose.add_argument("--formula", choices=formulas, required=True)
-    dose.add_argument("--regimen", default=REGIMEN, metavar="NAME", help=f"default: {REGIMEN}")
+    _command(orders, "schema", order_printed, "the JSON Schema of an order")
+    check_arguments(_command(orders, "check", order_checked, "check an order"))
+    dose_arguments(_command(top, "dose", dose, "prescribed activity by a regimen"))
     regimen = _group(top, "regimen", "regimens")
     for name, work, what, text in REGIMEN_COMMANDS:
         kind = Path if what == "file" else str

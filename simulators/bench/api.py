@@ -80,7 +80,7 @@ class Api:
         """Every gate of a session, what is asked there, and the clock on the wall."""
         return await self._get(f"gates/{session}")
 
-    async def act(self, action: str, at: Place | None = None, **body: Any) -> dict[str, Any]:
+    async def act(self, action: str, *, at: Place | None = None, **body: Any) -> dict[str, Any]:
         """Ask for an action, with badges and PINs, at the station where it belongs, or at ``at``.
 
         Raises ApiRefused with the daemon's reason.

@@ -81,7 +81,7 @@ class AsgiApi:
         """Every gate of a session, what is asked there, and the clock on the wall."""
         return await self._taken(f"gates/{quote(session, safe='')}", "GET")
 
-    async def act(self, action: str, at: Place | None = None, **body: Any) -> dict[str, Any]:
+    async def act(self, action: str, *, at: Place | None = None, **body: Any) -> dict[str, Any]:
         """Ask for an action, with badges and PINs, at the station where it belongs, or at ``at``.
 
         Raises ApiRefused with the daemon's reason.

@@ -15,7 +15,8 @@ from typing import Final
 from controller.life import StartupFailure
 from simulators.bench.evidence import DEAF_TO_STOP
 from simulators.bench.faults import Fault, Place
-from simulators.bench.scenario import Played, Scenario, play, scenarios
+from simulators.bench.scenario import Played, play
+from simulators.bench.scenario_file import Scenario, scenarios
 from simulators.bench.signs import EXCHANGE_NS, POLL_NS
 from simulators.bench.stops import BURST_NS, SILENCING, STOP_WITHIN_NS, WATCHDOG_NS
 from simulators.bench.virtual_time import Deadlock

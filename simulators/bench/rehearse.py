@@ -20,7 +20,8 @@ from simulators.bench.faults import ScenarioError, fault_as_dict
 from simulators.bench.figures import cores, figures, text
 from simulators.bench.plot import PlotMissing, draw
 from simulators.bench.run import DISAGREES, DONE, MISSING, UNSAFE
-from simulators.bench.scenario import Played, Scenario, Times, play, scenarios, with_case
+from simulators.bench.scenario import Played, Times, play
+from simulators.bench.scenario_file import Scenario, scenarios, with_case
 from simulators.bench.virtual_time import Deadlock
 
 WRONG_USE: Final = 2

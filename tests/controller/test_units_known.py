@@ -35,6 +35,12 @@ def text_of(directory="j", lines=SERIAL, **changes):
     return text
 
 
+STATION = """
+[[station]]
+name = "both"
+places = ["hot_lab", "bedside"]
+address = ["127.0.0.1"]
+"""
 SITE = load_site(text_of())
 PROOF = bench_unit_proof(text_of(), datetime(2026, 3, 1, tzinfo=UTC))
 
@@ -71,7 +77,7 @@ def test_a_code_that_it_did_not_prove_stays_ambiguous(code):
         (SITE, edited(passed=False), "must be what the rows say"),
         (SITE, edited(serial="15R-0007"), "it is of crc15 15R-0007, site.toml names crc15 15R-BEN"),
         (SITE, edited(simulated=False), "real proof, simulated site"),
-        (load_site(text_of(simulated="simulated", true="false")), PROOF, "simulated proof, real s"),
+        (load_site(text_of(true="false") + STATION), PROOF, "simulated proof, real s"),
         (load_site(text_of(lines='kind = "crc15"')), PROOF, r"site.toml names crc15 \(no serial\)"),
     ],
     ids=["no JSON", "altered", "another instrument", "real", "simulated", "no serial"],

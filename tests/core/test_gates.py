@@ -116,7 +116,8 @@ def armed() -> Gated:
 @pytest.mark.requirement("T2.4")
 def test_a_scan_older_than_the_time_out_starts_nothing() -> None:
     hand = armed()
-    scanned = next(one for one in hand.state.papers.answered if one.question == "wristband")  # type: ignore[union-attr]
+    assert hand.state.papers is not None
+    scanned = next(one for one in hand.state.papers.answered if one.question == "wristband")
     hand.poll(scanned.by.utc_ns + 15 * MIN - hand.skew_ns - hand.now_ns)
     assert "wristband.at" not in hand.do(e.StartRequested).__repr__()
     hand.poll(1)

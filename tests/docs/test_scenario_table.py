@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simulators.bench.figures import HEADS
-from simulators.bench.scenario import scenarios
+from simulators.bench.scenario_file import scenarios
 
 ROOT = Path(__file__).parents[2]
 TOOL = runpy.run_path(str(ROOT / "tools" / "scenario_table.py"))

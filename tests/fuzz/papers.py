@@ -30,7 +30,7 @@ from controller.core.limits import LIMIT_ROWS, limits_from
 from controller.orders import checked_order
 from controller.telemetry import broker_address, slug
 from firmware_interfaces.crc15 import units_named
-from simulators.bench import scenario
+from simulators.bench import scenario_file as scenarios
 from simulators.bench.faults import ScenarioError, fault_as_dict, fault_from
 from tests.clinic.unit_proofs import TEXT as UNIT_PROOF
 from tests.controller.room import COMMISSIONING
@@ -50,7 +50,7 @@ def _tables(paths: Iterable[Path]) -> list[dict[str, Any]]:
 
 
 REGIMEN_FORMS: Final = [toml_form(one) for one in _tables(REGIMENS.glob("*.toml"))]
-SCENARIO_TABLES: Final = _tables(scenario.FOLDER.glob("*.toml"))
+SCENARIO_TABLES: Final = _tables(scenarios.FOLDER.glob("*.toml"))
 SCENARIO_FORMS: Final = [(str(one["name"]), toml_form(one)) for one in SCENARIO_TABLES]
 ORDER_FORM: Final = json_form(ORDER)
 COMMISSIONING_FORM: Final = json_form(json.loads(COMMISSIONING))
@@ -181,7 +181,7 @@ def scenario_file(data: bytes) -> None:
     name, form = choices.one_of(SCENARIO_FORMS)
     text = text_of(choices.rest()) if raw else form.spoiled(choices)
     try:
-        found = scenario.parse(text, name)
+        found = scenarios.parse(text, name)
     except ScenarioError as error:
         assert str(error).startswith(f"{error.field} = ")
         assert error.rule

@@ -75,5 +75,8 @@ def badges_and_pins(data: bytes) -> None:
     answer, token = api.come(shown, knock)
     assert answer.status in (200, 401, 403, 422, 429)
     assert bool(token) == (answer.status == 200)
+    settled, key = api.settle(shown, knock)
+    assert settled.status in (200, 401, 422)
+    assert bool(key) == (settled.status == 200)
     left = api.go(shown if raw else LEAVING.spoiled(choices).encode(errors="replace"), knock)
     assert left.status in (200, 422)

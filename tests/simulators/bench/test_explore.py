@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core import bedside, hot_lab, interruption, judge, motion, table
+from controller.core import bedside, custody, hot_lab, interruption, judge, motion, table
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.profile import remaining
@@ -133,10 +133,10 @@ def test_wrong_use_is_said(wrong: list[str]) -> None:
 
 def test_a_broken_rule_ends_with_four_and_its_way(capsys, monkeypatch) -> None:
     monkeypatch.setattr(hot_lab, "_unsigned", lambda *_: None)
-    way = " > ".join((*HOT_LAB[:4], "release ab"))
+    way = " > ".join((*HOT_LAB[:5], "release ab"))
     assert main(["explore", "--way", way]) == 4
     assert "BROKEN release: released by ('ab', 'ab')" in capsys.readouterr().out
-    monkeypatch.setattr(command, "STATIONS", (HOT_LAB[:4],))
+    monkeypatch.setattr(command, "STATIONS", (HOT_LAB[:5],))
     assert main(["explore", "--depth", "1", "--states", "9"]) == 4
     assert f"isodrip-bench explore --way '{way}'" in capsys.readouterr().out
 
@@ -160,8 +160,29 @@ def _takes(monkeypatch, phase: Phase, event: type[e.Event], handler) -> None:
 
 def test_finds_one_person_who_releases_twice(monkeypatch) -> None:
     monkeypatch.setattr(hot_lab, "_unsigned", lambda *_: None)
-    ways = _search(2, HOT_LAB[:3])
-    assert ways["release"] == ("release ab", "release ab")
+    ways = _search(1, HOT_LAB[:5])
+    assert ways["release"] == ("release ab",)
+
+
+def test_finds_a_release_that_is_signed_where_the_container_is_not(monkeypatch) -> None:
+    monkeypatch.setattr(custody, "not_signing", lambda *_: None)
+    assert _search(1, HOT_LAB[:4])["custody"] == ("release cd",)
+
+
+def test_finds_a_container_that_one_person_took_over(monkeypatch) -> None:
+    monkeypatch.setattr(custody, "second_person", lambda *_: None)
+    assert _search(1, HOT_LAB[:4])["two people"] == ("to the bedside ab ab",)
+
+
+def test_finds_a_residual_measured_far_from_its_container(monkeypatch) -> None:
+    monkeypatch.setattr(custody, "not_in_hot_lab", lambda *_: None)
+    assert _search(1, HOT_LAB[:5])["custody"] == ("ask assay ab",)
+
+
+def test_finds_a_patency_run_without_the_container(monkeypatch) -> None:
+    monkeypatch.setattr(custody, "not_at_bedside", lambda *_: None)
+    ways = _search(1, (*HOT_LAB, "to the hot lab ab cd"))
+    assert ways["S3 release"] == ("patency run ab saline 10 mL 14430",)
 
 
 def test_finds_a_syringe_that_one_person_mounted(monkeypatch) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from simulators.bench import figures, rehearse
 from simulators.bench.figures import Figure, figure_of
-from simulators.bench.scenario import play, scenarios
+from simulators.bench.scenario import play
+from simulators.bench.scenario_file import scenarios
 
 GOOD = Figure("one", "partial", ("occlusion",), 1.8, 0.0, 1.02, 0.005, 0.26, "STOP", ())
 

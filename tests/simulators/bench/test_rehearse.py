@@ -14,7 +14,7 @@ from controller.journal import verify
 from controller.life import StartupFailure
 from simulators.bench import plot, rehearse
 from simulators.bench.rehearsal import rehearse as rehearse_case
-from simulators.bench.scenario import scenarios
+from simulators.bench.scenario_file import scenarios
 from simulators.bench.stage import Case
 from simulators.bench.streams import Stage, To
 from simulators.bench.virtual_time import Deadlock
@@ -87,7 +87,7 @@ def test_nothing_depends_on_the_order_of_hashes():
 SMALL = f"""
 import tempfile, pathlib
 from simulators.bench.rehearsal import rehearse
-from simulators.bench.scenario import scenarios
+from simulators.bench.scenario_file import scenarios
 from simulators.bench.stage import Case
 with tempfile.TemporaryDirectory() as directory:
     told = rehearse(Case(1, {MINUTES}), pathlib.Path(directory))

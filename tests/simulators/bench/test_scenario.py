@@ -6,14 +6,8 @@ from controller.core.alarms import ROWS, observable
 from simulators.bench.device_set import USUAL
 from simulators.bench.draws import NOT_DRAWN
 from simulators.bench.faults import KINDS, Place, ScenarioError
-from simulators.bench.scenario import (
-    INCIDENTS,
-    NOT_REHEARSED,
-    parse,
-    play,
-    scenarios,
-    with_case,
-)
+from simulators.bench.scenario import play
+from simulators.bench.scenario_file import INCIDENTS, NOT_REHEARSED, parse, scenarios, with_case
 
 GOOD = """
 name = "one"
