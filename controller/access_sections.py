@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -75,6 +75,44 @@ class ApiSection(Section):
             if not self.names:
                 rule = "must be what other machines call this one"
                 refuse([Problem("api.names", "(absent)", rule)])
+        return self
+
+
+def plain_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """An address in one spelling; an IPv4 address inside IPv6 is that IPv4 address."""
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
+
+
+def _digits(address: str) -> None:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        raise ValueError("must be an address in digits: 192.0.2.10 or 2001:db8::10") from None
+
+
+class StationSection(Section):
+    """A machine at which people act, and where it stands: in the hot lab, at the bedside, or both.
+
+    It is known by its ``address``, or by a key of ``isodrip station key`` that its browser keeps
+    and of which the site keeps only the SHA-256.
+    """
+
+    name: Text
+    places: Annotated[tuple[Literal["hot_lab", "bedside"], ...], Field(strict=False, min_length=1)]
+    address: Annotated[tuple[Annotated[str, ruled(_digits)], ...], Field(strict=False)] = ()
+    key_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses, each in one spelling."""
+        return tuple(plain_address(ipaddress.ip_address(one)) for one in self.address)
+
+    @model_validator(mode="after")
+    def _known_one_way(self) -> "StationSection":
+        if bool(self.address) == (self.key_sha256 is not None):
+            rule = "must have either address or key_sha256: by one of them it is known"
+            refuse([Problem("station", repr(self.name), rule)])
         return self
 
 

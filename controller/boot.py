@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.core.codec import CodecError
 from controller.core.limits import Limits
-from controller.core.state import Phase, State
+from controller.core.state import Phase
 from controller.ports import Clock
 from controller.sessions import Session, SessionJournal, fold
 from controller.store import Found, Quarantined, Scan, Store
@@ -41,17 +41,17 @@ class RebasedClock:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a boot found: open sessions, the last states of closed ones, and what was set aside."""
+    """What a boot found: open sessions, closed ones, and what was set aside."""
 
     sessions: tuple[Session, ...]
-    closed: tuple[State, ...]
+    closed: tuple[Session, ...]
     quarantined: tuple[Quarantined, ...]
 
 
 async def folded(scan: Scan, store: Store, limits: Limits) -> Kept:
     """Every session of a scan as its journal left it; journals of closed ones are closed again."""
     sessions: list[Session] = []
-    closed: list[State] = []
+    closed: list[Session] = []
     quarantined = list(scan.quarantined)
     for found in scan.found:
         session = await _folded_one(found, store, limits, quarantined)
@@ -60,7 +60,7 @@ async def folded(scan: Scan, store: Store, limits: Limits) -> Kept:
         if session.state.phase in (Phase.CLOSED, Phase.IDLE):
             await session.journal.close(CLOSE_S)
         if session.state.phase is Phase.CLOSED:
-            closed.append(session.state)
+            closed.append(session)
         elif session.state.phase is not Phase.IDLE:
             sessions.append(session)
     return Kept(tuple(sessions), tuple(closed), tuple(quarantined))

@@ -25,9 +25,8 @@ class CalibratorWorker:
         while True:
             session, command = await self._wanted.get()
             try:
-                reading = await self._calibrator.assay(
-                    command.nuclide, release=command.item == SYRINGE
-                )
+                strict = command.item == SYRINGE and not command.weak
+                reading = await self._calibrator.assay(command.nuclide, release=strict)
             except Exception as error:  # noqa: BLE001 - whatever went wrong, there is no reading
                 reason = str(error) or type(error).__name__
                 self._inbox.tell(session, AssayFailed, command.item, reason)

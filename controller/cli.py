@@ -22,6 +22,8 @@ from controller.cli_journal import JOURNAL_COMMANDS, journal_replay
 from controller.cli_people import CHANGES, change, list_arguments, listed, people_arguments
 from controller.cli_probe import probe_arguments, probe_ports
 from controller.cli_regimen import REGIMEN_COMMANDS
+from controller.cli_sheet import sheet_arguments, sheet_main
+from controller.cli_station import station_key
 from controller.clinic.documents import DocumentError
 from controller.clinic.dosing import BsaFormula, bsa_m2, prescribed_bq
 from controller.clinic.order import order_hash, order_schema, parse_order
@@ -131,6 +133,8 @@ def _check(args: argparse.Namespace, out: Out) -> int:
     out.say(f"{args.file}: good; site {site.site.name}, room {site.site.room}")
     for name, section in site.devices.items():
         out.say(f"{name}: {section.kind} at {section.port}, {place_of(section)}")
+    for station in site.station:
+        out.say(f"station {station.name}: {' and '.join(station.places).replace('_', ' ')}")
     _check_access(site, out)
     out.say(commissioned_text(commissioned_of(site)))
     if site.flush_pump is not None:
@@ -185,15 +189,27 @@ def _people_line(people: Mapping[str, Any]) -> str:
 
 def _session_line(session: Mapping[str, Any]) -> str:
     """One session in a line: phase, what was assayed and pumped, and whose voice is missing."""
-    parts = [f"{session['session']}: {session['phase']}"]
+    note = "COLD RUN " if session["cold_run"] else ""
+    parts = [f"{session['session']}: {note}{session['phase']}"]
     if session["assay"] is not None:
         parts.append(f"assayed {session['assay']['mbq']:.1f} MBq")
     pumped = session["pumped"]["drug"]["high_ml"]
     parts.append(f"pumped {pumped:.3f} of {session['planned_ml']:.3f} mL")
+    if session["custody"]["asked"]:
+        parts.append(_custody_text(session["custody"]))
     waiting = session["prompts"]["resume_requested_by"]
     if waiting:
         parts.append(f"{waiting} wants to resume, a second person must agree")
     return ", ".join(parts)
+
+
+def _custody_text(custody: Mapping[str, Any]) -> str:
+    """Who has the container, and since when where it was handed over."""
+    has = f"custody: {custody['place'].replace('_', ' ')}"
+    if not custody["handed_over"]:
+        return has
+    last = custody["handed_over"][-1]
+    return f"{has}, {last['what']} taken over by {last['taken_by']} at {last['at']}"
 
 
 def _stop(args: argparse.Namespace, out: Out) -> int:
@@ -220,8 +236,10 @@ def _order_check(args: argparse.Namespace, out: Out) -> int:
                 raise DocumentError(problems)
     except DocumentError as error:
         raise refused(error) from error
-    out.say(f"{order.order_id}: good; {activity_text(order.prescribed_bq)}")
-    out.end(ok=True, order_id=order.order_id, order_hash=order_hash(order))
+    note = "COLD RUN, " if order.cold_run else ""
+    out.say(f"{order.order_id}: good; {note}{activity_text(order.prescribed_bq)}")
+    known = {"order_id": order.order_id, "order_hash": order_hash(order)}
+    out.end(ok=True, **known, cold_run=order.cold_run)
     return DONE
 
 
@@ -310,6 +328,8 @@ def arguments() -> argparse.ArgumentParser:
     text = "find out what is on each port; never a write, never during a treatment"
     probe_arguments(_command(top, "probe", probe_ports, text))
     _people_arguments(top)
+    stations = _group(top, "station", "the machines at which people act")
+    _command(stations, "key", station_key, "a new key by which a station is known")
     _document_arguments(top)
     return parser
 
@@ -348,6 +368,8 @@ def _document_arguments(top: Any) -> None:
     text = "judge journals or their exports anew; name the first decision that differs"
     replayed = _command(journal, "replay", journal_replay, text)
     replayed.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    sheet = _command(top, "sheet", sheet_main, "the downtime sheet of a released treatment")
+    sheet_arguments(sheet)
     shown = _command(_group(top, "record", "records"), "show", _record_show, "show a record")
     shown.add_argument("session", metavar="SESSION")
     shown.add_argument("--config", type=Path, required=True, metavar="FILE")

@@ -8,7 +8,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
+from datetime import timedelta
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -16,8 +17,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from controller.access_sections import ApiSection, PeopleSection
-from controller.clinic.documents import DocumentError, Problem, shown, toml_table
+from controller.access_sections import ApiSection, PeopleSection, StationSection
+from controller.clinic.documents import DocumentError, Problem, shown, toml_table, utc_datetime
 from controller.core.limits import LimitError, Limits, limits_from
 from controller.device_sections import (
     KINDS,
@@ -28,7 +29,7 @@ from controller.device_sections import (
 )
 from controller.people_file import NAME as PEOPLE
 from controller.pins import OWASP
-from controller.regimens import RegimenSection
+from controller.regimens import DirectiveSection, RegimenSection
 from controller.section import Section, Text, refuse, ruled
 from controller.shared_lines import clash
 from controller.telemetry import BrokerAddress, broker_address, slug
@@ -155,6 +156,12 @@ class JournalSection(Section):
     directory: Text
 
 
+class DowntimeSection(Section):
+    """``print``: a command of the site's that is given the file of each sheet as last argument."""
+
+    print: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+
+
 class MqttSection(Section):
     """The broker. Without this section nothing is published and nothing is missed."""
 
@@ -198,7 +205,10 @@ class SiteConfig(Section):
     mqtt: MqttSection | None = None
     api: ApiSection = ApiSection()
     regimen: RegimenSection = RegimenSection()
+    directive: DirectiveSection = DirectiveSection()
     people: PeopleSection = PeopleSection()
+    downtime: DowntimeSection = DowntimeSection()
+    station: Annotated[tuple[StationSection, ...], Field(strict=False)] = ()
     site_hash: str
 
     @property
@@ -234,6 +244,12 @@ class SiteConfig(Section):
         """The file of the people who may act here."""
         return Path(self.people.file or Path(self.journal.directory) / PEOPLE)
 
+    def zone_min(self, utc_ns: int) -> int:
+        """How far the site's clock is ahead of UTC at a time, min, rounded down."""
+        offset = utc_datetime(utc_ns).astimezone(ZoneInfo(self.site.timezone)).utcoffset()
+        assert offset is not None
+        return offset // timedelta(minutes=1)
+
     @model_validator(mode="after")
     def _agree(self) -> "SiteConfig":
         problems = [
@@ -241,6 +257,7 @@ class SiteConfig(Section):
             *self._second_pump(),
             *self._lines(),
             *self._unpinned(),
+            *self._stations(),
         ]
         if not (self.site.simulated or self.people.cost.covers(OWASP)):
             rule = f"must be {OWASP.memory_kib} KiB and {OWASP.passes} passes at least"
@@ -256,6 +273,20 @@ class SiteConfig(Section):
         rule = "is required where devices are real: isodrip regimen check FILE tells it"
         for name in () if self.site.simulated else self.regimen.unpinned:
             yield Problem(f"regimen.sha256.{name}", "(absent)", rule)
+
+    def _stations(self) -> Iterable[Problem]:
+        """What keeps hot lab and bedside from being told apart."""
+        stations = self.station
+        yield from _repeated("station.name", (one.name for one in stations))
+        yield from _repeated("station.address", chain(*(one.addresses for one in stations)))
+        keys = (one.key_sha256 for one in stations if one.key_sha256 is not None)
+        yield from _repeated("station.key_sha256", keys)
+        if not stations and not self.site.simulated:
+            rule = "is required where devices are real: which machine stands where"
+            yield Problem("station", "(absent)", rule)
+        for place in ("hot_lab", "bedside") if stations else ():
+            if not any(place in one.places for one in stations):
+                yield Problem("station.places", "(absent)", f"must hold {place} at one station")
 
     def _second_pump(self) -> Iterable[Problem]:
         """What is wrong with the pump that flushes, or with there being none."""

@@ -12,14 +12,17 @@ from functools import partial
 from typing import Any, Final
 
 from controller.calibrator_worker import CalibratorWorker
+from controller.clinic.earlier import EarlierDose
 from controller.core import commands as c
 from controller.core import events
+from controller.core.bedside import RELEASES
 from controller.core.codec import plain
 from controller.core.event import Proven
 from controller.core.motion import PERMIT_SHARE
-from controller.core.state import Phase, State
+from controller.core.state import Phase
 from controller.core.step import polls, tick_ns
 from controller.core.treatment import Treatment
+from controller.doses_on_record import doses_of
 from controller.herald import Herald
 from controller.inbox import SITE, Inbox, Posted, Verdict
 from controller.ports import Clock
@@ -62,13 +65,14 @@ class Daemon:
     def __init__(self, setting: Setting, world: Surroundings, clock: Clock, inbox: Inbox) -> None:
         self.setting, self.world, self.clock, self.inbox = setting, world, clock, inbox
         self.sessions: dict[str, Session] = {}
-        self.closed: dict[str, State] = {}
+        self.closed: dict[str, Session] = {}
         self.quarantined: tuple[Quarantined, ...] = ()
         self.conditions: dict[str, events.ConditionSeen] = {}
         self.people: Mapping[str, Any] = {"count": 0, "trouble": ""}
         self.pump_identity: Identity | None = None
         self.flush_identity: Identity | None = None
         self.calibrator_identity: Identity | None = None
+        self.released: asyncio.Queue[str] = asyncio.Queue()
         self._loading = asyncio.Lock()
         self._judging = True
         self.herald: Herald
@@ -82,6 +86,11 @@ class Daemon:
     def active(self) -> Session | None:
         """The session that holds the room, or None."""
         return next((s for s in self.sessions.values() if s.active), None)
+
+    def doses(self, but: str = "") -> tuple[EarlierDose, ...]:
+        """Every dose that began in a session of this site, leaving out the one called ``but``."""
+        kept = (*self.closed.values(), *self.sessions.values())
+        return doses_of(session for session in kept if session.id != but)
 
     def polled(self) -> str | None:
         """Name of the session that wants the pump polled now."""
@@ -171,6 +180,7 @@ class Daemon:
             "regimen": order.regimen,
             "regimen_text": order.regimen_text,
             "regimen_hash": order.regimen_hash,
+            "gates": {"zone_min": order.zone_min, "oral": order.oral},
             **({"people": order.people} if order.people else {}),
             "devices": [plain(identity) for identity in known if identity is not None],
             "commissioned": plain(self.setting.commissioned),
@@ -268,6 +278,9 @@ class Daemon:
         self._hand_out(session, lasting, seq)
         self.herald.note(session.id, event, session.state.phase, tuple(lasting))
         refusal = next((x for x in lasting if isinstance(x, c.Refuse)), None)
+        signed = isinstance(event, events.ReleaseSigned) and refusal is None
+        if signed and len(session.state.released) == RELEASES:
+            self.released.put_nowait(session.id)
         return Verdict(session.id, session.state.phase.value, refusal, record)
 
     def _keeps_up(self, session: Session) -> bool:
@@ -295,6 +308,11 @@ class Daemon:
         stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
         self.site_journal.append("task", {"task": name, "reason": reason}, *stamps)
         self.herald.task_died(name, reason)
+
+    def note_sheet(self, session: str, reason: str) -> None:
+        """Keep in the site's journal why a session has no downtime sheet beside it, or no print."""
+        stamps = self.clock.monotonic_ns(), self.clock.utc_ns()
+        self.site_journal.append("sheet", {"session": session, "reason": reason}, *stamps)
 
     def note_people(self, facts: Mapping[str, Any]) -> None:
         """Keep in the site's journal who came, left, or was refused; show who may act at all."""

@@ -17,7 +17,7 @@ from controller.inbox import SITE
 from controller.news import NewsRing
 from controller.periodic import every
 from controller.ports import Clock, TelemetryPort
-from controller.view import numbers_view, public_session, state_view
+from controller.view import is_cold, numbers_view, public_session, state_view
 from firmware_interfaces.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -93,7 +93,13 @@ class Herald:
         self._telemetry.publish(suffix, simulated | payload, retain=retain, qos=qos)
 
     def _tell(self, note: Note) -> None:
-        what = {"session": note.session, "phase": note.phase.value, "utc_ns": note.event.utc_ns}
+        told_of = self._daemon.sessions.get(note.session)
+        what = {
+            "session": note.session,
+            "cold_run": told_of is not None and is_cold(told_of.state),
+            "phase": note.phase.value,
+            "utc_ns": note.event.utc_ns,
+        }
         if note.session != SITE and not isinstance(note.event, _EVERYDAY):
             told = {**what, "type": type(note.event).__name__, "refused": _refused(note)}
             self._publish("events", told)

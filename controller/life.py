@@ -26,6 +26,7 @@ from controller.pump_worker import PumpWorker
 from controller.self_checks import SelfChecks
 from controller.self_test import SelfTest
 from controller.sessions import SessionJournal
+from controller.sheets import SheetKeeper
 from controller.store import Listener
 from controller.supervisor import Supervisor
 from controller.surroundings import PumpListener, Setting, Surroundings, Telemetry
@@ -127,7 +128,7 @@ class Life:
         daemon.calibrator = CalibratorWorker(self._calibrator, inbox)
         daemon.herald = Herald(daemon, self._telemetry)
         daemon.sessions = {session.id: session for session in kept.sessions}
-        daemon.closed = {state.session: state for state in kept.closed}
+        daemon.closed = {session.id: session for session in kept.closed}
         daemon.quarantined = kept.quarantined
         daemon.pump.epoch = max((s.state.epoch for s in kept.sessions), default=0)
 
@@ -236,6 +237,7 @@ class Life:
         spare("numbers", lambda: daemon.herald.tell_numbers(clock))
         spare("telemetry", self._telemetry.run)
         spare("self-test", daemon.self_test.run)
+        spare("sheets", SheetKeeper(daemon, self._world.print_sheet).run)
 
     # --- the journals --------------------------------------------------------------------------
 

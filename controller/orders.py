@@ -10,8 +10,11 @@ from controller.clinic.documents import Problem, utc_ns
 from controller.clinic.earlier import EarlierDose
 from controller.clinic.order import Order, OrderError, order_hash, order_json, parse_order
 from controller.clinic.order_case import Case
+from controller.clinic.order_parts import Person
 from controller.clinic.order_rules import check_order
+from controller.clinic.people import Register
 from controller.clinic.regimen import Regimen, RegimenError, regimen_hash
+from controller.clinic.signatures import folded
 from controller.config import Container, SiteConfig
 from controller.core.treatment import SecondPump, Treatment
 from controller.device_sections import DulcoFlexSection
@@ -43,15 +46,36 @@ def checked_order(
     except RegimenError as error:
         raise OrderError(error.problems) from error
     simulated = site.site.simulated
-    problems = check_order(Case(order, regimen, site.site.name, now_utc_ns, simulated, earlier))
+    oral = site.directive.oral
+    case = Case(order, regimen, site.site.name, now_utc_ns, simulated, earlier, oral)
+    problems = check_order(case)
     mounted = next((row for row in site.containers if row.name == order.container.name), None)
     problems += _container_problems(order, site, mounted)
     problems += _profile_problems(order, regimen, site)
     if problems or mounted is None:
         raise OrderError(problems)
     regimen_facts = order.regimen, regimen_source, regimen_hash(regimen_source)
-    loaded = Loaded(order_json(order), order_hash(order), *regimen_facts)
+    told = order_json(order), order_hash(order), *regimen_facts
+    loaded = Loaded(*told, zone_min=site.zone_min(now_utc_ns), oral=site.directive.oral)
     return CheckedOrder(order, regimen, loaded, _treatment(order, regimen, site, mounted))
+
+
+def stranger_problems(order: Order, people: Register) -> list[Problem]:
+    """Who entered weight and height are people of this site, by id and name."""
+    entries = order.entries
+    if entries is None:
+        return []
+    told = (("first", entries.first.by), ("second", entries.second.by))
+    return [p for field, person in told for p in _stranger(f"entries.{field}.by", person, people)]
+
+
+def _stranger(where: str, person: Person, people: Register) -> list[Problem]:
+    known = people.find(person.id)
+    if known is None or known.disabled:
+        return [Problem(f"{where}.id", repr(person.id), "must be somebody of this site")]
+    if folded(known.name) != folded(person.name):
+        return [Problem(f"{where}.name", repr(person.name), f"must be {known.name}, as {known.id}")]
+    return []
 
 
 def _container_problems(order: Order, site: SiteConfig, mounted: Container | None) -> list[Problem]:
@@ -110,6 +134,7 @@ def _treatment(order: Order, regimen: Regimen, site: SiteConfig, mounted: Contai
         authorized_user=order.authorized_user.name,
         ordered_utc_ns=utc_ns(order.directed_at),
         second=_second_pump(site),
+        cold=order.cold_run,
     )
 
 

@@ -3,7 +3,8 @@
 It reads what is there and names what is not; every judgement on it is `controller.clinic`'s.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -14,7 +15,10 @@ from controller.clinic.documents import DocumentError, utc_ns, validation_proble
 from controller.clinic.order import Order, parse_order
 from controller.clinic.record import (
     AlarmFact,
+    CustodyFact,
+    GateFact,
     Item,
+    LateEntry,
     Reading,
     RecordFacts,
     TreatmentRecord,
@@ -24,9 +28,13 @@ from controller.clinic.regimen import half_life_of
 from controller.clinic.signatures import Meaning, Signature
 from controller.core.aftermath import PADS, SYRINGE_AND_LINE, outcome_of
 from controller.core.alarms import not_observable
+from controller.core.directive import signature_of
+from controller.core.gates import gates_of
 from controller.core.limits import Limits
 from controller.core.line import line_of
-from controller.core.state import Alarm, Purpose, Signed, State
+from controller.core.papers import Papers
+from controller.core.place import HandOver
+from controller.core.state import Alarm, ByHand, Purpose, Signed, State
 from controller.core.words import rows_for
 from controller.sessions import fold_state, limits_of
 from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds
@@ -96,10 +104,13 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
     if state.treatment is None:
         raise NoRecord("must be a session with an order")
     try:
-        order, half_life = parse_order(header["order"]), half_life_of(header["regimen_text"])
+        order, half_life = (
+            parse_order(directive_text(header, state)),
+            half_life_of(header["regimen_text"]),
+        )
     except DocumentError as error:
         raise NoRecord(f"must have an order and a regimen that can be read: {error}") from error
-    drug, flush = state.pumped(Purpose.DRUG), state.pumped(Purpose.FLUSH)
+    drug = state.pumped(Purpose.DRUG)
     kinds = tuple(header["kinds"])
     outcome = state.outcome or outcome_of(state)
     return RecordFacts(
@@ -117,7 +128,7 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         planned_nl=Nanolitre(state.planned_nl),
         pumped_low_nl=Nanolitre(drug.low_nl),
         pumped_high_nl=Nanolitre(drug.high_nl),
-        flushed_nl=Nanolitre(flush.low_nl),
+        flushed_nl=Nanolitre(state.flushed_nl),
         infusion_ns=Nanoseconds(state.active_ns),
         alarms=tuple(_alarm(alarm, kinds) for alarm in state.history),
         people=_people(header, state, order),
@@ -127,8 +138,34 @@ def record_facts(header: Mapping[str, Any], state: State, head: str) -> RecordFa
         journal_head=head,
         not_observable=tuple(row.id for row in not_observable(kinds)),
         reported=_reported(state),
-        line=None if state.order.second is None else line_of(state),
+        line=None if state.order.second is None and state.by_hand is None else line_of(state),
+        late_entry=None if state.by_hand is None else _late_entry(state.by_hand, state),
+        custody=tuple(map(_custody, state.custody)),
+        gates=() if state.papers is None else tuple(_gates(state.papers, state.now_utc_ns)),
     )
+
+
+def _late_entry(by_hand: ByHand, state: State) -> LateEntry:
+    """What was entered late, with the names of those who signed it."""
+    signed = {one.who: one.name for one in state.signatures if one.utc_ns == by_hand.entered_utc_ns}
+    names = (signed.get(who) or who for who in by_hand.entered_by)
+    return LateEntry(
+        low_nl=Nanolitre(by_hand.drug.low_nl),
+        high_nl=Nanolitre(by_hand.drug.high_nl),
+        flushed_nl=Nanolitre(by_hand.flushed_nl),
+        begun_at_utc_ns=Nanoseconds(by_hand.begun_utc_ns),
+        ended_at_utc_ns=Nanoseconds(by_hand.ended_utc_ns),
+        entered_at_utc_ns=Nanoseconds(by_hand.entered_utc_ns),
+        given_by=by_hand.given_by,
+        entered_by=tuple(names),
+        method=by_hand.method,
+        reason=by_hand.reason,
+    )
+
+
+def directive_text(header: Mapping[str, Any], state: State) -> str:
+    """The newest text of the directive."""
+    return header["order"] if state.papers is None else state.papers.versions[-1].order
 
 
 def _when(at_utc_ns: int | None) -> Nanoseconds | None:
@@ -182,7 +219,30 @@ def _alarm(alarm: Alarm, kinds: tuple[str, ...]) -> AlarmFact:
     )
 
 
+def _gates(papers: Papers, utc_ns: int) -> Iterator[GateFact]:
+    answers = {one.question: one for one in papers.answered}
+    overrides = {one.gate: one for one in papers.overridden}
+    for gate in gates_of(papers, utc_ns):
+        said, override = answers.get(gate.answer), overrides.get(gate.id)
+        yield GateFact(
+            gate.id,
+            gate.place.name.lower(),
+            gate.source,
+            None if said is None else json.loads(said.answer),
+            None if said is None else signature_of(said.by),
+            "" if override is None else override.reason,
+            None if override is None else signature_of(override.by),
+        )
+
+
+def _custody(one: HandOver) -> CustodyFact:
+    at = Nanoseconds(one.utc_ns)
+    return CustodyFact(one.to.value, one.what, one.given_by, one.taken_by, at)
+
+
 def _reported(state: State) -> tuple[Candidate, ...]:
+    if state.order.cold:
+        return ()
     seen = [_REPORTED[alarm.id] for alarm in state.history if alarm.id in _REPORTED]
     if state.contaminated:
         seen.append(Candidate.LEAK)
@@ -190,13 +250,15 @@ def _reported(state: State) -> tuple[Candidate, ...]:
 
 
 def _people(header: Mapping[str, Any], state: State, order: Order) -> tuple[Signature, ...]:
+    """Every signature; of a session without gates, the order's word that it was signed, too."""
     user = order.authorized_user
     ordered = Signature(
         "", user.name, "authorized user", Meaning.ORDERED, utc_ns(order.directed_at)
     )
     operators: Mapping[str, Mapping[str, str]] = header.get("operators", {})
     releases = [signed for signed in state.signatures if signed.meaning == "released"][-2:]
-    return ordered, *(_signature(signed, operators, releases) for signed in state.signatures)
+    signed = (_signature(one, operators, releases) for one in state.signatures)
+    return tuple(signed) if state.papers is not None else (ordered, *signed)
 
 
 def _signature(
@@ -218,11 +280,12 @@ def _signature(
 
 
 def _times(state: State, order: Order) -> dict[str, Nanoseconds]:
+    by_hand_first = state.by_hand is not None and state.by_hand.first
     times = {
         "reference": utc_ns(order.reference_time),
         "assayed": state.assay_utc_ns,
         "released": state.released[-1].utc_ns if state.released else None,
-        "pump_start": state.first_start_utc_ns,
+        "hand_start" if by_hand_first else "pump_start": state.first_start_utc_ns,
         "drug_arrival_estimated": state.arrival_utc_ns,
         "drug_end": state.drug_end_utc_ns,
         "clearance_end": state.clearance_utc_ns,

@@ -41,6 +41,12 @@ class RegimenSection(Section):
         return tuple(name for name in self.allowed if name not in self.sha256)
 
 
+class DirectiveSection(Section):
+    """Whether oral directives are taken here in an emergency (10 CFR 35.40(a)(1))."""
+
+    oral: bool = False
+
+
 def regimen_text(name: str, directory: str | None = None) -> str:
     """The text of a regimen, of ``directory`` or of this program.
 

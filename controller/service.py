@@ -40,6 +40,7 @@ from controller.panel.tls import TlsRefused, server_context
 from controller.panel.turnstile import Turnstile
 from controller.ports import Calibrator, Clock, Pump
 from controller.records import NoRecord, record_of, record_of_journal
+from controller.sheets import printer
 from controller.store import DirectoryStore
 from controller.surroundings import FlushPump, PumpListener, Setting, Surroundings, Telemetry
 from controller.telemetry import Telemetry as MqttTelemetry
@@ -169,6 +170,7 @@ def surroundings_of(site: SiteConfig, clock: Clock, units: UnitsKnown) -> Surrou
         telemetry=partial(_telemetry, site),
         new_id=new_id,
         disk_free_mb=lambda: shutil.disk_usage(directory).free // BYTES_PER_MB,
+        print_sheet=printer(site.downtime.print) if site.downtime.print else None,
     )
 
 

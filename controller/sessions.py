@@ -14,6 +14,7 @@ from controller.core.codec import CodecError, plain, revive
 from controller.core.commands import Command, GrantPermit
 from controller.core.commissioning import UNKNOWN, Commissioned
 from controller.core.limits import Limits, limits_as_dict
+from controller.core.papers import Directive, Papers
 from controller.core.state import Phase, State
 from controller.core.step import step
 
@@ -117,8 +118,11 @@ def judged(state: State, event: events.Event, limits: Limits) -> tuple[State, tu
 
 
 def session_header(common: Mapping[str, Any], epoch: int, limits: Limits) -> dict[str, Any]:
-    """Record 0 of a session: what the site says, every limit, and the epoch it begins in."""
-    return {**common, "epoch": epoch, "limits": limits_as_dict(limits)}
+    """Record 0 of a session: what the site says, every limit, and the epoch it begins in.
+
+    ``stations``: custody of the container is handed over between hot lab and bedside.
+    """
+    return {**common, "stations": True, "epoch": epoch, "limits": limits_as_dict(limits)}
 
 
 def state_of(session: str, header: Mapping[str, Any]) -> State:
@@ -136,7 +140,25 @@ def state_of(session: str, header: Mapping[str, Any]) -> State:
         session=session,
         epoch=revive(int, header.get("epoch", 0)),
         commissioned=known,
+        stations=revive(bool, header.get("stations", False)),
         flush_commissioned=UNKNOWN if flush is None else revive(Commissioned, flush),
+        papers=_papers(header) if "gates" in header else None,
+    )
+
+
+def _papers(header: Mapping[str, Any]) -> Papers:
+    """What the gates of a session are judged by. Raises `CodecError`.
+
+    A journal that was begun before there were gates asks nothing.
+    """
+    gates = header["gates"]
+    if not isinstance(gates, dict) or gates.keys() != {"zone_min", "oral"}:
+        raise CodecError(f"gates: expected zone_min and oral, got {gates!r}")
+    return Papers(
+        regimen=revive(str, header.get("regimen_text")),
+        versions=(Directive(revive(str, header.get("order"))),),
+        zone_min=revive(int, gates["zone_min"]),
+        oral=revive(bool, gates["oral"]),
     )
 
 

@@ -78,6 +78,9 @@ class Store(Protocol):
     ) -> SessionJournal:
         """The journal of what belongs to no session."""
 
+    async def keep(self, session: str, name: str, text: str) -> Path:
+        """Put a page beside a session's journal, over one of its name. Raises OSError."""
+
     async def set_aside(self, session: str) -> str:
         """Give a session that cannot be used another name; returns it."""
 
@@ -141,6 +144,10 @@ class DirectoryStore:
         """Make site.sqlite."""
         return await self._create(SITE_JOURNAL, self._directory / SITE_JOURNAL, header, stamps)
 
+    async def keep(self, session: str, name: str, text: str) -> Path:
+        """Write a file (0600) that is whole or not there."""
+        return await self._off_loop(_keep, self._directory / session / name, text)
+
     async def set_aside(self, session: str) -> str:
         """Rename to ``.broken``, or ``.broken-2`` and so on."""
         return await self._off_loop(_set_aside, self._directory / session)
@@ -198,6 +205,13 @@ class DirectoryStore:
             return None, []
         except JournalBroken as error:
             return None, [Quarantined(await self.set_aside(SITE_JOURNAL), str(error))]
+
+
+def _keep(path: Path, text: str) -> Path:
+    written = path.with_suffix(".new")
+    written.touch(mode=0o600)
+    written.write_text(text, "utf-8")
+    return written.replace(path)
 
 
 def probe_disk(path: Path) -> None:

@@ -4,9 +4,10 @@ The ward's program fills it with drivers, disk and broker; a bench fills it with
 virtual time.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from controller.core.commissioning import UNKNOWN, Commissioned
@@ -37,6 +38,7 @@ class Surroundings:
 
     ``telemetry`` is given who is to hear of the broker (up, reason); ``new_id`` makes session names
     that no other session of the site has. ``executor`` asks the disk, None takes the loop's own.
+    ``print_sheet`` is given the file of each downtime sheet; None where the site prints none.
     """
 
     clock: Clock
@@ -48,6 +50,7 @@ class Surroundings:
     disk_free_mb: Callable[[], int]
     executor: Executor | None = None
     flush_pump: Callable[[Clock, PumpListener], Pump] | None = None
+    print_sheet: Callable[[Path], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ class Setting:
 class Loaded:
     """An order that was checked: its canonical text, and what goes into the session's record 0.
 
-    ``people`` is the hash of the newest change of the site's people.
+    ``people`` is the hash of the newest change of the site's people. ``zone_min`` is how far the
+    site's clock is ahead of UTC, min; ``oral`` says whether this site takes oral directives.
     """
 
     text: str
@@ -104,4 +108,6 @@ class Loaded:
     regimen: str
     regimen_text: str
     regimen_hash: str
+    zone_min: int
+    oral: bool
     people: str = ""

@@ -9,7 +9,9 @@ says ``offline`` when the daemon dies). Every payload is one JSON object with ``
 """
 
 import asyncio
+import ipaddress
 import json
+import re
 import unicodedata
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -27,6 +29,7 @@ ALARMS: Final = "alarms"
 STATUS: Final = "status"
 _JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+_HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def broker_address(url: str) -> BrokerAddress:
         raise ValueError("must begin with mqtt:// or mqtts://")
     if not parts.hostname:
         raise ValueError("must name a host")
+    _check_host(parts.netloc.rpartition("@")[2])
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("must end after host and port")
     try:
@@ -98,6 +102,21 @@ def broker_address(url: str) -> BrokerAddress:
         username=None if parts.username is None else unquote(parts.username),
         password=None if parts.password is None else unquote(parts.password),
     )
+
+
+def _check_host(where: str) -> None:
+    """Refuse what is neither a host's name nor an address; urlsplit takes nearly anything."""
+    name, bracket, rest = where.partition("]")
+    if not bracket:
+        if not _HOST.fullmatch(where.partition(":")[0]):
+            raise ValueError("must name a host by letters, digits, dots and hyphens")
+        return
+    try:
+        ipaddress.IPv6Address(name.removeprefix("["))
+    except ValueError:
+        raise ValueError("must have an IPv6 address in brackets") from None
+    if rest and not rest.startswith(":"):
+        raise ValueError("must end after host and port")
 
 
 def slug(name: str) -> str:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from controller.clinic.text import utc_text
 from controller.commissioned import commissioned_text
 from controller.core.alarms import ALARMS, not_observable
+from controller.core.custody import place_of
 from controller.core.judge import latched
 from controller.core.line import line_of
 from controller.core.sounding import audio_paused_ns, ordered, sounding
-from controller.core.state import Alarm, Pumped, Purpose, Run, Signed, State
+from controller.core.state import Alarm, ByHand, Pumped, Purpose, Run, Signed, State
 from controller.core.treatment import SecondPump, Treatment
 from controller.core.words import rows_for
 from controller.surroundings import FlushPump
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = 1
 _PUBLIC: Final = (
-    *("session", "phase", "latched", "planned_ml", "run", "pumped", "delivered", "lease"),
-    *("times", "outcome"),
+    *("session", "cold_run", "phase", "latched", "planned_ml", "run", "pumped", "by_hand"),
+    *("delivered", "lease", "times", "outcome"),
 )
 
 
@@ -55,12 +56,30 @@ def _interval(pumped: Pumped) -> dict[str, float]:
     return {"low_ml": _ml(pumped.low_nl), "high_ml": _ml(pumped.high_nl)}
 
 
+def _by_hand(by_hand: ByHand | None) -> dict[str, Any] | None:
+    """What hands gave after the pump, entered late."""
+    if by_hand is None:
+        return None
+    return {
+        **_interval(by_hand.drug),
+        "flushed_ml": _ml(by_hand.flushed_nl),
+        "begun_at": _utc(by_hand.begun_utc_ns),
+        "ended_at": _utc(by_hand.ended_utc_ns),
+        "entered_at": _utc(by_hand.entered_utc_ns),
+    }
+
+
 def delivered(state: State) -> Pumped:
     """Drug that has passed the line, nL, as an interval; nothing before the first start."""
     if state.treatment is None or state.first_start_utc_ns is None:
         return Pumped()
     past = line_of(state)
     return Pumped(past.delivered_low_nl, past.delivered_high_nl)
+
+
+def is_cold(state: State) -> bool:
+    """True for a rehearsal with saline: everything that tells of it says COLD RUN."""
+    return state.treatment is not None and state.treatment.cold
 
 
 def alarm_view(alarm: Alarm, kinds: tuple[str, ...]) -> dict[str, Any]:
@@ -158,6 +177,24 @@ def _signed(signed: Signed) -> dict[str, Any]:
     return {**said, "at": _utc(signed.utc_ns)}
 
 
+def _custody(state: State) -> dict[str, Any]:
+    """Whose the container is, and every time it changed hands; ``asked``: whether anybody asks."""
+    return {
+        "asked": state.stations,
+        "place": place_of(state).value,
+        "handed_over": [
+            {
+                "to": one.to.value,
+                "what": one.what,
+                "given_by": one.given_by,
+                "taken_by": one.taken_by,
+                "at": _utc(one.utc_ns),
+            }
+            for one in state.custody
+        ],
+    }
+
+
 def _audio(state: State) -> dict[str, Any]:
     """What is to be heard, and how long the sound stays paused."""
     heard = sounding(state)
@@ -173,6 +210,7 @@ def session_view(state: State, now_ns: int, kinds: tuple[str, ...]) -> dict[str,
     volumes = {purpose.value: _interval(state.pumped(purpose)) for purpose in Purpose}
     return {
         "session": state.session,
+        "cold_run": is_cold(state),
         "phase": state.phase.value,
         "held_from": None if state.held_from is None else state.held_from.value,
         "hold_reason": state.hold_reason,
@@ -181,11 +219,13 @@ def session_view(state: State, now_ns: int, kinds: tuple[str, ...]) -> dict[str,
         "assay_pending": state.assay_pending,
         "assay": _assay(state),
         "released": [_signed(signed) for signed in state.released],
+        "custody": _custody(state),
         "planned_ml": _ml(state.planned_nl),
         "patency_ok": state.patency_ok,
         "connected": state.connected,
         "run": _run(state.run, now_ns),
         "pumped": volumes,
+        "by_hand": _by_hand(state.by_hand),
         "delivered": _interval(delivered(state)),
         "lease": _lease(state, now_ns),
         "prompts": _prompts(state),
@@ -234,7 +274,11 @@ def state_view(daemon: "Daemon") -> dict[str, Any]:
         "active": None if active is None else active.id,
         "sessions": [session_view(s.state, now_ns, kinds) for s in daemon.sessions.values()],
         "closed": [
-            {"session": s.session, "outcome": None if s.outcome is None else s.outcome.value}
+            {
+                "session": s.id,
+                "cold_run": is_cold(s.state),
+                "outcome": None if s.state.outcome is None else s.state.outcome.value,
+            }
             for s in daemon.closed.values()
         ],
         "quarantined": [asdict(item) for item in daemon.quarantined],
@@ -275,6 +319,7 @@ def numbers_view(state: State, now_ns: int) -> dict[str, Any]:
     """What changes every second while something moves."""
     return {
         "session": state.session,
+        "cold_run": is_cold(state),
         "phase": state.phase.value,
         "run": _run(state.run, now_ns),
         "pumped": _interval(state.pumped(Purpose.DRUG)),

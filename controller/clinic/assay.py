@@ -11,8 +11,8 @@ from typing import Final
 from controller.clinic.documents import Problem, shown
 from controller.clinic.dosing import differs_at_most
 from controller.clinic.order import Administer, Order, Priming
-from controller.clinic.text import deviation_percent_text, exact_seconds_text
-from firmware_interfaces.units import Becquerel, Nanolitre
+from controller.clinic.text import decimal_text, deviation_percent_text, exact_seconds_text
+from firmware_interfaces.units import BQ_PER_MBQ, BQ_PER_MCI, Becquerel, Nanolitre
 
 
 class Band(StrEnum):
@@ -42,6 +42,10 @@ class Acceptance:
     verdict: Verdict
     deviation: str
 
+
+COLD_BQ_MAX: Final = 100_000
+"""Above the background of an empty, shielded well (6 kBq, calibrators.md 2.4) and every display's
+finest step; a ten-thousandth of a dose."""
 
 _VERDICTS: Final = {
     Band.WITHIN_10: Verdict.ACCEPTED,
@@ -117,6 +121,11 @@ def primed_in_line_nl(order: Order) -> Nanolitre:
     return order.dead_volume_nl if order.line.primed_with is Priming.DRUG else Nanolitre(0)
 
 
+def usable_nl(fill_nl: int, unusable_nl: int, primed_nl: int = 0) -> Nanolitre:
+    """All that can be pumped out of a container: its fill less what stays in it and in the line."""
+    return Nanolitre(max(0, fill_nl - unusable_nl - primed_nl))
+
+
 def planned_volume(
     administer: str,
     fill_nl: int,
@@ -133,11 +142,11 @@ def planned_volume(
     """
     if assay_bq <= 0:
         raise ValueError(f"assayed activity must be positive: {assay_bq}")
-    usable_nl = max(0, fill_nl - unusable_nl - primed_nl)
+    most_nl = usable_nl(fill_nl, unusable_nl, primed_nl)
     if Administer(administer) is Administer.WHOLE_SYRINGE:
-        return Nanolitre(usable_nl)
+        return most_nl
     for_dose_nl = fill_nl * prescribed_bq // assay_bq - primed_nl
-    return Nanolitre(max(0, min(for_dose_nl, usable_nl)))
+    return Nanolitre(max(0, min(for_dose_nl, most_nl)))
 
 
 def planned_volume_nl(order: Order, assayed_at_start_bq: int) -> Nanolitre:
@@ -166,6 +175,25 @@ def nuclide_problem(read: str, ordered: str) -> Problem | None:
     if _nuclide_key(read) == _nuclide_key(ordered):
         return None
     return Problem("assay.nuclide", shown(read), f"must be {ordered}")
+
+
+def cold_problem(activity_bq: int, resolution_bq: int) -> Problem | None:
+    """A reading that keeps a cold run from going on: more than `COLD_BQ_MAX`, or too coarse to say.
+
+    Both Bq: what was read, the empty well's background in it, and one step of the display.
+    """
+    rule = f"a cold run holds no activity: at most {_small_text(COLD_BQ_MAX)}"
+    if activity_bq > COLD_BQ_MAX:
+        return Problem("assay.activity", _small_text(activity_bq), rule)
+    if resolution_bq > COLD_BQ_MAX:
+        return Problem("assay.resolution", _small_text(resolution_bq), rule)
+    return None
+
+
+def _small_text(activity_bq: int) -> str:
+    """To the last becquerel, so that what is just over a limit looks over it."""
+    mci = decimal_text(activity_bq, BQ_PER_MCI, 6)
+    return f"{decimal_text(activity_bq, BQ_PER_MBQ, 6)} MBq ({mci} mCi)"
 
 
 def age_problem(assayed_at_ns: int, now_ns: int, limit_ns: int) -> Problem | None:

@@ -18,7 +18,10 @@ from firmware_interfaces.units import NS_PER_H, Nanoseconds
 
 AUTHORIZED_USER: Final = "authorized_user"
 ORAL_HOURS: Final = 48
-ALWAYS_THE_SAME: Final = ("order_id", "site", "drug", "nuclide", "regimen", "dose_number")
+ALWAYS_THE_SAME: Final = (
+    *("order_id", "site", "drug", "nuclide", "regimen", "dose_number"),
+    "cold_run",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,12 @@ def start_problems(
     """Why the administration may not start now: only the newest version counts (W1 to W4).
 
     ``versions`` are all texts of one directive, oldest first, at least one. ``oral`` says whether
-    this site takes oral directives.
+    this site takes oral directives. A cold run gives nothing: nobody directs it, none may sign it.
     """
     newest = versions[-1]
     problems = [p for last, next_ in pairwise(versions) for p in _follows(last, next_.order)]
+    if newest.order.cold_run:
+        return [*problems, *_unsigned(newest)]
     if newest.signature is not None:
         return [*problems, *_signed(newest, newest.signature, now_utc_ns)]
     if oral and newest.order.oral is not None:
@@ -71,6 +76,12 @@ def oral_due_utc_ns(versions: Sequence[Version]) -> Nanoseconds | None:
     if newest.order.oral is None or newest.signature is not None:
         return None
     return _due(newest.order)
+
+
+def _unsigned(version: Version) -> Iterator[Problem]:
+    if version.signature is not None:
+        rule = "must be absent: a cold run is no directive that could be signed"
+        yield Problem("signature", shown(version.signature.name), rule)
 
 
 def _due(order: Order) -> Nanoseconds:

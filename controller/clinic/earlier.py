@@ -7,7 +7,8 @@ from controller.clinic.documents import utc_ns
 from controller.clinic.record_model import TreatmentRecord
 from firmware_interfaces.units import Becquerel, Nanoseconds, megabecquerel
 
-STARTED = "pump_start"
+STARTED = ("pump_start", "hand_start")
+"""When a dose began: by the pump or, where that never ran, by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,12 @@ class EarlierDose:
 
 
 def earlier_dose(record: TreatmentRecord) -> EarlierDose | None:
-    """The dose of a record, or None where no drug was pumped.
+    """The dose of a record, or None where no drug was pumped, and of a cold run.
 
     Where what was given is not known, all that was assayed counts: the sum of doses has a cap.
     """
-    started = record.times.get(STARTED)
-    if started is None or record.outcome == "not_given":
+    started = next((record.times[name] for name in STARTED if name in record.times), None)
+    if started is None or record.outcome == "not_given" or record.cold_run:
         return None
     high = record.delivered_interval_mbq
     most = high[1] if high is not None else record.assayed_mbq

@@ -65,6 +65,14 @@ def thawed_in_time(asked: Asked, told: a.Thawed) -> Iterator[Problem]:
         yield Problem("thaw.started_at", at.isoformat(), rule)
 
 
+def thawed_after(asked: Asked, told: a.Thawed) -> Iterator[Problem]:
+    """Nothing is thawed before everything that is asked before the thaw was in order."""
+    first = asked.thaw_from
+    if first is not None and told.started_at < first:
+        rule = f"must not be before {first.isoformat(timespec='seconds')}, when it was cleared"
+        yield Problem("thaw_cleared.started_at", told.started_at.isoformat(), rule)
+
+
 def syringe_matches(asked: Asked, told: a.LabelRead) -> Iterator[Problem]:
     """The syringe's label names drug, nuclide, the vial's lot and the patient of the order."""
     yield from _syringe(asked, "syringe_label", told)
@@ -127,7 +135,7 @@ def _syringe(asked: Asked, where: str, told: a.LabelRead) -> Iterator[Problem]:
     if isinstance(label, Problem):
         return
     vial, patient = asked.answers.of("vial", a.VialRead), asked.order.patient
-    yield from _lot_matches(where, told, "" if vial is None else _lot(vial))
+    yield from _lot_matches(where, told, "" if vial is None else lot_of(vial))
     yield from _fact(where, "patient_id", label.patient_id, told.patient_id, patient.id)
     order_id = asked.order.order_id
     for name, value in (("order_id", label.order_id), ("scan", label.plain)):
@@ -139,10 +147,10 @@ def _lot_matches(where: str, told: a.LabelRead, expected: str) -> Iterator[Probl
     """A lot is named, by barcode and eye alike, and is the one that is expected, if any is."""
     label = _read(told.scan)
     if isinstance(label, Label):
-        yield from _fact(where, "lot", label.lot, told.lot, expected or _lot(told))
+        yield from _fact(where, "lot", label.lot, told.lot, expected or lot_of(told))
 
 
-def _lot(told: a.LabelRead) -> str:
+def lot_of(told: a.LabelRead) -> str:
     """The lot of a label: by its barcode, else as it was read."""
     label = _read(told.scan)
     return (label.lot if isinstance(label, Label) else "") or told.lot or ""

@@ -31,12 +31,16 @@ LABORATORY_SLIPS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One order, its regimen and the answers so far, at ``now`` in the site's own zone."""
+    """One order, its regimen and the answers so far, at ``now`` in the site's own zone.
+
+    ``thaw_from`` is when everything before the thaw was in order for the first time.
+    """
 
     regimen: Regimen
     order: Order
     answers: a.Answers
     now: datetime
+    thaw_from: datetime | None = None
 
     @property
     def end(self) -> datetime:

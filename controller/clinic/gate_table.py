@@ -184,6 +184,15 @@ HOT_LAB: Final = (
         "the regimen's product",
     ),
     Gate(
+        "thaw_cleared",
+        Place.HOT_LAB,
+        "When was the vial taken out of the cold?",
+        "thaw",
+        labels.thawed_after,
+        "treatment.md 2: nothing is thawed before",
+        may_override=CLINICAL,
+    ),
+    Gate(
         "syringe_label",
         Place.HOT_LAB,
         "Scan the syringe's new label and read it",

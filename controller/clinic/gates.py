@@ -7,38 +7,37 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from controller.clinic.answers import ANSWERS, Answers, Override
+from controller.clinic.answers import ANSWERS, Override
 from controller.clinic.documents import Problem, utc_datetime
 from controller.clinic.gate_rules import Asked
 from controller.clinic.gate_table import GATES, Gate, Place
-from controller.clinic.order import Order
-from controller.clinic.regimen import Regimen
 from controller.clinic.signatures import Signature
 
 TIME_OUT: Final = timedelta(minutes=15)
 """How old the bedside's answers may be at the start (requirement T2.4)."""
 
 
-def open_gates(
-    regimen: Regimen,
-    order: Order,
-    answers: Answers,
-    now: datetime,
+def closed_gates(
+    asked: Asked,
     *,
+    since: Place = Place.BEFORE_THAW,
     upto: Place = Place.BEDSIDE,
     time_out: timedelta = TIME_OUT,
 ) -> tuple[Problem, ...]:
-    """Every reason why a gate up to a place is not passed now; empty if all are.
+    """Every reason why a gate from one place up to another is not passed now; empty if all are.
 
-    ``now`` is in the site's own time zone. Answers grow old, and so a gate that was passed may be
-    closed again.
+    Answers grow old, and so a gate that was passed may be closed again.
     """
-    asked = Asked(regimen, order, answers, now)
-    gates = [gate for gate in GATES if gate.place <= upto and gate.applies(asked)]
-    return tuple(problem for gate in gates for problem in _standing(gate, asked, time_out))
+    gates = [gate for gate in applying(asked) if since <= gate.place <= upto]
+    return tuple(problem for gate in gates for problem in standing(gate, asked, time_out))
 
 
-def _standing(gate: Gate, asked: Asked, time_out: timedelta) -> list[Problem]:
+def applying(asked: Asked) -> tuple[Gate, ...]:
+    """The gates that stand in the way of this order, in their order."""
+    return tuple(gate for gate in GATES if gate.applies(asked))
+
+
+def standing(gate: Gate, asked: Asked, time_out: timedelta = TIME_OUT) -> list[Problem]:
     """What stands in the way at one gate; nothing where somebody who may has answered for it."""
     problems = list(_problems(gate, asked, time_out))
     override = asked.answers.overrides.get(gate.id)

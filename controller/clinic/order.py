@@ -45,7 +45,7 @@ from firmware_interfaces.units import (
 )
 
 REQUIRED_IN_2: Final = ("eligibility", "entries")
-SINCE_2: Final = (*REQUIRED_IN_2, "second_dose", "revision", "oral")
+SINCE_2: Final = (*REQUIRED_IN_2, "second_dose", "revision", "oral", "cold_run")
 """Fields that schema 1 does not have."""
 
 
@@ -119,7 +119,7 @@ class Line(Document):
 class AuthorizedUser(Document):
     """Who signed the directive, and when (10 CFR 35.40(a)).
 
-    Only an oral directive has not been signed yet.
+    Only an oral directive has not been signed yet, and nobody signs a cold run.
     """
 
     name: Text
@@ -130,6 +130,7 @@ class Order(Document):
     """One written directive. ``reference_time`` is when the prescribed activity is to be given.
 
     ``eligibility`` and ``entries`` are there in schema 2, and in schema 1 none of `SINCE_2` is.
+    ``cold_run``: a rehearsal with saline. It prescribes nothing, so no directive of it is signed.
     """
 
     schema_version: Literal[1, 2] = Field(alias="schema")
@@ -156,10 +157,16 @@ class Order(Document):
     second_dose: SecondDose | None = None
     revision: Revision | None = None
     oral: OralDirective | None = None
+    cold_run: bool = False
 
     @property
     def directed_at(self) -> datetime:
-        """When the authorized user signed; of an oral directive, when it was spoken."""
+        """When the authorized user signed; of an oral directive, when it was spoken.
+
+        Nobody directs a cold run: its reference time.
+        """
+        if self.cold_run:
+            return self.reference_time
         at = self.authorized_user.signed_at if self.oral is None else self.oral.directed_at
         assert at is not None, "parse_order takes no order without either"
         return at
@@ -216,19 +223,35 @@ def parse_order(text: str) -> Order:
 def _of_its_schema(order: Order) -> Iterator[Problem]:
     """What an order of this schema lacks, or has too early."""
     for name in SINCE_2:
-        given = getattr(order, name) is not None
+        given = getattr(order, name) not in (None, False)
         if order.schema_version == 1 and given:
             yield Problem(name, "present", "is no field of schema 1")
         if order.schema_version == 2 and not given and name in REQUIRED_IN_2:
             yield Problem(name, "absent", "Field required")
-    if order.authorized_user.signed_at is None and order.oral is None:
+    signed_at = order.authorized_user.signed_at
+    if order.cold_run:
+        yield from _undirected(signed_at, order.oral)
+    elif signed_at is None and order.oral is None:
         yield Problem("authorized_user.signed_at", "absent", "Field required")
 
 
+def _undirected(signed_at: datetime | None, oral: OralDirective | None) -> Iterator[Problem]:
+    """A signature under a cold run would be one under no directive."""
+    rule = "must be absent: a cold run gives nothing, so nobody directs it"
+    if signed_at is not None:
+        yield Problem("authorized_user.signed_at", signed_at.isoformat(), rule)
+    if oral is not None:
+        yield Problem("oral", "present", rule)
+
+
 def order_json(order: Order) -> str:
-    """Return the order in its one canonical spelling: that of its own schema."""
+    """Return the order in its one canonical spelling: that of its own schema.
+
+    What is no cold run does not speak of one, as before there were any.
+    """
     later = set(SINCE_2) if order.schema_version == 1 else set[str]()
-    return canonical_json(order.model_dump(mode="json", by_alias=True, exclude=later))
+    unsaid = later if order.cold_run else later | {"cold_run"}
+    return canonical_json(order.model_dump(mode="json", by_alias=True, exclude=unsaid))
 
 
 def order_hash(order: Order) -> str:

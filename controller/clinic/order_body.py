@@ -85,7 +85,10 @@ def two_entries(case: Case) -> Iterator[Problem]:
 
 
 def entered_in_time(case: Case) -> Iterator[Problem]:
-    """Weight and height are entered once they were measured, and before the directive is signed."""
+    """Weight and height are entered once they were measured, and before the directive is signed.
+
+    Of a cold run, which nobody signs, before its reference time.
+    """
     entries, patient = case.order.entries, case.order.patient
     if entries is None:
         return
@@ -93,7 +96,8 @@ def entered_in_time(case: Case) -> Iterator[Problem]:
     for field, at in (("first", entries.first.at), ("second", entries.second.at)):
         place = f"entries.{field}.at"
         if at > case.order.directed_at:
-            yield Problem(place, at.isoformat(), "must not be after the directive was signed")
+            last = "reference_time" if case.order.cold_run else "the directive was signed"
+            yield Problem(place, at.isoformat(), f"must not be after {last}")
         if at.date() < measured:
             rule = f"must not be before the measurement, {measured.isoformat()}"
             yield Problem(place, at.isoformat(), rule)

@@ -59,6 +59,8 @@ def decided(case: Case) -> Iterator[Problem]:
 def signed_before(case: Case) -> Iterator[Problem]:
     """W2: dated and signed before the administration (10 CFR 35.40(a))."""
     order = case.order
+    if order.cold_run:
+        return
     oral = order.oral is not None
     field = "oral.directed_at" if oral else "authorized_user.signed_at"
     if order.directed_at > utc_datetime(case.now_utc_ns):

@@ -13,15 +13,21 @@ from controller.clinic.ledger import LineState, line_of
 from controller.clinic.order import Administer, order_hash
 from controller.clinic.record_model import (
     AlarmFact,
+    CustodyFact,
+    GateFact,
     Item,
+    LateEntry,
     Outcome,
     Reading,
     RecordAgreement,
     RecordAlarm,
     RecordAssay,
     RecordComponent,
+    RecordCustody,
     RecordFacts,
+    RecordGate,
     RecordHalfLife,
+    RecordLateEntry,
     RecordPatient,
     RecordPerson,
     TreatmentRecord,
@@ -33,7 +39,10 @@ from firmware_interfaces.units import Becquerel, Nanolitre, Nanoseconds, as_mbq,
 
 __all__ = [
     "AlarmFact",
+    "CustodyFact",
+    "GateFact",
     "Item",
+    "LateEntry",
     "Outcome",
     "Reading",
     "RecordFacts",
@@ -56,10 +65,13 @@ def build_record(facts: RecordFacts) -> TreatmentRecord:
             **(_UNKNOWN if facts.assay is None else _activities(facts, facts.assay)),
             "session": facts.session,
             "simulated": facts.simulated,
+            "cold_run": facts.order.cold_run,
             "outcome": facts.outcome,
             "alarms": tuple(map(_alarm, facts.alarms)),
             "not_observable": facts.not_observable,
             "people": tuple(map(_person, facts.people)),
+            "custody": tuple(map(_custody, facts.custody)),
+            "gates": tuple(map(_gate, facts.gates)),
             "times": {name: utc_text(at) for name, at in sorted(facts.times.items())},
             "devices": tuple(map(dict, facts.devices)),
             "versions": dict(facts.versions),
@@ -119,7 +131,22 @@ def _pumped(facts: RecordFacts) -> dict[str, Any]:
         "delivered_ml": as_ml(line.delivered_low_nl),
         "in_line_ml": as_ml(line.in_line_high_nl) if started else None,
         "infusion_s": as_seconds(facts.infusion_ns),
+        "late_entry": None if facts.late_entry is None else _late_entry(facts.late_entry),
     }
+
+
+def _late_entry(entry: LateEntry) -> RecordLateEntry:
+    return RecordLateEntry(
+        given_ml=(as_ml(entry.low_nl), as_ml(entry.high_nl)),
+        flushed_ml=as_ml(entry.flushed_nl),
+        begun_at=utc_text(entry.begun_at_utc_ns),
+        ended_at=utc_text(entry.ended_at_utc_ns),
+        given_by=entry.given_by,
+        method=entry.method,
+        reason=entry.reason,
+        entered_at=utc_text(entry.entered_at_utc_ns),
+        entered_by=entry.entered_by,
+    )
 
 
 _UNKNOWN: Final[dict[str, Any]] = {
@@ -153,6 +180,8 @@ _UNKNOWN: Final[dict[str, Any]] = {
 def _activities(facts: RecordFacts, assay: Reading) -> dict[str, Any]:
     measured = _measured(facts, assay)
     taken = RecordAssay(mbq=as_mbq(assay.activity_bq), at=utc_text(assay.at_utc_ns))
+    if facts.order.cold_run:
+        return {**_UNKNOWN, "assay": taken, **_left(measured)}
     if measured.assayed_bq <= 0:
         # An empty well was read, and nothing released: nothing can be a share of it.
         return {**_UNKNOWN, "assay": taken}
@@ -167,14 +196,21 @@ def _activities(facts: RecordFacts, assay: Reading) -> dict[str, Any]:
         "delivered_mbq": None if residual is None else as_mbq(residual.delivered_bq),
         "delivered_by_volume_mbq": as_mbq(volume.delivered_bq),
         "delivered_interval_mbq": interval,
-        "residual_mbq": None if measured.residual_bq is None else as_mbq(measured.residual_bq),
-        "waste_mbq": as_mbq(measured.waste_bq),
-        "prime_mbq": as_mbq(measured.prime_bq),
+        **_left(measured),
         "uncertainty_percent": outcome.best.expanded_ppm / PPM_PER_PERCENT,
         "uncertainty_by_volume_percent": volume.expanded_ppm / PPM_PER_PERCENT,
         "uncertainty_components": tuple(part for route in routes for part in _components(route)),
         "agreement": None if outcome.agreement is None else _agreement(outcome.agreement),
         **_judged(facts, measured, outcome),
+    }
+
+
+def _left(measured: Measured) -> dict[str, Any]:
+    """What was measured beside the patient. A cold run says it too: there should be none."""
+    return {
+        "residual_mbq": None if measured.residual_bq is None else as_mbq(measured.residual_bq),
+        "waste_mbq": as_mbq(measured.waste_bq),
+        "prime_mbq": as_mbq(measured.prime_bq),
     }
 
 
@@ -288,4 +324,26 @@ def _person(signature: Signature) -> RecordPerson:
         meaning=signature.meaning,
         at=utc_text(signature.at_utc_ns),
         identity=signature.identity,
+    )
+
+
+def _gate(fact: GateFact) -> RecordGate:
+    by, other = fact.by, fact.overridden_by
+    return RecordGate(
+        id=fact.id,
+        place=fact.place,
+        source=fact.source,
+        answer=None if fact.answer is None else dict(fact.answer),
+        by=None if by is None else by.operator_id,
+        at=None if by is None else utc_text(by.at_utc_ns),
+        override=fact.override or None,
+        overridden_by=None if other is None else other.operator_id,
+        overridden_at=None if other is None else utc_text(other.at_utc_ns),
+    )
+
+
+def _custody(fact: CustodyFact) -> RecordCustody:
+    at = utc_text(fact.at_utc_ns)
+    return RecordCustody(
+        place=fact.place, what=fact.what, by=fact.given_by, to=fact.taken_by, at=at
     )

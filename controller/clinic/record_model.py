@@ -52,12 +52,56 @@ class AlarmFact:
 
 
 @dataclass(frozen=True, slots=True)
+class LateEntry:
+    """What hands gave after the pump, and when it was entered; the least and the most of drug."""
+
+    low_nl: Nanolitre
+    high_nl: Nanolitre
+    flushed_nl: Nanolitre
+    begun_at_utc_ns: Nanoseconds
+    ended_at_utc_ns: Nanoseconds
+    entered_at_utc_ns: Nanoseconds
+    given_by: str
+    entered_by: tuple[str, ...]
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyFact:
+    """The container changed hands: at which place, what, from whom to whom."""
+
+    place: str
+    what: str
+    given_by: str
+    taken_by: str
+    at_utc_ns: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
+class GateFact:
+    """One gate of the treatment: by which rule it was asked, what was said, by whom and when.
+
+    ``override`` is the reason of whoever answered for it as it stood.
+    """
+
+    id: str
+    place: str
+    source: str
+    answer: Mapping[str, Any] | None
+    by: Signature | None
+    override: str = ""
+    overridden_by: Signature | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordFacts:
     """All that a record is made of. ``started_at_utc_ns`` is None if nothing was started.
 
     ``resolution_bq`` is one display step of the calibrator. ``devices`` and ``versions`` are copied
     as they are; ``ground_truth`` exists on a bench only. ``line`` is told where saline may have
-    gone in between drug; else it follows from what was pumped and flushed.
+    gone in between drug; else it follows from what was pumped and flushed. Whether it was a cold
+    run, the order says.
     """
 
     session: str
@@ -87,6 +131,9 @@ class RecordFacts:
     budget: Budget = field(default_factory=Budget)
     ground_truth: Mapping[str, Any] | None = None
     line: LineState | None = None
+    late_entry: LateEntry | None = None
+    custody: tuple[CustodyFact, ...] = ()
+    gates: tuple[GateFact, ...] = ()
 
 
 class RecordPatient(Document):
@@ -125,6 +172,30 @@ class RecordPerson(Document):
     identity: str
 
 
+class RecordCustody(Document):
+    """The container was handed over at ``place``: ``by`` gave it, ``to`` took it (ids)."""
+
+    place: str
+    what: str
+    by: str
+    to: str
+    at: str
+
+
+class RecordGate(Document):
+    """A gate: the newest answer and who gave it (id), and the override where there is one."""
+
+    id: str
+    place: str
+    source: str
+    answer: dict[str, Any] | None
+    by: str | None
+    at: str | None
+    override: str | None = None
+    overridden_by: str | None = None
+    overridden_at: str | None = None
+
+
 class RecordComponent(Document):
     """One line of the uncertainty budget, k = 1."""
 
@@ -150,16 +221,33 @@ class RecordHalfLife(Document):
     source: str
 
 
+class RecordLateEntry(Document):
+    """What was finished by hand, beside what the pump gave: entered afterwards, by two people."""
+
+    given_ml: tuple[float, float]
+    flushed_ml: float
+    begun_at: str
+    ended_at: str
+    given_by: str
+    method: str
+    reason: str
+    entered_at: str
+    entered_by: tuple[str, ...]
+
+
 class TreatmentRecord(Document):
     """One treatment. Activities in MBq at the infusion's start unless the name says otherwise.
 
-    What was not measured is None. ``delivered_mbq`` is by residual, ``pumped_ml`` and
-    ``delivered_ml`` are lower bounds where delivery was uncertain, percentages are k = 2.
+    What was not measured is None. A ``cold_run`` gave saline: nothing of it is a dose, and no
+    activity in it is judged. ``delivered_mbq`` is by residual, ``pumped_ml`` and
+    ``delivered_ml`` are lower bounds where delivery was uncertain, percentages are k = 2. What was
+    pumped is the pump's alone, what was delivered holds what stands under ``late_entry`` too.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     session: str
     simulated: bool
+    cold_run: bool = False
     outcome: Outcome
     site: str
     order_id: str
@@ -186,6 +274,7 @@ class TreatmentRecord(Document):
     pumped_interval_ml: tuple[float, float]
     delivered_ml: float
     in_line_ml: float | None
+    late_entry: RecordLateEntry | None = None
     infusion_s: float
     uncertainty_percent: float | None
     uncertainty_by_volume_percent: float | None
@@ -200,6 +289,8 @@ class TreatmentRecord(Document):
     alarms: tuple[RecordAlarm, ...]
     not_observable: tuple[str, ...]
     people: tuple[RecordPerson, ...]
+    custody: tuple[RecordCustody, ...] = ()
+    gates: tuple[RecordGate, ...] = ()
     times: dict[str, str]
     devices: tuple[dict[str, Any], ...]
     versions: dict[str, str]

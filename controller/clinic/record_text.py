@@ -6,21 +6,23 @@ Shows what the record holds and computes nothing but units.
 from collections.abc import Iterator
 from typing import Any, Final
 
-from controller.clinic.record_model import TreatmentRecord
+from controller.clinic.record_model import RecordLateEntry, TreatmentRecord
 from controller.clinic.text import activity_text
 from firmware_interfaces.units import megabecquerel, scaled_up
 
 LABEL_WIDTH: Final = 30
+COLD_BANNER: Final = "COLD RUN    COLD RUN    COLD RUN    saline, no activity    COLD RUN"
 BANNER: Final = "SIMULATED    SIMULATED    SIMULATED    no patient, no activity    SIMULATED"
 NONE: Final = "not measured"
 
 
 def render_text(record: TreatmentRecord) -> str:
-    """Return the whole record as text; each line of a simulated one stands under a banner."""
-    sections = (_head, _ordered, _activities, _volumes, _judgement, _alarms, _people, _end)
+    """Return the whole record as text; a simulated one, and a cold run, stands under a banner."""
+    sections = (_head, _ordered, _activities, _volumes, _judgement, _alarms, _gates, _people, _end)
     lines = [line for section in sections for line in (*section(record), "")]
-    if record.simulated:
-        lines = [BANNER, "", *lines, BANNER]
+    shown = ((COLD_BANNER, record.cold_run), (BANNER, record.simulated))
+    for banner in (banner for banner, holds in shown if holds):
+        lines = [banner, "", *lines, banner]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -85,6 +87,18 @@ def _volumes(record: TreatmentRecord) -> Iterator[str]:
     if record.in_line_ml is not None:
         yield _row("Still in the line", f"{record.in_line_ml:.3f} mL")
     yield _row("Infusion", f"{record.infusion_s:.1f} s")
+    if record.late_entry is not None:
+        yield from _late_entry(record.late_entry)
+
+
+def _late_entry(entry: RecordLateEntry) -> Iterator[str]:
+    low, high = entry.given_ml
+    people = " and ".join(entry.entered_by)
+    yield f"FINISHED BY HAND, ENTERED LATE at {entry.entered_at} by {people}"
+    yield _row("Given by hand", f"{low:.3f} to {high:.3f} mL, found by: {entry.method}")
+    yield _row("", f"from {entry.begun_at} to {entry.ended_at} by {entry.given_by}")
+    yield _row("Flushed by hand", f"{entry.flushed_ml:.3f} mL")
+    yield _row("Why by hand", entry.reason)
 
 
 def _judgement(record: TreatmentRecord) -> Iterator[str]:
@@ -112,6 +126,17 @@ def _alarms(record: TreatmentRecord) -> Iterator[str]:
             yield _row("", alarm.evidence)
     for what in record.not_observable:
         yield _row("Not observable here", what)
+
+
+def _gates(record: TreatmentRecord) -> Iterator[str]:
+    yield "GATES"
+    if not record.gates:
+        yield "None: the session was begun before there were any"
+    for gate in record.gates:
+        said = "not answered" if gate.by is None else f"{gate.by}, {gate.at}"
+        yield _row(f"{gate.id.replace('_', ' ')}", said)
+        if gate.override is not None:
+            yield _row("", f"overridden by {gate.overridden_by}: {gate.override}")
 
 
 def _people(record: TreatmentRecord) -> Iterator[str]:

@@ -41,6 +41,16 @@ def decimal_text(value: int, unit: int, places: int) -> str:
     return f"{abs(rounded) if rounded == 0 else rounded:f}"
 
 
+def rounded_down_text(value: int, unit: int, places: int) -> str:
+    """``value / unit`` with ``places`` decimals, never more than it is: what a pump is set to."""
+    return decimal_text(value * 10**places // unit, 10**places, places)
+
+
+def rounded_up_text(value: int, unit: int, places: int) -> str:
+    """The same, never less than it is: what must stay."""
+    return decimal_text(-(-value * 10**places // unit), 10**places, places)
+
+
 def activity_text(activity_bq: int) -> str:
     """Write an activity in both units: ``1681.8 MBq (45.45 mCi)``."""
     mbq = decimal_text(activity_bq, BQ_PER_MBQ, 1)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from controller.core import commands as c
+from controller.core import custody, gates, motion
 from controller.core import events as e
-from controller.core import motion
 from controller.core.hot_lab import status_text
 from controller.core.judge import enter, forget, note, to_stopped
 from controller.core.limits import Limits
@@ -34,7 +34,7 @@ def delivery_bounded(
     refused = second_person(event, event.confirmed_by)
     if refused:
         return refused
-    state = _settle_unasked(state)
+    state = settle_unasked(state)
     if not state.drug.low_nl <= event.low_nl <= event.high_nl <= state.drug.high_nl:
         known = f"{state.drug.low_nl} .. {state.drug.high_nl} nL"
         return Refused("inside what is certain", f"{event.low_nl} .. {event.high_nl}, not {known}")
@@ -62,7 +62,7 @@ def book_interval(state: State, low_nl: int, high_nl: int) -> State:
     return replace(motion.book(state, low_nl, high_nl), unbounded=unbounded)
 
 
-def _settle_unasked(state: State) -> State:
+def settle_unasked(state: State) -> State:
     """A run that nobody asked about, settled: the interval holds what its counter may show later.
 
     So where there are two pumps that is not booked once more.
@@ -81,7 +81,7 @@ def given_up(state: State, event: e.GivenUp, limits: Limits) -> Result | Refused
     stopping = state.run is not None and state.run.stage is Stage.STOPPING
     if state.phase is Phase.STOPPED and not stopping:
         return Refused("something must be uncertain", "no STOP waits for its confirmation")
-    state = _settle_unasked(sign(state, event, "given up: interval stands"))
+    state = settle_unasked(sign(state, event, "given up: interval stands"))
     if stopping:
         state = note(state, "stop_unconfirmed", "given up before the pump confirmed its STOP")
     return done(leave_uncertain(replace(state, no_resume="delivery could not be bounded")))
@@ -97,6 +97,9 @@ def residual_requested(
         return Refused("one reading at a time", f"{state.assay_pending} is being measured")
     if not event.item.strip():
         return Refused("an item has a name", repr(event.item))
+    refused = None if event.item == BACKGROUND else custody.not_in_hot_lab(state)
+    if refused:
+        return refused
     if event.item != BACKGROUND and state.background_bq is None:
         return Refused("the empty well comes first", f"item {event.item!r} before background")
     state = asked_by(replace(forget(state, "calibrator_link"), assay_pending=event.item), event)
@@ -139,11 +142,11 @@ def survey_recorded(
 
 
 def outcome_of(state: State) -> Outcome:
-    """What the session amounts to, by the lower bound of what was pumped and cleared."""
-    if state.drug.high_nl == 0:
+    """What the session amounts to, by the lower bound of what was given and cleared."""
+    if state.given.high_nl == 0:
         return Outcome.NOT_GIVEN
-    enough = state.drug.low_nl * 1000 >= state.planned_nl * (1000 - COMPLETE_PERMILLE)
-    cleared = state.flush.low_nl >= state.order.line_dead_nl
+    enough = state.given.low_nl * 1000 >= state.planned_nl * (1000 - COMPLETE_PERMILLE)
+    cleared = state.flushed_nl >= state.order.line_dead_nl
     return Outcome.COMPLETE if enough and cleared else Outcome.PARTIAL
 
 
@@ -156,9 +159,12 @@ def close_requested(
     items = {item.item for item in state.items}
     if state.assay is not None and SYRINGE_AND_LINE not in items:
         return Refused("residual before close", f"{SYRINGE_AND_LINE} is not measured")
-    if state.drug.high_nl > 0 and state.survey_utc_ns is None:
+    if state.given.high_nl > 0 and state.survey_utc_ns is None:
         return Refused("survey before close", "pad, site, floor and gloves are not surveyed")
     if state.assay_pending:
         return Refused("one thing at a time", f"{state.assay_pending} is being measured")
+    refused = gates.unsigned(state)
+    if refused:
+        return refused
     state = replace(sign(state, event, "closed"), outcome=outcome_of(state))
     return done(enter(state, Phase.CLOSED))

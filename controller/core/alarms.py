@@ -50,6 +50,7 @@ BEDSIDE: Final = frozenset(
     {Phase.RELEASED, Phase.SEATED, Phase.ARMED, Phase.INFUSING, Phase.FLUSHING, Phase.HELD}
 )
 DRUG: Final = frozenset({Phase.INFUSING})
+OPEN: Final = frozenset(Phase) - {Phase.IDLE, Phase.CLOSED}
 ALL: Final = frozenset(Phase)
 WAITING: Final = frozenset({Phase.HELD, Phase.FLUSHING})
 LATCHING: Final = BEDSIDE | {Phase.STOPPED, Phase.UNCERTAIN}
@@ -186,6 +187,8 @@ ROWS: Final = (
          "Check cable, power and settings of the pump, acknowledge, and ask again."),
     _row("calibrator_link", _M, _S, ALL, HOST, "The dose calibrator gave no usable reading",
          "Check cable, nuclide setting and unit of the calibrator."),
+    _row("cold_active", _M, _S, frozenset({Phase.ORDERED}), HOST, "There is activity in a cold run",
+         "Take it out of the chamber and away. Measure a syringe or vial of saline."),
     _row("broker_lost", _L, _A, ALL, HOST, "Telemetry is down: nobody outside sees this room",
          "The infusion is not affected. Check the network."),
     # --- prompts ---------------------------------------------------------------------------------
@@ -200,6 +203,8 @@ ROWS: Final = (
          "Look at the site now and answer."),
     _row("site_check_missed", _H, _T, DRUG, PERSON, "Nobody looked at the IV site",
          "Look at the site; somebody must stay with the patient."),
+    _row("directive_due", _L, _A, OPEN, PERSON, "The oral directive is not signed yet",
+         "The authorized user must write and sign it within 48 hours."),
     _row("barrel_due", _L, _A, DRUG, PERSON, "Read the syringe barrel", "Enter the volume."),
     # --- what other devices would see ------------------------------------------------------------
     _row("pressure_high", _H, _T, LATCHING, PRESSURE, "The line pressure is too high",

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from controller.clinic.gate_table import Place
 from controller.core import commands as c
-from controller.core import commissioning, judge, motion
+from controller.core import commissioning, custody, gates, judge, motion
 from controller.core import events as e
 from controller.core.judge import Commands, enter, forget, note
 from controller.core.limits import Limits
@@ -72,7 +73,7 @@ def patency_requested(state: State, event: e.PatencyRequested, limits: Limits) -
 
     The latch must be clear: a STOP before the release may have left one as well.
     """
-    refused = _ready(state)
+    refused = _ready(state) or custody.not_at_bedside(state)
     if refused:
         return refused
     standing = judge.standing(state)
@@ -133,6 +134,7 @@ def patency_confirmed(state: State, event: e.PatencyConfirmed, limits: Limits) -
 def seat_requested(state: State, event: e.SeatRequested, limits: Limits) -> Result | Refused:
     """Advance the pusher to a drop at the tip: capped volume and rate, watchdog armed."""
     refused = _ready(state) or second_person(event, event.confirmed_by)
+    refused = refused or custody.not_at_bedside(state)
     if refused:
         return refused
     if not state.patency_ok:
@@ -240,9 +242,16 @@ def start_refused(state: State, limits: Limits) -> Refused | None:
     return None
 
 
+def _gated(state: State, event: e.ByPerson, limits: Limits) -> Refused | None:
+    """Before the first drug every gate must be open; what follows was asked before."""
+    if state.first_start_ns is not None:
+        return None
+    return gates.not_yet(state, event.utc_ns, Place.BEDSIDE, limits)
+
+
 def start_requested(state: State, event: e.StartRequested, limits: Limits) -> Result | Refused:
     """First step of the start: opens the window for the second."""
-    refused = start_refused(state, limits)
+    refused = start_refused(state, limits) or _gated(state, event, limits)
     if refused:
         return refused
     return done(replace(state, start_by=event.who, start_requested_ns=state.now_ns))
@@ -250,7 +259,7 @@ def start_requested(state: State, event: e.StartRequested, limits: Limits) -> Re
 
 def start_confirmed(state: State, event: e.StartConfirmed, limits: Limits) -> Result | Refused:
     """ARMED -> INFUSING: the same person, inside the window, with every gate still open."""
-    refused = start_refused(state, limits)
+    refused = start_refused(state, limits) or _gated(state, event, limits)
     if refused:
         return refused
     asked = state.start_requested_ns

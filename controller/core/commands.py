@@ -4,9 +4,9 @@ A STOP opens a new epoch; whatever was decided in an older one is dropped by dae
 alike.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from firmware_interfaces.readings import Permit, PumpPlan
+from firmware_interfaces.readings import ADDED, Permit, PumpPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,14 @@ class DisarmPump:
 
 @dataclass(frozen=True, slots=True)
 class ReadAssay:
-    """Take a settled reading of what stands in the chamber."""
+    """Take a settled reading of what stands in the chamber.
+
+    ``weak``: it should show nothing, and is as noisy as what is left over after a treatment.
+    """
 
     item: str
     nuclide: str
+    weak: bool = field(default=False, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

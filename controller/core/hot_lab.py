@@ -6,13 +6,17 @@ from controller.clinic.assay import (
     Acceptance,
     Verdict,
     accept,
+    cold_problem,
     expected_administered_bq,
     planned_volume,
+    usable_nl,
 )
+from controller.clinic.documents import Problem
 from controller.clinic.dosing import decayed_bq
+from controller.clinic.gate_table import Place
 from controller.core import commands as c
+from controller.core import custody, gates, judge
 from controller.core import events as e
-from controller.core import judge
 from controller.core.bedside import RELEASES, drug_profile, to_residual
 from controller.core.judge import enter, forget, note
 from controller.core.limits import Limits
@@ -39,8 +43,13 @@ def assay_requested(state: State, event: e.AssayRequested, limits: Limits) -> Re
         return Refused("nothing is assayed once the line is in use", "a run or a connection exists")
     if state.first_start_ns is not None:
         return Refused("nothing is assayed once drug was given", "what is left is no dose")
+    refused = custody.not_in_hot_lab(state) or gates.not_yet(
+        state, event.utc_ns, Place.BEFORE_THAW, limits
+    )
+    if refused:
+        return refused
     state = asked_by(replace(forget(state, "calibrator_link"), assay_pending=SYRINGE), event)
-    return done(state, c.ReadAssay(SYRINGE, state.order.nuclide))
+    return done(state, c.ReadAssay(SYRINGE, state.order.nuclide, weak=state.order.cold))
 
 
 def assay_at(state: State, utc_ns: int) -> Becquerel:
@@ -53,8 +62,13 @@ def assay_at(state: State, utc_ns: int) -> Becquerel:
 
 
 def planned_nl(state: State, utc_ns: int) -> int:
-    """What the clinic plans to pump if the infusion started at ``utc_ns``, nL."""
+    """What the clinic plans to pump if the infusion started at ``utc_ns``, nL.
+
+    Of a cold run all that the container yields: there is no dose to make a volume of.
+    """
     order = state.order
+    if order.cold:
+        return usable_nl(order.fill_nl, order.unusable_nl, order.primed_nl)
     return planned_volume(
         order.administer,
         order.fill_nl,
@@ -81,7 +95,11 @@ def _accept(state: State, utc_ns: int) -> Acceptance:
 
 
 def assay_taken(state: State, event: e.AssayRead) -> State:
-    """ORDERED, ASSAYED or RELEASED -> ASSAYED with a new assay and no release signature."""
+    """ORDERED, ASSAYED or RELEASED -> ASSAYED with a new assay and no release signature.
+
+    In a cold run an activity is kept and goes back to ORDERED: it is to be accounted for, and
+    nothing can be released.
+    """
     state = replace(
         state,
         assay=event.reading,
@@ -91,7 +109,18 @@ def assay_taken(state: State, event: e.AssayRead) -> State:
         patency_ran=False,
         patency_ok=False,
     )
-    return enter(state, Phase.ASSAYED)
+    found = _active(state, event)
+    if found is None:
+        return enter(forget(state, "cold_active"), Phase.ASSAYED)
+    return note(enter(forget(state, "cold_active"), Phase.ORDERED), "cold_active", str(found))
+
+
+def _active(state: State, event: e.AssayRead) -> Problem | None:
+    """What there is in a cold run that must not be there."""
+    reading = event.reading
+    assert reading.activity_bq is not None
+    cold = state.order.cold
+    return cold_problem(reading.activity_bq, reading.resolution_bq) if cold else None
 
 
 def _usable(state: State, event: e.ReleaseSigned, limits: Limits) -> Refused | None:
@@ -102,6 +131,8 @@ def _usable(state: State, event: e.ReleaseSigned, limits: Limits) -> Refused | N
     if not 0 <= age <= limits.assay_age_ns:
         minutes = age // 60_000_000_000
         return Refused("the assay must be fresh", f"it is {minutes} min old; measure again")
+    if treatment.cold:
+        return None
     activity = assay_at(state, event.utc_ns)
     if activity <= 0:
         holder = "syringe" if treatment.diameter_um else "vial"
@@ -127,6 +158,8 @@ def _unsigned(event: e.ReleaseSigned, others: tuple[Signed, ...]) -> Refused | N
 
 
 def _needs_authorized_user(state: State, event: e.ReleaseSigned) -> bool:
+    if state.order.cold:
+        return False
     accepted = _accept(state, event.utc_ns)
     roles = {event.role, *(s.role for s in state.released)}
     return accepted.verdict is Verdict.ACKNOWLEDGE and OVERRIDER not in roles
@@ -134,7 +167,13 @@ def _needs_authorized_user(state: State, event: e.ReleaseSigned) -> bool:
 
 def release_signed(state: State, event: e.ReleaseSigned, limits: Limits) -> Result | Refused:
     """One of two release signatures; the second, of another person, makes it RELEASED."""
-    refused = _usable(state, event, limits) or _unsigned(event, state.released)
+    place = Place.BEDSIDE if state.released else Place.HOT_LAB
+    refused = (
+        _usable(state, event, limits)
+        or _unsigned(event, state.released)
+        or custody.not_signing(state)
+        or gates.not_yet(state, event.utc_ns, place, limits)
+    )
     if refused:
         return refused
     last = len(state.released) == RELEASES - 1
@@ -161,7 +200,12 @@ def time_out_repeated(state: State, event: e.ReleaseSigned, limits: Limits) -> R
     It is again another person's than the first, over an assay that is still fresh.
     """
     first = state.released[0]
-    refused = _usable(state, event, limits) or _unsigned(event, (first,))
+    refused = (
+        _usable(state, event, limits)
+        or _unsigned(event, (first,))
+        or custody.not_signing(state)
+        or gates.not_yet(state, event.utc_ns, Place.BEDSIDE, limits)
+    )
     if refused:
         return refused
     if _needs_authorized_user(replace(state, released=(first,)), event):

@@ -11,6 +11,7 @@ from typing import Final
 from controller.clinic.text import volume_text as _ml
 from controller.core import motion
 from controller.core.alarms import HOST_CONDITIONS
+from controller.core.directive import directive_due
 from controller.core.limits import Limits
 from controller.core.profile import duration_ns, planned_nl, rate_max_ul_h
 from controller.core.state import Purpose, Run, Stage, State
@@ -335,6 +336,7 @@ COMPUTED: Final[dict[str, Interlock]] = {
     "site_check_missed": site_check_missed,
     "barrel_due": barrel_due,
     "repeat_lock": repeat_lock,
+    "directive_due": directive_due,
 }
 """Interlocks that look at the numbers of the state, by the id of their alarm row."""
 
@@ -370,6 +372,7 @@ NOTICED: Final = (
     "idle_pump_link",
     "pump_unprepared",
     "calibrator_link",
+    "cold_active",
 )
 """Interlocks over a fact that an event brought: its notice is the condition and the evidence."""
 

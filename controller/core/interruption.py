@@ -8,7 +8,7 @@ from dataclasses import replace
 from controller.clinic.text import volume_text as _ml
 from controller.core import commands as c
 from controller.core import events as e
-from controller.core import judge
+from controller.core import gates, judge
 from controller.core.bedside import BARREL_NS, arrival_active_ns, programme_drug, to_residual
 from controller.core.judge import STOPPABLE, Commands, enter, forget, note
 from controller.core.limits import Limits
@@ -119,7 +119,14 @@ def hold_requested(state: State, event: e.HoldRequested, limits: Limits) -> Resu
 
 
 def resume_requested(state: State, event: e.ResumeRequested, limits: Limits) -> Result | Refused:
-    """From HELD one person; from STOPPED two, with the latch clear."""
+    """From HELD one person; from STOPPED two, with the latch clear.
+
+    Where drug is to flow again after an absence, the patient is identified anew.
+    """
+    if state.held_from is not Phase.FLUSHING:
+        refused = gates.left_alone(state, event.utc_ns, state.phase_ns, limits)
+        if refused:
+            return refused
     if state.phase is Phase.HELD:
         return _resume_held(state, event, limits)
     return _resume_stopped(state, event, limits)

@@ -8,6 +8,9 @@ from enum import Enum
 
 from controller.core.commissioning import UNKNOWN, Commissioned
 from controller.core.event import Proven
+from controller.core.papers import Papers
+from controller.core.papers import Signed as Signed  # noqa: PLC0414
+from controller.core.place import HandOver
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import (
     ADDED,
@@ -140,21 +143,6 @@ class Saline:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """A signature: who, in which role, what it means, when (UTC), how the identity was proven.
-
-    ``name`` is the printed name; empty where nobody was recognised.
-    """
-
-    who: str
-    role: str
-    meaning: str
-    utc_ns: int
-    identity: str = "unauthenticated"
-    name: str = field(default="", metadata=ADDED)
-
-
-@dataclass(frozen=True, slots=True)
 class Item:
     """One measured item of the residual: activity at its own time."""
 
@@ -162,6 +150,25 @@ class Item:
     activity_bq: int
     resolution_bq: int
     utc_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What hands gave after the pump: drug as an interval, flush, from when till when (UTC).
+
+    ``first`` says that the pump had given nothing yet. It was entered late, at ``entered_utc_ns``.
+    """
+
+    drug: Pumped
+    flushed_nl: int
+    begun_utc_ns: int
+    ended_utc_ns: int
+    entered_utc_ns: int
+    given_by: str
+    entered_by: tuple[str, str]
+    method: str
+    reason: str
+    first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +196,14 @@ class Alarm:
 class State:
     """Everything known about one treatment.
 
+    ``papers`` is None where a session was begun before gates were held.
     Times ending in ``_ns`` are monotonic unless they end in ``_utc_ns``; None means "not yet".
     ``active_ns`` counts the time in which drug really ran.
     Only where there is a second pump: ``saline`` is what it let into the line, in order,
     ``saline_syringe`` what is mounted on it, ``flush_rest`` what is known of it at rest, as
     ``rest`` is of the drug's pump.
+    ``stations`` says that hot lab and bedside hand the container over, ``custody`` each time they
+    did.
     Without slots, so that `controller.core.changed` copies it in one go.
     """
 
@@ -205,9 +215,11 @@ class State:
     uncertain_from: Phase | None = None
     epoch: int = 0
     commissioned: Commissioned = UNKNOWN
+    stations: bool = field(default=False, metadata=ADDED)
     now_ns: int = 0
     now_utc_ns: int = 0
     treatment: Treatment | None = None
+    papers: Papers | None = field(default=None, metadata=ADDED)
     pump: Identity | None = None
     flush_pump: Identity | None = None
     flush_commissioned: Commissioned = UNKNOWN
@@ -221,6 +233,7 @@ class State:
     planned_nl: int = 0
     released: tuple[Signed, ...] = ()
     released_ns: int | None = None
+    custody: tuple[HandOver, ...] = field(default=(), metadata=ADDED)
     # bedside
     patency_ran: bool = False
     patency_ok: bool = False
@@ -242,6 +255,7 @@ class State:
     drug: Pumped = Pumped()
     flush: Pumped = Pumped()
     kvo: Pumped = Pumped()
+    by_hand: ByHand | None = field(default=None, metadata=ADDED)
     saline: tuple[Saline, ...] = ()
     saline_syringe: str = ""
     saline_um: int = 0
@@ -284,6 +298,20 @@ class State:
         """The treatment; only asked for in phases that have one."""
         assert self.treatment is not None
         return self.treatment
+
+    @property
+    def given(self) -> Pumped:
+        """Drug out of the container into the line, by the pump and by hand, as an interval."""
+        pump, hand = self.pumped(Purpose.DRUG), self.by_hand
+        if hand is None:
+            return pump
+        return Pumped(pump.low_nl + hand.drug.low_nl, pump.high_nl + hand.drug.high_nl)
+
+    @property
+    def flushed_nl(self) -> int:
+        """Saline behind the drug, by the pump and by hand, nL, the lower bound."""
+        by_hand = 0 if self.by_hand is None else self.by_hand.flushed_nl
+        return self.pumped(Purpose.FLUSH).low_nl + by_hand
 
     def pumped(self, purpose: Purpose) -> Pumped:
         """What was pumped for a purpose so far, the run in progress included."""

@@ -12,6 +12,7 @@ from firmware_interfaces.units import NS_PER_S
 
 FAST_TICK_NS = 600_000_000
 SLOW_TICK_NS = NS_PER_S
+DUE_TICK_NS = 60 * NS_PER_S
 
 
 def _stamped(state: State, event: e.Event) -> State:
@@ -98,6 +99,8 @@ def tick_ns(state: State) -> int:
     """
     if state.run is not None:
         return FAST_TICK_NS
+    if state.phase is Phase.RESIDUAL and state.papers is not None and state.papers.oral:
+        return DUE_TICK_NS
     if state.phase in (Phase.IDLE, Phase.RESIDUAL, Phase.CLOSED):
         return 0
     return SLOW_TICK_NS

@@ -12,11 +12,14 @@ from typing import Any, Final
 from controller.core import (
     aftermath,
     bedside,
+    custody,
     device_events,
+    gates,
     host_events,
     hot_lab,
     idle_pump,
     interruption,
+    late_entry,
 )
 from controller.core import events as e
 from controller.core.limits import Limits
@@ -30,6 +33,10 @@ ALL: Final = frozenset(Phase)
 GOING: Final = frozenset({P.RELEASED, P.SEATED, P.ARMED, P.INFUSING, P.FLUSHING})
 WATCHED: Final = GOING | {P.HELD, P.STOPPED, P.UNCERTAIN}
 OPEN: Final = ALL - {P.IDLE, P.CLOSED}
+BEFORE_DRUG: Final = frozenset(
+    {P.ORDERED, P.ASSAYED, P.RELEASED, P.SEATED, P.ARMED, P.HELD, P.STOPPED}
+)
+"""Phases from which drug may still begin to flow, or go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +58,22 @@ def _row(
 ROWS: Final = (
     # hot lab
     _row(e.OrderLoaded, {P.IDLE}, hot_lab.order_loaded, P.ORDERED),
+    _row(e.DirectiveSigned, OPEN, gates.directive_signed),
+    _row(e.DirectiveRevised, {P.ORDERED, P.ASSAYED}, gates.directive_revised),
+    _row(e.DirectiveRevised, {P.RELEASED}, gates.directive_revised, P.ASSAYED),
+    _row(e.GateAnswered, BEFORE_DRUG, gates.gate_answered),
+    _row(e.GateOverridden, BEFORE_DRUG, gates.gate_overridden),
     _row(e.AssayRequested, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_requested),
-    _row(e.AssayRead, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_read, P.ASSAYED),
+    _row(e.AssayRead, {P.ORDERED, P.ASSAYED, P.RELEASED}, hot_lab.assay_read,
+         P.ASSAYED, P.ORDERED),
     _row(e.AssayFailed, {P.ORDERED, P.ASSAYED, P.RELEASED, P.RESIDUAL}, hot_lab.assay_failed),
     _row(e.AssayRead, WATCHED - {P.RELEASED}, hot_lab.assay_late),
     _row(e.AssayFailed, WATCHED - {P.RELEASED}, hot_lab.assay_late),
     _row(e.ReleaseSigned, {P.ASSAYED}, hot_lab.release_signed, P.RELEASED),
     _row(e.ReleaseSigned, {P.RELEASED, P.SEATED, P.ARMED}, hot_lab.time_out_repeated),
-    _row(e.CancelRequested, {P.ORDERED}, hot_lab.cancel_requested, P.CLOSED),
+    _row(e.CancelRequested, {P.ORDERED}, hot_lab.cancel_requested, P.CLOSED, P.RESIDUAL),
     _row(e.CancelRequested, {P.ASSAYED, P.RELEASED}, hot_lab.cancel_requested, P.RESIDUAL),
+    _row(e.CustodyHandedOver, {P.ASSAYED, P.RELEASED, P.STOPPED, P.RESIDUAL}, custody.handed_over),
     # bedside
     _row(e.PatencyRequested, {P.RELEASED, P.STOPPED}, bedside.patency_requested),
     _row(e.PatencyConfirmed, {P.RELEASED, P.STOPPED}, bedside.patency_confirmed),
@@ -90,6 +104,8 @@ ROWS: Final = (
     _row(e.KvoRequested, {P.HELD}, bedside.kvo_requested),
     _row(e.FlushConfirmed, {P.FLUSHING, P.STOPPED}, bedside.flush_confirmed, P.RESIDUAL),
     # after
+    _row(e.FinishedByHand, WATCHED - {P.INFUSING, P.FLUSHING}, late_entry.finished_by_hand,
+         P.RESIDUAL),
     _row(e.DeliveryBounded, {P.UNCERTAIN}, aftermath.delivery_bounded, P.STOPPED),
     _row(e.GivenUp, {P.UNCERTAIN, P.STOPPED}, aftermath.given_up, P.STOPPED),
     _row(e.ResidualRequested, {P.RESIDUAL}, aftermath.residual_requested),

@@ -28,7 +28,8 @@ class Treatment:
     """What the order, the regimen and the site say about one treatment, in base units.
 
     ``profile`` is a tuple of (share of volume, share of time) in parts per million, each summing
-    to a million. A range of (0, 0) Bq means that the directive names no range.
+    to a million. A range of (0, 0) Bq means that the directive names no range. ``cold``: a
+    rehearsal with saline, in which there is no activity.
     """
 
     order_id: str
@@ -55,6 +56,7 @@ class Treatment:
     authorized_user: str
     ordered_utc_ns: int
     second: SecondPump | None = field(default=None, metadata=ADDED)
+    cold: bool = field(default=False, metadata=ADDED)
 
     @property
     def saline_channel(self) -> Channel:

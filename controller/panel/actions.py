@@ -1,4 +1,4 @@
-"""The table of actions: what each is called, its body, its event, who may, and what proves them.
+"""The table of actions: what each is called, its body, its event, who may, where, what proves them.
 
 A body's numbers are in the units of their names and become base units here. Whether an action may
 happen now is decided by the judgement alone; here stands only what makes it readable.
@@ -8,13 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from controller.clinic.access import Proof
+from controller.clinic.answers import parse_answer
+from controller.clinic.documents import canonical_json, utc_ns
 from controller.clinic.people import Role
 from controller.config import SiteConfig
 from controller.core import events as e
+from controller.core.place import Place
 from controller.device_sections import catalogued
+from controller.panel.places import ANYWHERE, BED, GATE, LAB, QUESTION, SIGNATURE, TAKER, Where
 from firmware_interfaces.units import NL_PER_ML, scaled_down, scaled_near, scaled_up
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -61,6 +65,32 @@ class LoadOrder(Body):
     order: dict[str, Any]
 
 
+class SignDirective(InSession):
+    """``order_hash`` is that of the text on the screen, as `GET gates` tells it."""
+
+    order_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ReviseOrder(InSession):
+    """``order`` is the whole new text of the directive, with what it revises and why."""
+
+    order: dict[str, Any]
+
+
+class GateAnswer(InSession):
+    """``answer`` is a document of ``question``, as `GET gates` describes it."""
+
+    question: Annotated[str, StringConstraints(max_length=64)]
+    answer: dict[str, Any]
+
+
+class GateOverride(InSession):
+    """Why the gate may stand closed."""
+
+    gate: Annotated[str, StringConstraints(max_length=64)]
+    reason: Reason
+
+
 class Patency(InSession):
     """Saline is mounted: ``syringe`` is one of the site's catalogue, or a hose with its vial."""
 
@@ -78,6 +108,12 @@ class Confirmed(InSession):
     """A second, different person confirms."""
 
     confirmed_by: OperatorId
+
+
+class HandOver(Confirmed):
+    """Who asks gives the container out of their hands, who confirms takes it over at ``to``."""
+
+    to: Literal["hot_lab", "bedside"]
 
 
 class SeatConfirm(InSession):
@@ -142,6 +178,19 @@ class Bound(Confirmed):
     high_ml: Millilitres
 
 
+class ByHand(Confirmed):
+    """What was given and flushed by hand while computer or pump was down, and by whom."""
+
+    given_by: Name
+    begun_at: AwareDatetime
+    ended_at: AwareDatetime
+    low_ml: Millilitres
+    high_ml: Millilitres
+    flushed_ml: Millilitres
+    method: Reason
+    reason: Reason
+
+
 class Residual(InSession):
     """What stands in the chamber."""
 
@@ -171,13 +220,15 @@ HANDS: Final = frozenset({Role.AUTHORIZED_USER, Role.PHYSICIST, Role.TECHNICIAN}
 """Who works with pump, chamber and line."""
 EYES: Final = HANDS | {Role.SECOND_PERSON}
 """Who looks, answers and agrees."""
+PRESCRIBERS: Final = frozenset({Role.AUTHORIZED_USER})
+OVERRIDERS: Final = PRESCRIBERS | {Role.PHYSICIST}
 ANYONE: Final = frozenset(Role)
 NOTHING, BADGE, PIN = Proof.NOTHING, Proof.BADGE, Proof.PIN
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action, what it asks of whoever wants it, and who may.
+    """One action, what it asks of whoever wants it, who may, and where.
 
     ``fields`` gives the event's fields after who and role.
     """
@@ -187,6 +238,7 @@ class Action:
     event: type[e.ByPerson]
     proof: Proof
     roles: frozenset[Role]
+    place: Where
     text: str
     fields: Callable[[Any, SiteConfig], Fields] = lambda _body, _site: ()
 
@@ -214,9 +266,28 @@ def _bound(body: Bound, _site: SiteConfig) -> Fields:
     return body.confirmed_by, body.method, low, high
 
 
+def _by_hand(body: ByHand, _site: SiteConfig) -> Fields:
+    low, high = scaled_down(body.low_ml, NL_PER_ML), scaled_up(body.high_ml, NL_PER_ML)
+    if low > high:
+        raise Wrong("low_ml", body.low_ml, f"must not be above high_ml = {body.high_ml:g}")
+    times = utc_ns(body.begun_at), utc_ns(body.ended_at)
+    flushed = scaled_down(body.flushed_ml, NL_PER_ML)
+    who = body.confirmed_by, body.given_by
+    return (*who, *times, low, high, flushed, body.method, body.reason)
+
+
+def _hand_over(body: HandOver, _site: SiteConfig) -> Fields:
+    return Place(body.to), body.confirmed_by
+
+
 def _survey(body: Survey, _site: SiteConfig) -> Fields:
     rounded = [(name, scaled_up(value, SIEVERT_STEPS)) for name, value in body.places]
     return tuple(rounded), body.contaminated
+
+
+def _answer(body: GateAnswer, _site: SiteConfig) -> Fields:
+    told = parse_answer(body.question, canonical_json(body.answer))
+    return body.question, canonical_json(told.model_dump(mode="json"))
 
 
 def _near(body: Volume, _site: SiteConfig) -> Fields:
@@ -233,69 +304,82 @@ def _just(*names: str) -> Callable[[Any, SiteConfig], Fields]:
 
 
 ACTIONS: Final = (
-    Action("assay", InSession, e.AssayRequested, BADGE, HANDS,
+    Action("sign_directive", SignDirective, e.DirectiveSigned, PIN, PRESCRIBERS, ANYWHERE,
+           "Sign the written directive", _just("order_hash")),
+    Action("gate_answer", GateAnswer, e.GateAnswered, BADGE, EYES, QUESTION,
+           "Answer a question of the gates", _answer),
+    Action("gate_override", GateOverride, e.GateOverridden, PIN, OVERRIDERS, GATE,
+           "Answer for a gate that stands closed", _just("gate", "reason")),
+    Action("assay", InSession, e.AssayRequested, BADGE, HANDS, LAB,
            "Measure the syringe or vial in the chamber"),
-    Action("release", InSession, e.ReleaseSigned, PIN, EYES,
+    Action("release", InSession, e.ReleaseSigned, PIN, EYES, SIGNATURE,
            "Sign the release; two different people must"),
-    Action("patency", Patency, e.PatencyRequested, BADGE, HANDS,
+    Action("hand_over", HandOver, e.CustodyHandedOver, PIN, EYES, TAKER,
+           "Hand the container over; who takes it confirms", _hand_over),
+    Action("patency", Patency, e.PatencyRequested, BADGE, HANDS, BED,
            "Run saline to the vein", _patency),
-    Action("patency_confirm", PatencyConfirm, e.PatencyConfirmed, BADGE, EYES,
+    Action("patency_confirm", PatencyConfirm, e.PatencyConfirmed, BADGE, EYES, BED,
            "Say what was seen at the site", _just("blood_return", "leak_seen")),
-    Action("seat", Confirmed, e.SeatRequested, PIN, HANDS,
+    Action("seat", Confirmed, e.SeatRequested, PIN, HANDS, BED,
            "Advance the drug to a drop at the tip", _just("confirmed_by")),
-    Action("seat_confirm", SeatConfirm, e.SeatConfirmed, BADGE, EYES,
+    Action("seat_confirm", SeatConfirm, e.SeatConfirmed, BADGE, EYES, BED,
            "Say whether a drop was seen", _just("drop_seen")),
-    Action("connect", Connect, e.ConnectionConfirmed, BADGE, HANDS,
+    Action("connect", Connect, e.ConnectionConfirmed, BADGE, HANDS, BED,
            "The line is joined", _just("clamps_open")),
-    Action("arm", InSession, e.ArmRequested, BADGE, HANDS,
+    Action("arm", InSession, e.ArmRequested, BADGE, HANDS, BED,
            "Programme the pump and arm its watchdog"),
-    Action("start_request", InSession, e.StartRequested, PIN, HANDS,
+    Action("start_request", InSession, e.StartRequested, PIN, HANDS, BED,
            "First step of the start: its signature"),
-    Action("start_confirm", InSession, e.StartConfirmed, BADGE, HANDS,
+    Action("start_confirm", InSession, e.StartConfirmed, BADGE, HANDS, BED,
            "Second step, by the same person"),
-    Action("barrel_reading", Volume, e.BarrelRead, BADGE, EYES,
+    Action("barrel_reading", Volume, e.BarrelRead, BADGE, EYES, BED,
            "What is left by the barrel or the vial", _near),
-    Action("site_check", SiteCheck, e.SiteChecked, BADGE, EYES,
+    Action("site_check", SiteCheck, e.SiteChecked, BADGE, EYES, BED,
            "The IV site was looked at", _just("site_ok")),
-    Action("hold", Reasoned, e.HoldRequested, BADGE, ANYONE,
+    Action("hold", Reasoned, e.HoldRequested, BADGE, ANYONE, ANYWHERE,
            "Pause, with a reason", _just("reason")),
-    Action("resume", Resume, e.ResumeRequested, PIN, EYES,
+    Action("resume", Resume, e.ResumeRequested, PIN, EYES, BED,
            "Go on; after a trip two people", _just("new_site")),
-    Action("acknowledge", Acknowledge, e.Acknowledged, BADGE, ANYONE,
+    Action("acknowledge", Acknowledge, e.Acknowledged, BADGE, ANYONE, ANYWHERE,
            "An alarm was seen", _just("alarm")),
-    Action("pause_audio", InSession, e.AudioPaused, BADGE, ANYONE,
+    Action("pause_audio", InSession, e.AudioPaused, BADGE, ANYONE, ANYWHERE,
            "Quiet for two minutes at most"),
-    Action("abort", Caused, e.AbortRequested, BADGE, EYES,
+    Action("abort", Caused, e.AbortRequested, BADGE, EYES, ANYWHERE,
            "Stop for good, with a cause", _just("cause")),
-    Action("end", Caused, e.EndRequested, PIN, EYES,
+    Action("end", Caused, e.EndRequested, PIN, EYES, ANYWHERE,
            "No more delivery; account for what is left", _just("cause")),
-    Action("flush", Flush, e.FlushRequested, PIN, HANDS,
+    Action("flush", Flush, e.FlushRequested, PIN, HANDS, BED,
            "Flush by the pump", _flush),
-    Action("kvo", Flush, e.KvoRequested, PIN, HANDS,
+    Action("kvo", Flush, e.KvoRequested, PIN, HANDS, BED,
            "Keep the vein open while held, by the second pump", _flush),
-    Action("flush_confirm", Volume, e.FlushConfirmed, PIN, HANDS,
+    Action("flush_confirm", Volume, e.FlushConfirmed, PIN, HANDS, BED,
            "Flushed by hand with this volume", _down),
-    Action("bound", Bound, e.DeliveryBounded, PIN, HANDS,
+    Action("bound", Bound, e.DeliveryBounded, PIN, HANDS, ANYWHERE,
            "Bound an uncertain delivery", _bound),
-    Action("give_up", InSession, e.GivenUp, PIN, EYES,
+    Action("give_up", InSession, e.GivenUp, PIN, EYES, ANYWHERE,
            "Leave an uncertain delivery as it is"),
-    Action("residual", Residual, e.ResidualRequested, BADGE, HANDS,
+    Action("finished_by_hand", ByHand, e.FinishedByHand, PIN, HANDS, ANYWHERE,
+           "Enter late what was finished by hand", _by_hand),
+    Action("residual", Residual, e.ResidualRequested, BADGE, HANDS, LAB,
            "Measure what is left", _just("item")),
-    Action("survey", Survey, e.SurveyRecorded, PIN, EYES,
+    Action("survey", Survey, e.SurveyRecorded, PIN, EYES, ANYWHERE,
            "Readings of the survey meter", _survey),
-    Action("close", InSession, e.CloseRequested, PIN, EYES,
+    Action("close", InSession, e.CloseRequested, PIN, EYES, ANYWHERE,
            "Close the session"),
-    Action("cancel", Reasoned, e.CancelRequested, PIN, EYES,
+    Action("cancel", Reasoned, e.CancelRequested, PIN, EYES, ANYWHERE,
            "Call the treatment off", _just("reason")),
-    Action("pain", Pressed, e.PainPressed, NOTHING, ANYONE, "PAIN / SWELLING"),
-    Action("spill", Pressed, e.SpillPressed, NOTHING, ANYONE, "SPILL"),
-    Action("patient_moved", Pressed, e.PatientMovedPressed, NOTHING, ANYONE, "PATIENT MOVED"),
+    Action("pain", Pressed, e.PainPressed, NOTHING, ANYONE, ANYWHERE, "PAIN / SWELLING"),
+    Action("spill", Pressed, e.SpillPressed, NOTHING, ANYONE, ANYWHERE, "SPILL"),
+    Action("patient_moved", Pressed, e.PatientMovedPressed, NOTHING, ANYONE, ANYWHERE,
+           "PATIENT MOVED"),
 )  # fmt: skip
 
-LOAD: Final = Action("load_order", LoadOrder, e.OrderLoaded, PIN, HANDS,
+LOAD: Final = Action("load_order", LoadOrder, e.OrderLoaded, PIN, HANDS, LAB,
                      "Load a written directive")  # fmt: skip
 LOAD_ORDER: Final = LOAD.name
+REVISE: Final = Action("revise_order", ReviseOrder, e.DirectiveRevised, PIN, HANDS, LAB,
+                       "Load another text of the directive, before drug flows")  # fmt: skip
 STOP: Final = "stop"
 STOPPING: Final = (STOP, "pain", "spill")
 """What a person does so that the pump stops: it passes whatever else waits."""
-BY_NAME: Final = {action.name: action for action in ACTIONS}
+BY_NAME: Final = {action.name: action for action in (*ACTIONS, REVISE)}

@@ -13,24 +13,30 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from controller.clinic.answers import AnswerError
 from controller.clinic.documents import DocumentError, json_problem, shown
+from controller.clinic.earlier import EarlierDose
+from controller.clinic.order import OrderError
 from controller.config import SiteConfig
 from controller.daemon import Daemon, UnknownSession
 from controller.inbox import Verdict
 from controller.journal import JournalFailed
-from controller.orders import checked_order
+from controller.orders import CheckedOrder, checked_order, stranger_problems
 from controller.panel.actions import (
     BY_NAME,
     LOAD,
     LOAD_ORDER,
+    REVISE,
     Action,
     Body,
     InSession,
     LoadOrder,
     OperatorId,
+    ReviseOrder,
     Wrong,
 )
 from controller.panel.desk import Denied, Desk, Knock, Known
+from controller.panel.whereabouts import Whereabouts
 
 REMEMBERED: Final = 1000
 
@@ -79,6 +85,13 @@ def _malformed(problems: list[dict[str, Any]]) -> Answer:
     )
 
 
+def _named(error: DocumentError, within: str) -> list[dict[str, Any]]:
+    """The problems of a document that stands in a body under a name."""
+    return [
+        {"field": f"{within}.{p.field}", "value": p.value, "rule": p.rule} for p in error.problems
+    ]
+
+
 def _problems_of(error: ValidationError) -> list[dict[str, Any]]:
     return [
         {
@@ -123,11 +136,20 @@ class Leaving(BaseModel):
     operator: OperatorId
 
 
+class StationKey(BaseModel):
+    """The key of a station, as ``isodrip station key`` told it."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+
+
 class Api:
     """The actions of one daemon."""
 
     def __init__(self, daemon: Daemon, site: SiteConfig, desk: Desk) -> None:
         self.daemon, self.site, self.desk = daemon, site, desk
+        self._whereabouts = Whereabouts(site.station)
         self._answers: OrderedDict[str, tuple[str, asyncio.Task[Answer]]] = OrderedDict()
 
     async def stop(self, source: str) -> Answer:
@@ -143,10 +165,44 @@ class Api:
         if isinstance(body, Answer):
             return body
         try:
+            self._check_place(name, body, knock)
             known = await self.desk.allowed(BY_NAME.get(name, LOAD), body, knock)
+            # While PINs were tried another may have signed.
+            self._check_place(name, body, knock)
         except Denied as denied:
             return denial(denied)
         return await self._once(name, body, known)
+
+    def _check_place(self, name: str, body: Body, knock: Knock) -> None:
+        """Return where the action belongs to the station. Raises Denied."""
+        named = body.session if isinstance(body, InSession) else ""
+        session = self.daemon.sessions.get(named)
+        state = None if session is None else session.state
+        try:
+            self._whereabouts.check(BY_NAME.get(name, LOAD), body, state, knock)
+        except Denied as denied:
+            if self.station(knock) is None:
+                # Whoever knocks from anywhere writes nothing into a journal.
+                raise
+            raise self.desk.refused(denied, body.operator, knock) from None
+
+    def station(self, knock: Knock) -> dict[str, Any] | None:
+        """The station of a request as the site knows it; None for a stranger's."""
+        standing = self._whereabouts.of(knock)
+        return None if standing is None else standing.view()
+
+    def settle(self, text: bytes, knock: Knock) -> tuple[Answer, str]:
+        """A station's key was typed, once for its browser to keep: which station it is, the key."""
+        try:
+            key = StationKey.model_validate_json(text).key
+        except ValidationError:
+            return refusal(422, "must be JSON with a key", field="key", value="(not shown)"), ""
+        standing = self._whereabouts.keeper_of(key)
+        if standing is None:
+            rule = "must be the key of a station of this site"
+            return refusal(401, rule, field="key", value="(not shown)"), ""
+        self.daemon.note_people({"did": "station", "station": knock.place, "name": standing.name})
+        return Answer(200, {"station": standing.view()}), key
 
     def come(self, text: bytes, knock: Knock) -> tuple[Answer, str]:
         """A badge was shown: who is at the station now, and the station's token."""
@@ -186,10 +242,16 @@ class Api:
         try:
             if isinstance(body, LoadOrder):
                 return await self._load(body, by)
+            if isinstance(body, ReviseOrder):
+                return await self._revise(body, by)
             assert isinstance(body, InSession)
             return await self._in_session(BY_NAME[name], body, by)
         except Wrong as wrong:
             return refusal(422, wrong.rule, field=wrong.field, value=wrong.value)
+        except AnswerError as error:
+            return _malformed(_named(error, "answer"))
+        except OrderError as error:
+            return _malformed(_named(error, "order"))
         except UnknownSession as unknown:
             return refusal(404, "must be an open session", field="session", value=str(unknown))
 
@@ -209,15 +271,7 @@ class Api:
         return _answered(verdict, record=verdict.record, durable=durable)
 
     async def _load(self, body: LoadOrder, by: Known) -> Answer:
-        now_utc_ns = self.daemon.clock.utc_ns()
-        try:
-            checked = checked_order(json.dumps(body.order), self.site, now_utc_ns)
-        except DocumentError as error:
-            problems = [
-                {"field": f"order.{p.field}", "value": p.value, "rule": p.rule}
-                for p in error.problems
-            ]
-            return _malformed(problems)
+        checked = self._checked(body.order, self.daemon.doses())
         loaded = replace(checked.loaded, people=self.desk.register.head)
         who = (body.operator, by.role)
         try:
@@ -225,3 +279,22 @@ class Api:
         except (JournalFailed, OSError) as error:
             return refusal(409, "the journal must be writable", str(error))
         return await self._kept(verdict)
+
+    async def _revise(self, body: ReviseOrder, by: Known) -> Answer:
+        if body.session not in self.daemon.sessions:
+            raise UnknownSession(body.session)
+        checked = self._checked(body.order, self.daemon.doses(but=body.session))
+        told = (body.operator, by.role, checked.loaded.text, checked.treatment)
+        known = {"proven": by.first, "other": by.second}
+        return await self._kept(
+            await self.daemon.request(body.session, REVISE.event, *told, **known)
+        )
+
+    def _checked(self, order: dict[str, Any], doses: tuple[EarlierDose, ...]) -> CheckedOrder:
+        """The order, if it may be used here and now. Raises OrderError."""
+        now_utc_ns = self.daemon.clock.utc_ns()
+        checked = checked_order(json.dumps(order), self.site, now_utc_ns, doses)
+        strangers = stranger_problems(checked.order, self.desk.register)
+        if strangers:
+            raise OrderError(strangers)
+        return checked

@@ -12,11 +12,12 @@ from typing import Any, Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from controller.daemon import Daemon
+from controller.gates_view import gates_view
 from controller.news import Item, NewsRing
 from controller.panel.actions import STOP, STOPPING
 from controller.panel.api import Answer, Api, refusal
@@ -24,11 +25,18 @@ from controller.panel.door import OnlyByName, body_of, door_routes, knock_of, lo
 from controller.panel.openapi import openapi
 from controller.panel.turnstile import EVERY_S, InTurn, Turnstile
 from controller.records import NoRecord
+from controller.sheet_html import POLICY
+from controller.sheets import sheet_html
 from controller.view import state_view
 
 KEEPALIVE_S: Final = 15.0
 READERS_MAX: Final = 16
 """A room has a panel or two; each reader costs a turn of the loop for each piece of news."""
+SHEET_HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 Record = Callable[[str], Any]
 
 
@@ -115,6 +123,17 @@ async def _left(_request: Request, _error: Exception) -> Response:
     return Response(status_code=400)
 
 
+def _sheet_route(api: Api) -> Route:
+    async def sheet(request: Request) -> Response:
+        session = request.path_params["session"]
+        try:
+            return HTMLResponse(await sheet_html(api.daemon, session), headers=SHEET_HEADERS)
+        except NoRecord as error:
+            return respond(refusal(404, error.rule, field="session", value=session))
+
+    return Route("/api/v1/sheet/{session}", looking(api, sheet))
+
+
 def make_app(
     api: Api, record: Record, turnstile: Turnstile | None = None, names: Collection[str] = ()
 ) -> ASGIApp:
@@ -126,8 +145,9 @@ def make_app(
     description = openapi(daemon.setting.version)
     readers = Readers(daemon, turns)
 
-    async def state(_request: Request) -> Response:
-        return respond(Answer(200, state_view(daemon)))
+    async def state(request: Request) -> Response:
+        here = {"station": api.station(knock_of(request))}
+        return respond(Answer(200, state_view(daemon) | here))
 
     async def events(request: Request) -> Response:
         if readers.full:
@@ -147,6 +167,13 @@ def make_app(
         except NoRecord as error:
             return respond(refusal(404, error.rule, field="session", value=session))
 
+    async def gated(request: Request) -> Response:
+        session = request.path_params["session"]
+        live = daemon.sessions.get(session)
+        if live is None:
+            return respond(refusal(404, "must be an open session", field="session", value=session))
+        return respond(Answer(200, gates_view(live.state, daemon.clock.utc_ns())))
+
     async def act(request: Request) -> Response:
         name = request.path_params["name"]
         if name == STOP:
@@ -161,6 +188,8 @@ def make_app(
         Route("/api/v1/events", looking(api, events)),
         Route("/api/v1/openapi.json", looking(api, described)),
         Route("/api/v1/record/{session}", looking(api, recorded)),
+        _sheet_route(api),
+        Route("/api/v1/gates/{session}", looking(api, gated)),
         *door_routes(api),
         Route("/api/v1/actions/{name}", act, methods=["POST"]),
     ]

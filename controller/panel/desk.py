@@ -45,12 +45,13 @@ class Denied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """What a request says of who sends it: its station's token and address, and PINs."""
+    """What a request says of who sends it: its station's token, address and key, and PINs."""
 
     token: str = field(default="", repr=False)
     place: str = ""
     pin: str = field(default="", repr=False)
     second_pin: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,10 @@ class Desk:
         if person is None:
             self._blame_place(knock)
             rule = "must be the badge of somebody of this site"
-            raise self._refused(Denied(401, "badge", HIDDEN, rule), "", knock)
+            raise self.refused(Denied(401, "badge", HIDDEN, rule), "", knock)
         rule = expired(person, self._utc_ns())
         if rule:
-            raise self._refused(Denied(403, "badge", person.id, rule), person.id, knock)
+            raise self.refused(Denied(403, "badge", person.id, rule), person.id, knock)
         token = self._stations.come(knock.token, knock.place, person.id)
         self._ports.log({"did": "came", "who": person.id, "station": knock.place})
         return token, person
@@ -178,7 +179,7 @@ class Desk:
         if not rule and person.acts_as(roles) is None:
             rule = f"must be one of {', '.join(sorted(roles))} for {action.name}"
         if rule:
-            raise self._refused(Denied(403, field, who, rule), who, knock)
+            raise self.refused(Denied(403, field, who, rule), who, knock)
         return person
 
     def _proven(self, person: Person, roles: frozenset[Role], proof: Proof, knock: Knock) -> Proven:
@@ -222,7 +223,7 @@ class Desk:
         self._persons[who] = strikes
         self._blame_place(knock)
         rule = f"must be the PIN of {who}; signing as {who} is {locked(strikes, now_ns)}"
-        return self._refused(Denied(401, header, HIDDEN, rule), who, knock)
+        return self.refused(Denied(401, header, HIDDEN, rule), who, knock)
 
     def _unlocked(self, field: str, value: str, strikes: Strikes) -> None:
         rule = locked(strikes, self._clock.monotonic_ns())
@@ -239,7 +240,7 @@ class Desk:
         while len(self._places) > PLACES_MAX:
             self._places.popitem(last=False)
 
-    def _refused(self, denied: Denied, who: str, knock: Knock) -> Denied:
+    def refused(self, denied: Denied, who: str, knock: Knock) -> Denied:
         """The refusal, noted with who and where (rule X6)."""
         told = {"who": who, "station": knock.place, "field": denied.field, "rule": denied.rule}
         self._ports.log({"did": "refused", **told})

@@ -21,6 +21,9 @@ from controller.panel.desk import PIN_HEADER, SECOND_PIN_HEADER, Knock
 BODY_BYTES_MAX: Final = 64 * 1024
 HEADER: Final = "X-Isodrip"
 COOKIE: Final = "isodrip"
+KEY_COOKIE: Final = "isodrip_station"
+KEY_AGE_S: Final = 400 * 86_400
+"""No browser keeps a cookie for longer."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -93,16 +96,25 @@ async def body_of(request: Request) -> bytes | Answer:
 def knock_of(request: Request) -> Knock:
     """Who sends a request, as far as it says."""
     place = "" if request.client is None else request.client.host
-    pins = (request.headers.get(name, "") for name in (PIN_HEADER, SECOND_PIN_HEADER))
-    return Knock(request.cookies.get(COOKIE, ""), place, *pins)
+    pin, second = (request.headers.get(name, "") for name in (PIN_HEADER, SECOND_PIN_HEADER))
+    cookies = request.cookies
+    return Knock(cookies.get(COOKIE, ""), place, pin, second, cookies.get(KEY_COOKIE, ""))
 
 
 def _with_station(answer: Answer, token: str, request: Request) -> JSONResponse:
     """The answer, with the cookie that says which station this is; it dies with the browser."""
-    response = respond(answer)
-    if token:
+    return _kept(respond(answer), request, COOKIE, token, None)
+
+
+def _kept(
+    response: JSONResponse, request: Request, name: str, value: str, age_s: int | None
+) -> JSONResponse:
+    """The answer, with a cookie for no other page and no script; none where it is empty."""
+    if value:
         secure = request.url.scheme == "https"
-        response.set_cookie(COOKIE, token, httponly=True, secure=secure, samesite="strict")
+        response.set_cookie(
+            name, value, max_age=age_s, httponly=True, secure=secure, samesite="strict"
+        )
     return response
 
 
@@ -137,10 +149,20 @@ def door_routes(api: Api) -> list[Route]:
         return respond(body if isinstance(body, Answer) else api.go(body, knock_of(request)))
 
     async def present(request: Request) -> Response:
-        return respond(Answer(200, {"present": api.desk.present(knock_of(request).token)}))
+        knock = knock_of(request)
+        there = {"present": api.desk.present(knock.token), "station": api.station(knock)}
+        return respond(Answer(200, there))
+
+    async def settle(request: Request) -> Response:
+        body = await body_of(request)
+        if isinstance(body, Answer):
+            return respond(body)
+        answer, key = api.settle(body, knock_of(request))
+        return _kept(respond(answer), request, KEY_COOKIE, key, KEY_AGE_S)
 
     return [
         Route("/api/v1/present", present),
         Route("/api/v1/come", come, methods=["POST"]),
         Route("/api/v1/go", go, methods=["POST"]),
+        Route("/api/v1/station", settle, methods=["POST"]),
     ]

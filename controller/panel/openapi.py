@@ -7,8 +7,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from controller.clinic.access import Proof
-from controller.panel.actions import ACTIONS, ANYONE, LOAD, STOP, Action, Confirmed
-from controller.panel.api import Leaving, Shown
+from controller.panel.actions import ACTIONS, ANYONE, LOAD, REVISE, STOP, Action, Confirmed
+from controller.panel.api import Leaving, Shown, StationKey
 from controller.panel.desk import PIN_HEADER, SECOND_PIN_HEADER
 
 
@@ -23,14 +23,15 @@ def openapi(version: str) -> dict[str, Any]:
             ("events", "Server-sent events: state, alarm, telemetry; Last-Event-ID resumes"),
             ("openapi.json", "This description"),
             ("record/{session}", "The record of a treatment"),
+            ("sheet/{session}", "The downtime sheet of a released treatment, as HTML for A4"),
+            ("gates/{session}", "Every gate of a treatment: question, rule, answer, what is wrong"),
             ("present", "Who is at this station, and for how long without doing anything"),
         )
     }
-    record = paths["/api/v1/record/{session}"]["get"]
-    record["parameters"] = [
-        {"name": "session", "in": "path", "required": True, "schema": {"type": "string"}}
-    ]
-    for action in (LOAD, *ACTIONS):
+    named = {"name": "session", "in": "path", "required": True, "schema": {"type": "string"}}
+    for path in ("record", "sheet", "gates"):
+        paths[f"/api/v1/{path}/{{session}}"]["get"]["parameters"] = [named]
+    for action in (LOAD, REVISE, *ACTIONS):
         _described(schemas, action.body)
         paths[f"/api/v1/actions/{action.name}"] = {
             "post": _operation(action.name, _told(action), action.body.__name__, _pins(action))
@@ -50,6 +51,7 @@ def openapi(version: str) -> dict[str, Any]:
 DESK: Final[tuple[tuple[str, type[BaseModel], str], ...]] = (
     ("come", Shown, "Show a badge at this station; its cookie says which station this is"),
     ("go", Leaving, "Leave this station"),
+    ("station", StationKey, "Make this browser the station of a key; a cookie keeps it"),
 )
 
 
@@ -61,7 +63,7 @@ def _described(schemas: dict[str, Any], body: type[BaseModel]) -> None:
 
 def _told(action: Action) -> str:
     roles = "anyone" if action.roles == ANYONE else ", ".join(sorted(action.roles))
-    return f"{action.text}. Asks for: {action.proof.value}, of {roles}."
+    return f"{action.text}. Asks for: {action.proof.value}, of {roles}, at {action.place.words}."
 
 
 def _pins(action: Action) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from typing import Any, Final, Self
 
 import httpx
 
+from controller.core.place import Place
 from simulators.bench.badges import typed, wanted
+from simulators.bench.stations import COOKIES, station_for
 
 PREFIX: Final = "/api/v1"
 HEADERS: Final = {"X-Isodrip": "1"}
@@ -33,16 +35,21 @@ class Api:
     """One client of one daemon. Action ids are counted, so that a run repeats to the byte."""
 
     def __init__(self, base: str, client_id: str = "bench") -> None:
-        self._http = httpx.AsyncClient(
-            base_url=base, headers=HEADERS, timeout=PATIENCE_S, trust_env=False
-        )
+        self._stations = {
+            place: httpx.AsyncClient(
+                base_url=base, headers=HEADERS, timeout=PATIENCE_S, trust_env=False, cookies=kept
+            )
+            for place, kept in COOKIES.items()
+        }
+        self._http = self._stations[Place.BEDSIDE]
         self._ids = (f"{client_id}-{number}" for number in itertools.count(1))
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
+        for station in self._stations.values():
+            await station.aclose()
 
     async def answers(self) -> bool:
         """True once the daemon serves its state."""
@@ -69,15 +76,23 @@ class Api:
         """The record of a session."""
         return await self._get(f"record/{session}")
 
-    async def act(self, action: str, **body: Any) -> dict[str, Any]:
-        """Ask for an action, with badges and PINs. Raises ApiRefused with the daemon's reason."""
+    async def gates(self, session: str) -> dict[str, Any]:
+        """Every gate of a session, what is asked there, and the clock on the wall."""
+        return await self._get(f"gates/{session}")
+
+    async def act(self, action: str, at: Place | None = None, **body: Any) -> dict[str, Any]:
+        """Ask for an action, with badges and PINs, at the station where it belongs, or at ``at``.
+
+        Raises ApiRefused with the daemon's reason.
+        """
+        station = self._stations[at or station_for(action, body)]
         request, pins = {"action_id": next(self._ids), **body}, typed(action, body)
         path = f"{PREFIX}/actions/{action}"
-        response = await self._http.post(path, json=request, headers=pins)
+        response = await station.post(path, json=request, headers=pins)
         while bearer := wanted(response.status_code, response.text):
             shown = {"badge": bearer.badge}
-            _taken("come", await self._http.post(f"{PREFIX}/come", json=shown))
-            response = await self._http.post(path, json=request, headers=pins)
+            _taken("come", await station.post(f"{PREFIX}/come", json=shown))
+            response = await station.post(path, json=request, headers=pins)
         return _taken(action, response)
 
     async def stop(self) -> None:

@@ -13,8 +13,10 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message
 
+from controller.core.place import Place
 from simulators.bench.api import PREFIX, ApiRefused
 from simulators.bench.badges import typed, wanted
+from simulators.bench.stations import COOKIES, station_for
 
 HEADERS: Final = (
     (b"host", b"127.0.0.1"),
@@ -33,7 +35,7 @@ class AsgiApi:
         self._ids = (f"{client_id}-{number}" for number in itertools.count(1))
         self._shown: dict[str, Any] = {}
         self._fresh = asyncio.Event()
-        self._cookie: tuple[tuple[bytes, bytes], ...] = ()
+        self._cookies = {place: dict(kept) for place, kept in COOKIES.items()}
 
     async def follow(self) -> None:
         """Hear the news until they end or this is cancelled."""
@@ -75,14 +77,22 @@ class AsgiApi:
         """The record of a session."""
         return await self._taken(f"record/{quote(session, safe='')}", "GET")
 
-    async def act(self, action: str, **body: Any) -> dict[str, Any]:
-        """Ask for an action, with badges and PINs. Raises ApiRefused with the daemon's reason."""
+    async def gates(self, session: str) -> dict[str, Any]:
+        """Every gate of a session, what is asked there, and the clock on the wall."""
+        return await self._taken(f"gates/{quote(session, safe='')}", "GET")
+
+    async def act(self, action: str, at: Place | None = None, **body: Any) -> dict[str, Any]:
+        """Ask for an action, with badges and PINs, at the station where it belongs, or at ``at``.
+
+        Raises ApiRefused with the daemon's reason.
+        """
+        at = at or station_for(action, body)
         request, pins = {"action_id": next(self._ids), **body}, typed(action, body)
         path, sent = f"{PREFIX}/actions/{action}", json.dumps(request).encode()
-        status, text = await self._request("POST", path, sent, pins)
+        status, text = await self._request("POST", path, sent, pins, at)
         while bearer := wanted(status, text):
-            await self._taken("come", "POST", {"badge": bearer.badge})
-            status, text = await self._request("POST", path, sent, pins)
+            await self._taken("come", "POST", {"badge": bearer.badge}, at)
+            status, text = await self._request("POST", path, sent, pins, at)
         return _answer(action, status, text)
 
     async def stop(self) -> None:
@@ -90,14 +100,18 @@ class AsgiApi:
         await self._taken("actions/stop", "POST")
 
     async def _taken(
-        self, what: str, method: str, body: Mapping[str, Any] | None = None
+        self,
+        what: str,
+        method: str,
+        body: Mapping[str, Any] | None = None,
+        at: Place = Place.BEDSIDE,
     ) -> dict[str, Any]:
         sent = b"" if body is None else json.dumps(body).encode()
-        status, text = await self._request(method, f"{PREFIX}/{what}", sent, {})
+        status, text = await self._request(method, f"{PREFIX}/{what}", sent, {}, at)
         return _answer(what.removeprefix("actions/"), status, text)
 
     async def _request(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], at: Place
     ) -> tuple[int, bytes]:
         status, parts = 0, []
         asked = iter(({"type": "http.request", "body": body, "more_body": False},))
@@ -109,19 +123,21 @@ class AsgiApi:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._keep_cookie(message["headers"])
+                self._keep_cookie(message["headers"], at)
             else:
                 parts.append(message.get("body", b""))
 
         more = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        scope = _scope(method, path, (*self._cookie, *more))
+        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies[at].items())
+        scope = _scope(method, path, ((b"cookie", cookies.encode()), *more))
         await self._app(scope, receive, send)
         return status, b"".join(parts)
 
-    def _keep_cookie(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def _keep_cookie(self, headers: Iterable[tuple[bytes, bytes]], at: Place) -> None:
         for name, value in headers:
             if name == b"set-cookie":
-                self._cookie = ((b"cookie", value.partition(b";")[0]),)
+                cookie, _, kept = value.partition(b";")[0].decode().partition("=")
+                self._cookies[at][cookie] = kept
 
     def _hear(self, frame: bytes) -> None:
         """Take one server-sent event: a state replaces what is shown, numbers go into it."""

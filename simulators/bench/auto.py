@@ -10,10 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from controller.core.place import Place
 from simulators.bench.api import Api
 from simulators.bench.channel import Channel
 from simulators.bench.judge import Watch
+from simulators.bench.mistakes import HAND_OVER, RELEASE, Mistake, order_with
 from simulators.bench.papers import steepest
+from simulators.bench.paperwork import Paperwork
 from simulators.bench.progress import Progress, delivered_ml
 from simulators.bench.setting import Setting
 from simulators.bench.view import View
@@ -50,13 +53,15 @@ class BrokenOff(Exception):
 class Plan:
     """What the two people know beforehand: papers, syringes, how long it should take.
 
-    ``attended`` False: nobody is with the patient while the drug runs.
+    ``attended`` False: nobody is with the patient while the drug runs. ``mistakes`` are what they
+    write down otherwise than it is.
     """
 
     order: dict[str, Any]
     setting: Setting
     duration_s: float
     attended: bool = True
+    mistakes: tuple[Mistake, ...] = ()
 
 
 class TwoPeople:
@@ -75,7 +80,9 @@ class TwoPeople:
         self._progress = progress
         self._watch = watch
         self.session = ""
+        self.paperwork = Paperwork(api, self.act, plan.order, plan.mistakes)
         self.barrel_ml = plan.setting.fill_ml
+        self._slipped: set[str] = set()
 
     async def treat(self) -> None:
         """Every gate in its order (treatment.md 2). Raises BrokenOff, ApiRefused or Refused."""
@@ -90,14 +97,17 @@ class TwoPeople:
 
     async def load(self) -> None:
         """Hand the order in."""
-        loaded = await self._api.act("load_order", order=self.plan.order, operator=AB)
+        order = order_with(self.plan.order, self.plan.mistakes)
+        loaded = await self._api.act("load_order", order=order, operator=AB)
         self.session = str(loaded["session"])
         self._progress.say(f"session {self.session}: order loaded")
 
     async def assay(self) -> None:
-        """Load the order, lower the syringe into the chamber, measure it, take it out."""
+        """Order and papers; then lower the syringe into the chamber, measure it, take it out."""
         if not self.session:
             await self.load()
+        await self.paperwork.clear(self.session, AB)
+        self._progress.say("directive signed, everything before the thaw answered")
         await self.empty_chamber()
         await self.hands.hand("put_in_chamber", item="syringe")
         await self._reading("assay", {}, lambda view: view.phase == "ASSAYED")
@@ -105,14 +115,40 @@ class TwoPeople:
         self._progress.say("syringe assayed")
 
     async def release(self) -> None:
-        """Two different people sign."""
+        """Two different people sign: in the hot lab, and after the time-out at the bedside."""
         await self.look()
-        await self.act("release", AB)
-        await self.act("release", CD)
+        await self.paperwork.answer_at(self.session, "hot_lab", AB)
+        if not (await self.view()).shown["released"]:
+            await self.act("release", AB)
+        await self.time_out()
         view = await self.until("release", lambda view: view.phase == "RELEASED")
         self._watch.release(view.planned_ml, self.plan.duration_s, steepest(self.plan.order))
         self._progress.plan(view.planned_ml, self.plan.duration_s)
         self._progress.say("released by two people")
+
+    async def time_out(self) -> None:
+        """Identify patient and syringe at the bedside; the second person signs."""
+        await self.carry(Place.BEDSIDE)
+        await self.identify()
+        at = Place.HOT_LAB if self._slips(RELEASE) else Place.BEDSIDE
+        await self.act("release", CD, at=at)
+
+    async def carry(self, to: Place) -> None:
+        """Hand the container over at the other place, where it is not there yet."""
+        if (await self.view()).custody != to.value and not self._slips(HAND_OVER):
+            await self.act("hand_over", AB, to=to.value, confirmed_by=CD)
+
+    def _slips(self, act: str) -> bool:
+        """True once, where this is one of the mistakes."""
+        slips = any(mistake.about == act for mistake in self.plan.mistakes)
+        if slips and act not in self._slipped:
+            self._slipped.add(act)
+            return True
+        return False
+
+    async def identify(self) -> None:
+        """Scan wristband and syringe, look at site and shield, where that is asked for."""
+        await self.paperwork.answer_at(self.session, "bedside", CD)
 
     async def patency(self) -> None:
         """Saline at the infusion's rate; blood return seen, no leak."""
@@ -161,6 +197,7 @@ class TwoPeople:
 
     async def go(self) -> None:
         """The two steps of the start."""
+        await self.identify()
         await self.act("start_request", AB)
         self._watch.start()
         await self.act("start_confirm", AB)
@@ -200,6 +237,7 @@ class TwoPeople:
 
     async def account(self) -> None:
         """What stayed behind, weak before strong for the electrometer's sake; survey and close."""
+        await self.carry(Place.HOT_LAB)
         await self.hands.hand("close_clamp")
         await self.take_down()
         if self.second and (await self.look())["second"]["mounted"] is not None:
@@ -275,6 +313,8 @@ class TwoPeople:
             view = await self.until(step, lambda view: not view.measuring, SETTLE_S)
             if taken(view) and "calibrator_link" not in view.alarms:
                 return
+            if found := view.alarms.get("cold_active"):
+                raise BrokenOff(f"{step}: {found}")
             await self.hands.hand("press_keypad", device="calibrator", key=ISOTOPE_KEY)
             await asyncio.sleep(AGAIN_S)
         raise BrokenOff(f"{step}: no usable reading in {ATTEMPTS} attempts")

@@ -39,6 +39,7 @@ BEARERS: Final = (
     Bearer("cd", "Chris Dahl", Role.TECHNICIAN, "bench-cd", "135792"),
     Bearer("au", "Dr. Ulrike Amsel", Role.AUTHORIZED_USER, "bench-au", "864201"),
 )
+PRESCRIBER: Final = "au"
 BY_ID: Final = {bearer.id: bearer for bearer in BEARERS}
 CLINICAL: Final = tuple(one for one in BEARERS if one.role is not Role.ADMINISTRATOR)
 

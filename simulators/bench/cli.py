@@ -70,6 +70,7 @@ def _add_run(commands: Any) -> None:
     parser.add_argument("--minutes", type=minutes, help="duration of the infusion (default 1)")
     parser.add_argument("--auto", action="store_true", help="two people give the treatment")
     parser.add_argument("--order", type=Path, metavar="FILE", help="an order of your own")
+    parser.add_argument("--cold", action="store_true", help="a cold run: saline for the drug")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--broker", choices=KINDS, help="default: the first one installed")
     add_devices(parser)
@@ -119,6 +120,7 @@ def _run(given: argparse.Namespace) -> int:
         as_json=given.json,
         broker=given.broker,
         devices=devices_from(given),
+        cold=given.cold,
     )
     return asyncio.run(run.main(wish))
 

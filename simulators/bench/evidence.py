@@ -238,6 +238,9 @@ class Witness:
         setting, order = stage.setting, stage.order
         fill_nl = setting.fill_ml * NL_PER_ML
         usable_nl = fill_nl - float(order["container"]["unusable_ml"]) * NL_PER_ML
+        wrong_syringe = rehearsal.case.cold == "active"
+        if wrong_syringe:
+            usable_nl = 0.0
         evidence = Evidence(
             rehearsal=rehearsal,
             moves=tuple(stage.world.room.moves),
@@ -248,7 +251,7 @@ class Witness:
             duration_s=order["infusion_min"] * 60.0,
             steepest=steepest(order),
             blows=_blows(fired, setting, "pump"),
-            faulty=bool(fired),
+            faulty=bool(fired) or wrong_syringe,
             blind=any((f.fault.place, f.fault.kind) in NOT_OBSERVABLE for f in fired),
             address=FIRST_ADDRESS[setting.devices.pump],
             air_nl=sum(one["air_nl"] for one in rehearsal.truth["syringes"].values()),
@@ -294,13 +297,15 @@ def _released_nl(
     """What may be pumped into the line: the usable volume less line and drop, or that of the dose.
 
     Never more than two people were shown when they released it. A calibrator that was tampered with
-    makes another volume of the dose; what was shown is then the only limit.
+    makes another volume of the dose; what was shown is then the only limit. A cold run gives all of
+    its saline, and of an active syringe nothing.
     """
     fill_nl = setting.fill_ml * NL_PER_ML
     primed_nl = setting.line_dead_ml * NL_PER_ML if setting.primed_with == "drug" else 0.0
-    limits_nl = [usable_nl - primed_nl - DROP_NL]
+    limits_nl = [max(0.0, usable_nl - primed_nl - DROP_NL)]
     tampered = any(one.fault.kind in OF_THE_CHAMBER for one in rehearsal.fired)
-    if order["administer"] == "volume_for_dose" and not tampered:
+    cold = bool(rehearsal.case.cold)
+    if order["administer"] == "volume_for_dose" and not (tampered or cold):
         dose_nl = fill_nl * float(order["prescribed_mbq"]) * 1e6 / setting.activity_bq
         limits_nl.append(dose_nl * ASSAY_TOLERANCE - primed_nl)
     if rehearsal.record:

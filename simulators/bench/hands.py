@@ -174,6 +174,12 @@ class Hands:
     def _collect_waste(self) -> None:
         self._waste_collected = True
 
+    def _push_by_hand(self, which: str, volume_ml: float | str) -> None:
+        given_ml = float(volume_ml)
+        if not 0.0 <= given_ml <= HAND_ML_MAX:
+            raise Refused(f"a hand pushes 0 to {HAND_ML_MAX:g} mL, not {volume_ml}")
+        acts.push_by_hand(self._room, which, given_ml * NL_PER_ML)
+
     def _flush_by_hand(self, volume_ml: float | str) -> None:
         if self._joined():
             raise Refused("the line is still on the syringe in the pump")
@@ -207,6 +213,7 @@ VERBS: Final[dict[str, tuple[Callable[..., None], tuple[str, ...]]]] = {
     "lead_line": (Hands._lead_line, ("to",)),
     "change_line": (Hands._change_line, ()),
     "collect_waste": (Hands._collect_waste, ()),
+    "push_by_hand": (Hands._push_by_hand, ("which", "volume_ml")),
     "flush_by_hand": (Hands._flush_by_hand, ("volume_ml",)),
     "pull_plug": (Hands._pull_plug, ("device",)),
     "plug_in": (Hands._plug_in, ("device",)),

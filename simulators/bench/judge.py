@@ -60,7 +60,11 @@ def judge(
     drug_ml = truth["syringes"]["drug"]["expelled_nl"] / NL_PER_ML
     routes = {"volume": _volume(record, drug_ml)}
     for figure, percent in ACTIVITY_ROUTES:
-        routes[figure] = _activity(record, places["patient"], figure, percent)
+        routes[figure] = (
+            _none(sum(places.values()))
+            if record["cold_run"]
+            else _activity(record, places["patient"], figure, percent)
+        )
     return {
         "activities_mbq": {name: round(value, 3) for name, value in sorted(places.items())},
         "drug_out_ml": round(drug_ml, 4),
@@ -69,12 +73,19 @@ def judge(
     }
 
 
+def by_hand_ml(record: Mapping[str, Any]) -> tuple[float, float]:
+    """What the record says that hands gave, at least and at most, mL."""
+    entry = record.get("late_entry")
+    return (0.0, 0.0) if entry is None else tuple(entry["given_ml"])
+
+
 def _volume(record: Mapping[str, Any], drug_ml: float) -> Verdict:
-    """What left the drug syringe, and what the record says was pumped, both against the plan."""
+    """What left the drug syringe, and what the record says was given, both against the plan."""
     planned = float(record["planned_ml"])
     allowed = planned * VOLUME_TOLERANCE_PERCENT / 100.0
-    verdict = compare(record["pumped_ml"], drug_ml, allowed, "mL")
-    on_plan = compare(record["pumped_ml"], planned, allowed, "mL").agrees
+    given = record["pumped_ml"] + by_hand_ml(record)[0]
+    verdict = compare(given, drug_ml, allowed, "mL")
+    on_plan = compare(given, planned, allowed, "mL").agrees
     return Verdict(**{**asdict(verdict), "agrees": verdict.agrees and on_plan})
 
 
@@ -83,6 +94,11 @@ def _activity(record: Mapping[str, Any], truth_mbq: float, figure: str, percent:
     if value is None or uncertainty is None:
         return Verdict(value, truth_mbq, 0.0, "MBq", agrees=False)
     return compare(value, truth_mbq, abs(value) * uncertainty / 100.0, "MBq")
+
+
+def _none(truth_mbq: float) -> Verdict:
+    """Of a cold run there is no activity to tell of: there was none in the whole room."""
+    return Verdict(None, round(truth_mbq, 6), 0.0, "MBq", agrees=truth_mbq == 0.0)
 
 
 class Watch:

@@ -190,8 +190,9 @@ def judge_l1(evidence: Evidence) -> tuple[Violation, ...]:
     """L1: without a fault the treatment is completed, in the profile's time to 1 %.
 
     A patient whom nobody looks at is a fault of people; what must end that drug is its own row.
+    Papers with a mistake end in a refusal, which their scenario states.
     """
-    if evidence.faulty or _unattended(evidence.rehearsal):
+    if evidence.rehearsal.case.mistakes or evidence.faulty or _unattended(evidence.rehearsal):
         return ()
     if evidence.rehearsal.broken_off:
         text = f"without a fault: {evidence.rehearsal.broken_off}"

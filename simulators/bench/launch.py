@@ -46,6 +46,7 @@ class Wish:
     as_json: bool = False
     broker: Kind | None = None
     devices: DeviceSet = USUAL
+    cold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,11 @@ class Bench:
 
 def written_order(wish: Wish, now: datetime) -> dict[str, Any]:
     """The order of this run. Raises OrderError, OSError or ValueError if unusable."""
+    draft = _draft(wish, now)
+    return papers.for_cold_run(draft) if wish.cold else draft
+
+
+def _draft(wish: Wish, now: datetime) -> dict[str, Any]:
     text = (wish.order or papers.EXAMPLE_ORDER).read_text("utf-8")
     if wish.order is None:
         return papers.order_for_today(text, wish.minutes or 1.0, now, wish.devices)

@@ -148,6 +148,10 @@ class Machine:
         """As `AsgiApi.record`. Raises ApiDown."""
         return await self._ask(lambda api: api.record(session))
 
+    async def gates(self, session: str) -> dict[str, Any]:
+        """As `AsgiApi.gates`. Raises ApiDown."""
+        return await self._ask(lambda api: api.gates(session))
+
     async def act(self, action: str, **body: Any) -> dict[str, Any]:
         """As `AsgiApi.act`. Raises ApiDown; nobody knows then whether it was done."""
         return await self._ask(lambda api: api.act(action, **body))

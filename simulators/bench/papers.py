@@ -14,7 +14,7 @@ from controller.clinic.dosing import bsa_m2, prescribed_bq
 from controller.clinic.order import Order, parse_order
 from controller.clinic.regimen import Regimen, parse_regimen, regimen_hash
 from controller.regimens import regimen_text
-from simulators.bench.badges import COST
+from simulators.bench.badges import BY_ID, COST, PRESCRIBER
 from simulators.bench.device_set import (
     FIRST_ADDRESS,
     HOSE,
@@ -24,6 +24,7 @@ from simulators.bench.device_set import (
     DeviceSet,
 )
 from simulators.bench.setting import CATALOGUE
+from simulators.bench.stations import SECTIONS
 
 STUDY_REGIMEN: Final = "clr131"
 BENCH_REGIMEN: Final = "clr131-bench"
@@ -70,9 +71,21 @@ def order_for_today(
     draft["patient"]["weight_date"] = (today - timedelta(days=2)).isoformat()
     draft["patient"]["height_date"] = (today - timedelta(days=30)).isoformat()
     draft["reference_time"] = _time(now)
-    draft["authorized_user"]["signed_at"] = _time(now - timedelta(hours=2))
+    draft["authorized_user"] = {
+        "name": BY_ID[PRESCRIBER].name,
+        "signed_at": _time(now - timedelta(hours=2)),
+    }
     _enter_again(draft, now)
     return with_container(with_minutes(with_dose(draft), minutes), devices)
+
+
+def for_cold_run(draft: dict[str, Any]) -> dict[str, Any]:
+    """The order as a rehearsal with saline: nobody has signed it."""
+    return {
+        **draft,
+        "cold_run": True,
+        "authorized_user": {"name": draft["authorized_user"]["name"]},
+    }
 
 
 def _enter_again(draft: dict[str, Any], now: datetime) -> None:
@@ -134,6 +147,7 @@ def site_text(order: Order, where: Addresses, directory: Path, devices: DeviceSe
         api=_toml(where.api),
         pin_memory_kib=COST.memory_kib,
         pin_passes=COST.passes,
+        stations=SECTIONS,
         syringes="\n".join(syringes),
     )
 
@@ -170,6 +184,7 @@ listen = {api}
 pin_memory_kib = {pin_memory_kib}
 pin_passes = {pin_passes}
 
+{stations}
 {syringes}"""
 
 

@@ -17,9 +17,9 @@ def bar(share: float, width: int = WIDTH) -> str:
 
 
 def delivered_ml(truth: Mapping[str, Any], concentration_bq_ml: float) -> float:
-    """Drug that has reached the patient, as mL of the syringe's drug."""
+    """Drug that has reached the patient, as mL of the syringe's; 0 where nothing is active."""
     here: float = truth["activities_bq"]["patient"] / truth["decay"]
-    return here / concentration_bq_ml
+    return here / concentration_bq_ml if concentration_bq_ml else 0.0
 
 
 class Progress:

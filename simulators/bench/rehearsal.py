@@ -116,7 +116,8 @@ async def _rehearse(case: Case, directory: Path, prepare: Prepare, loop: Virtual
 async def _played(stage: Stage) -> _Played:
     watch, hands = Watch(), Hands(stage.world, stage.loop.now_ns)
     attended = stage.case.people != "away"
-    plan = Plan(stage.order, stage.setting, stage.case.minutes * 60.0, attended)
+    case = stage.case
+    plan = Plan(stage.order, stage.setting, case.minutes * 60.0, attended, case.mistakes)
     api = cast(Api, stage.machine)
     people = TwoPeople(api, cast(Channel, hands), plan, Progress(None), watch)
     trouble = Trouble(people, stage.machine, stage.case.people)

@@ -42,6 +42,7 @@ def add_rehearse(commands: Any) -> None:
     parser.add_argument("--seed", type=int, help="default: the scenario's")
     parser.add_argument("--minutes", type=minutes, help="default: the scenario's")
     add_devices(parser)
+    parser.add_argument("--cold", action="store_true", help="with saline, as a cold run")
     parser.add_argument("--directory", type=Path, help="keep the journals there")
     parser.add_argument("--plot", type=Path, metavar="PNG")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
@@ -79,7 +80,7 @@ def rehearse_main(given: argparse.Namespace) -> int:
 
 def _wanted(scenario: Scenario, given: argparse.Namespace) -> Scenario:
     devices = devices_from(given, scenario.case.devices)
-    return with_case(scenario, given.seed, given.minutes, devices)
+    return with_case(scenario, given.seed, given.minutes, devices, "saline" if given.cold else "")
 
 
 def _all(workers: int, *, as_json: bool) -> int:
@@ -102,6 +103,7 @@ def summary(told: Told) -> dict[str, Any]:
         "seed": case.seed,
         "minutes": case.minutes,
         "people": case.people,
+        "cold": case.cold,
         "devices": asdict(case.devices),
         "faults": [fault_as_dict(fault) for fault in case.faults],
         "session": rehearsal.session,
@@ -155,8 +157,9 @@ def _judged(played: Played) -> int:
 
 
 def _text(found: dict[str, Any]) -> str:
+    note = "COLD RUN, SIMULATED" if found["cold"] else "SIMULATED"
     lines = [
-        f"{found['scenario']}, seed {found['seed']}: {found['outcome']} (SIMULATED)",
+        f"{found['scenario']}, seed {found['seed']}: {found['outcome']} ({note})",
         f"expected      {found['summary']}",
         f"infusion      {found['infusion_s']} s of {found['minutes'] * 60:g} s",
         f"virtual time  {found['virtual_s']:.1f} s in {found['cpu_s']:.2f} s of processor time",

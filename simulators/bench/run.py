@@ -10,6 +10,7 @@ import sys
 from typing import Any, Final
 
 from controller.clinic.record import TreatmentRecord, render_text
+from controller.panel.door import KEY_COOKIE
 from simulators.bench import processes
 from simulators.bench.api import Api, ApiRefused
 from simulators.bench.auto import BrokenOff, Plan, TwoPeople
@@ -20,6 +21,7 @@ from simulators.bench.judge import Watch, judge, utc_ns
 from simulators.bench.launch import Bench, Wish, bench
 from simulators.bench.processes import ChildFailed
 from simulators.bench.progress import Progress
+from simulators.bench.stations import HOT_LAB_KEY
 
 DONE, DISAGREES, MISSING, UNSAFE = 0, 1, 3, 4
 
@@ -121,14 +123,16 @@ def _announce(running: Bench, wish: Wish) -> None:
     if wish.as_json:
         _print(json.dumps(where))
         return
-    _print(f"API            {where['api']}  (SIMULATED)")
+    note = "COLD RUN, SIMULATED" if wish.cold else "SIMULATED"
+    _print(f"API            {where['api']}  ({note})")
     _print(f"broker         {where['broker']}")
     for name, port in running.ports.items():
         _print(f"{name:<14} {port}")
     _print(f"run directory  {where['directory']}  (seed {where['seed']})")
     if not wish.auto:
         people = "; ".join(f"{one.id} {one.badge} {one.pin}" for one in CLINICAL)
-        _print(CHEAT_SHEET.format(directory=where["directory"], people=people))
+        cookie = f"{KEY_COOKIE}={HOT_LAB_KEY}"
+        _print(CHEAT_SHEET.format(directory=where["directory"], people=people, cookie=cookie))
 
 
 CHEAT_SHEET: Final = """
@@ -141,6 +145,7 @@ You are the people now: use the panel, and these hands in another terminal.
 key=start_stop
   isodrip-bench truth                                 what really is where
 Who you are, badge and PIN: {people}.
+You stand at the bedside; with the cookie {cookie} in the hot lab.
 The order is {directory}/order.json. Ctrl-C ends everything; the directory is kept."""
 
 

@@ -16,7 +16,9 @@ from controller.core.alarms import ALARMS, COUNTER, STATUS, Action
 from simulators.bench.device_set import ONE_LINE, USUAL, DeviceSet
 from simulators.bench.evidence import BEGIN_NS, NS_PER_S, Evidence, Violation, Witness
 from simulators.bench.faults import Fault, ScenarioError, check_number, fault_from
+from simulators.bench.judge import by_hand_ml
 from simulators.bench.judges import judged, tail_nl
+from simulators.bench.mistakes import mistake_from
 from simulators.bench.rehearsal import Rehearsal, rehearse
 from simulators.bench.signs import POLL_NS, STALE_NS
 from simulators.bench.stage import Case
@@ -28,10 +30,11 @@ MINUTES: Final = (0.1, 240.0)
 OUTCOMES: Final = ("complete", "partial", "not_given", "open")
 """What the record says; ``open`` for a session that nobody could close."""
 DISCOVERIES: Final = ("routes", "candidate", "survey")
-INCIDENTS: Final = (1, 2, 4, 5, 6, 16, 18, 19, 20)
+INCIDENTS: Final = (1, 2, *range(4, 9), *range(10, 17), 18, 19, 20)
 NOT_REHEARSED: Final = {
     "leak": "a person's act: what the patency run is looked at for",
     "hold_forgotten": "a person's omission after a pause that a person asked for",
+    "directive_due": "12 hours before a signature is due: no room is rehearsed for days",
     "shutdown": "an orderly end of the program is no fault",
     "task_died": "a part of the program fails by a mistake in it, not by anything in the room",
     "monotonic": "this host's monotonic clock cannot step",
@@ -49,6 +52,7 @@ class Expected:
 
     ``trips``: exactly the rows of the first trip. ``alarms``: rows raised at any time, too.
     ``found_by``: how what no device shows is found (routes that disagree, a candidate, the survey).
+    ``problems``: fields that the daemon refuses, and rules, by name.
     ``stop_within_s``: from the first fault's begin to STOP on the wire.
     """
 
@@ -58,6 +62,7 @@ class Expected:
     not_observable: bool = False
     found_by: tuple[str, ...] = ()
     stop_within_s: float | None = None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +214,22 @@ def _unexpected(
     limit_s = expected.stop_within_s
     if limit_s is not None and (taken_s is None or taken_s > limit_s):
         found.append(f"STOP {taken_s} s after the fault, limit {limit_s:g} s")
+    found += [
+        f"{field} was never refused"
+        for field in expected.problems
+        if not any(_refused(field, trouble) for trouble in rehearsal.troubles)
+    ]
     found += [f"not found by {way}" for way in expected.found_by if not DISCOVERED[way](record)]
     found += rehearsal.failures
     if rehearsal.closed:
         found += _untrue(evidence, volumes=not evidence.blind)
     return found
+
+
+def _refused(named: str, trouble: str) -> bool:
+    """Whether something that people met is a refusal of this field, or by this rule."""
+    words = f"{named} = ", f'"field":"order.{named}"', f'"field":"{named}"', f'"rule":"{named}"'
+    return any(word in trouble for word in words)
 
 
 def _untrue(evidence: Evidence, *, volumes: bool) -> list[str]:
@@ -226,11 +242,12 @@ def _untrue(evidence: Evidence, *, volumes: bool) -> list[str]:
     route = truth["routes"]["delivered_mbq"]
     if not route["agrees"]:
         found.append(f"the record says {route['record']} MBq delivered, truth is {route['truth']}")
-    low, high = record["pumped_interval_ml"]
+    pumped, by_hand = record["pumped_interval_ml"], by_hand_ml(record)
+    low, high = pumped[0] + by_hand[0], pumped[1] + by_hand[1]
     allowed = record["planned_ml"] * VOLUME_SHARE
     out_ml = truth["drug_out_ml"]
     if volumes and not low - allowed <= out_ml <= high + allowed:
-        found.append(f"pumped {low} .. {high} mL, in truth {out_ml} mL")
+        found.append(f"given {low} .. {high} mL, in truth {out_ml} mL")
     return found
 
 
@@ -254,15 +271,20 @@ def scenarios() -> Mapping[str, Scenario]:
 
 
 def with_case(
-    scenario: Scenario, seed: int | None, minutes: float | None, devices: DeviceSet | None = None
+    scenario: Scenario,
+    seed: int | None,
+    minutes: float | None,
+    devices: DeviceSet | None = None,
+    cold: str = "",
 ) -> Scenario:
-    """The scenario with another seed, duration or devices where they are given."""
+    """The scenario with another seed, duration, devices, or as a cold run, where that is given."""
     case = scenario.case
     case = replace(
         case,
         seed=case.seed if seed is None else seed,
         minutes=minutes or case.minutes,
         devices=devices or case.devices,
+        cold=cold or case.cold,
     )
     return replace(scenario, case=case)
 
@@ -275,7 +297,7 @@ def parse(text: str, stem: str) -> Scenario:
         found = error.problems[0]
         raise ScenarioError(found.field, found.value, found.rule) from error
     keys = ("name", "summary", "incidents", "rows", "seed", "minutes", "people", "administer")
-    _only(given, (*keys, "devices", "fault", "expected"), stem)
+    _only(given, (*keys, "cold", "devices", "fault", "mistake", "expected"), stem)
     if given.get("name") != stem:
         raise ScenarioError("name", given.get("name"), f"must be {stem!r}, as the file's")
     incidents = _listed(given, "incidents", int)
@@ -305,6 +327,8 @@ def _case(given: Mapping[str, Any]) -> Case:
         faults=faults,
         administer=given.get("administer", "whole_syringe"),
         devices=_devices(given),
+        cold=given.get("cold", ""),
+        mistakes=tuple(map(mistake_from, _listed(given, "mistake", dict))),
     )
 
 
@@ -345,6 +369,7 @@ def _expected(given: Mapping[str, Any]) -> Expected:
         not_observable=blind,
         found_by=found_by,
         stop_within_s=given.get("stop_within_s"),
+        problems=_listed(given, "problems", str),
     )
 
 

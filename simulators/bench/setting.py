@@ -74,7 +74,10 @@ class Setting:
 
     @classmethod
     def of(cls, order: Order, seed: int, devices: DeviceSet = USUAL) -> Self:
-        """The room in which ``order`` is carried out; the same seed furnishes the same room."""
+        """The room in which ``order`` is carried out; the same seed furnishes the same room.
+
+        Of a cold run there is saline where the drug would be.
+        """
         chance = random.Random(seed)
         fill, line = order.container.fill_ml, order.line.dead_volume_ml
         rate_ml_h = (fill - order.container.unusable_ml) / order.infusion_min * 60.0
@@ -88,7 +91,7 @@ class Setting:
             seed=seed,
             drug_syringe=order.container.name,
             fill_ml=fill,
-            activity_bq=float(round(order.prescribed_bq * (1.0 + spread))),
+            activity_bq=0.0 if order.cold_run else float(round(order.prescribed_bq * (1 + spread))),
             line_dead_ml=line,
             primed_with=order.line.primed_with.value,
             prime_ml=1.5 * line,

@@ -39,6 +39,7 @@ from simulators.bench.disk import Disk
 from simulators.bench.fault_acts import Saboteur
 from simulators.bench.faults import Fault, ScenarioError, unknown_here
 from simulators.bench.machine import Machine
+from simulators.bench.mistakes import Mistake
 from simulators.bench.setting import Setting
 from simulators.bench.streams import Seen, Wire
 from simulators.bench.unit_proving import units_known
@@ -56,9 +57,12 @@ NEVER: Final = 0
 SAMPLE_NS: Final = NS_PER_S
 LOOK_NS: Final = NS_PER_S
 """Eyes see anew after this time."""
-PEOPLE: Final = ("end", "resume", "none", "away")
+PEOPLE: Final = ("end", "resume", "hand", "none", "away")
 """What two people do after a stop: end the delivery and account for it, go on, or nothing at all.
+``hand``: once drug runs they finish it by hand, whatever the panel shows, and enter that late.
 ``away``: once the drug runs nobody looks at the patient; after a stop they come and end it."""
+COLD: Final = ("", "saline", "active")
+"""Whether it is a cold run, and what its syringe holds: an active one is a person's mistake."""
 ADMINISTER: Final = tuple(way.value for way in Administer)
 VISITOR: Final = "cd"
 
@@ -92,8 +96,8 @@ class Sample:
 class Case:
     """What is rehearsed. The same case gives the same journal, to the byte.
 
-    Raises ScenarioError for people or a way to administer that there are not, or for a fault that
-    these devices cannot have.
+    Raises ScenarioError for people, a way to administer or a cold run that there are not, or for a
+    fault that these devices cannot have.
     """
 
     seed: int = 1
@@ -102,6 +106,8 @@ class Case:
     faults: tuple[Fault, ...] = ()
     administer: str = "whole_syringe"
     devices: DeviceSet = USUAL
+    cold: str = ""
+    mistakes: tuple[Mistake, ...] = ()
 
     def __post_init__(self) -> None:
         if self.people not in PEOPLE:
@@ -109,6 +115,8 @@ class Case:
         if self.administer not in ADMINISTER:
             rule = f"must be one of {', '.join(ADMINISTER)}"
             raise ScenarioError("administer", self.administer, rule)
+        if self.cold not in COLD:
+            raise ScenarioError("cold", self.cold, "must be saline or active")
         for fault in self.faults:
             if rule := unknown_here(fault, self.devices):
                 raise ScenarioError("devices", self.devices.kinds, f"{fault.kind}: {rule}")
@@ -149,9 +157,11 @@ class Stage:
         begin_ns = round(BEGIN.timestamp()) * NS_PER_S
         example = papers.EXAMPLE_ORDER.read_text("utf-8")
         today = papers.order_for_today(example, case.minutes, BEGIN, case.devices)
-        self.order = {**today, "administer": case.administer}
+        hot = {**today, "administer": case.administer}
+        self.order = papers.for_cold_run(hot) if case.cold else hot
         order = parse_order(json.dumps(self.order))
-        self.setting = Setting.of(order, case.seed, case.devices)
+        in_syringe = parse_order(json.dumps(hot)) if case.cold == "active" else order
+        self.setting = Setting.of(in_syringe, case.seed, case.devices)
         where = addresses(case.devices)
         site_text = papers.site_text(order, where, Path("/rehearsal"), case.devices)
         self.site = load_site(site_text)

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from simulators.bench.api import ApiDown, ApiRefused
 from simulators.bench.auto import AB, CD, LOOK_S, BrokenOff, TwoPeople
+from simulators.bench.by_hand import READING_ML, ByHand
 from simulators.bench.channel import Refused
 from simulators.bench.view import View
 
@@ -33,8 +34,6 @@ RESUMES: Final = 3
 STEPS: Final = 60
 RESIDUALS: Final = 3
 """After so many attempts to account for what is left it waits for another day."""
-READING_ML: Final = 0.3
-"""Two people read a barrel within this much of each other and of the truth."""
 CAUSE: Final = "equipment"
 TROUBLES: Final = (BrokenOff, ApiRefused, Refused, TimeoutError, ApiDown)
 KNOWN: Final = re.compile(r"not (\d+) \.\. (\d+) nL|(\d+) \.\. (\d+) nL")
@@ -65,6 +64,7 @@ class Trouble:
         self._people, self._panel, self._policy = people, panel, policy
         self._tried: Counter[str] = Counter()
         self._resumed = 0
+        self._hands = ByHand(people) if policy == "hand" else None
         self.met: list[str] = []
 
     async def see_through(self) -> bool:
@@ -109,6 +109,10 @@ class Trouble:
     async def _step(self) -> None:
         """The next thing to do in the phase that the panel shows."""
         people = self._people
+        if self._hands is not None and not self._hands.done:
+            await self._hands.finish()
+            await asyncio.wait_for(self._panel.up(), DOWN_S)
+            return
         if not people.session:
             await self._find_session()
             return
@@ -126,6 +130,9 @@ class Trouble:
         """An order whose answer was lost may have been loaded."""
         self._people.session = (await self._panel.state())["active"] or ""
         if not self._people.session:
+            self._tried[""] += 1
+            if self._tried[""] > TRIES:
+                raise LeftOpen("the order is not taken")
             await self._people.load()
 
     # --- on the way -----------------------------------------------------------------------------
@@ -180,6 +187,7 @@ class Trouble:
             kept_open = self._people.second and not view.running
             if kept_open:
                 await self._keep_open()
+            await self._people.identify()
             await self._people.act("resume", AB)
             if kept_open:
                 await self._seen(lambda now: now.phase != "HELD", REST_S)
@@ -200,7 +208,9 @@ class Trouble:
         if view.running and not await self._seen(lambda now: not now.running, REST_S):
             await self._people.act("give_up", AB)
         view = await self._people.view()
-        if self._policy == "resume" and self._may_resume(view):
+        if self._hands is not None:
+            await self._hands.enter(view)
+        elif self._policy == "resume" and self._may_resume(view):
             await self._resume(view)
         else:
             await self._people.act("end", AB, cause=CAUSE)
@@ -213,6 +223,7 @@ class Trouble:
         self._tried.clear()
         await asyncio.sleep(SEARCH_S)
         await self._acknowledge(await self._people.view())
+        await self._people.identify()
         if not view.shown["connected"]:
             await self._new_patency()
             await self._both("resume", new_site=True)
@@ -237,6 +248,8 @@ class Trouble:
         if await self._seen(lambda now: now.phase != "UNCERTAIN", RECOVERY_S):
             return
         barrel_ml = await self._people.read_barrel()
+        if self._hands is not None:
+            barrel_ml = self._hands.begun_ml
         gone_ml = self._people.barrel_ml - barrel_ml
         try:
             await self._bound(max(0.0, gone_ml - READING_ML), max(0.0, gone_ml) + READING_ML)

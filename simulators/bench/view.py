@@ -51,6 +51,11 @@ class View:
         return bool(self.shown["patency_ok"])
 
     @property
+    def custody(self) -> str:
+        """The place that has the container."""
+        return str(self.shown["custody"]["place"])
+
+    @property
     def planned_ml(self) -> float:
         """Drug volume that two people have released."""
         return float(self.shown["planned_ml"])

@@ -185,8 +185,9 @@ def _volume_told(obeyed: tuple[Said, ...], at_ns: int) -> float:
 
 
 def judge_account(evidence: Evidence) -> tuple[Violation, ...]:
-    """A: the interval that a closed record states for what was pumped holds what was pumped.
+    """A: the intervals that a closed record states for what was pumped hold what was pumped.
 
+    So do those of what hands gave, where anybody entered that.
     A judgement that cannot know says so by a wider interval; one that is closed too early is found
     here. Where the devices are blind, the record cannot know and S1 and the residual speak; so it
     is with a pump that was let go of, whose syringe is measured then.
@@ -199,7 +200,18 @@ def judge_account(evidence: Evidence) -> tuple[Violation, ...]:
     low_nl, high_nl = (limit * NL_PER_ML for limit in interval)
     most_nl = high_nl + hidden_nl(evidence, pumped) + let_go_nl(evidence)
     least_nl = low_nl - _play_nl(evidence)
+    by_hand = tuple(_entered_late(evidence))
     if least_nl - OUT_TOLERANCE_NL <= truth_nl <= most_nl + OUT_TOLERANCE_NL:
-        return ()
+        return by_hand
     text = f"{ml(truth_nl)} were pumped, the record says {ml(low_nl)} to {ml(high_nl)}"
-    return (Violation("A", evidence.end_ns / NS_PER_S, text),)
+    return (Violation("A", evidence.end_ns / NS_PER_S, text), *by_hand)
+
+
+def _entered_late(evidence: Evidence) -> Iterator[Violation]:
+    """What hands pushed, against what the record says they gave."""
+    entry = evidence.rehearsal.record.get("late_entry")
+    pushed_nl = float(evidence.rehearsal.truth["pushed_nl"])
+    low_nl, high_nl = (0.0, 0.0) if entry is None else (ml * NL_PER_ML for ml in entry["given_ml"])
+    if not low_nl <= pushed_nl <= high_nl:
+        text = f"{ml(pushed_nl)} were given by hand, the record says {ml(low_nl)} to {ml(high_nl)}"
+        yield Violation("A", evidence.end_ns / NS_PER_S, text)

@@ -4,7 +4,7 @@ An act that is physically impossible raises ValueError with the reason; an unkno
 """
 
 from simulators.devices.bay import Bay
-from simulators.devices.plumbing import Fluid
+from simulators.devices.plumbing import Fluid, Syringe
 from simulators.devices.room import Container, LineEnd, Room
 
 NEEDLE_NL = 50_000.0
@@ -154,6 +154,24 @@ def prime_line(room: Room, name: str, volume_nl: float) -> None:
         raise ValueError(f"{name} is on the pump")
     syringe = room.syringes[name]
     room.places["prime"].add(room.line.pour(room.squeeze(syringe, volume_nl)))
+    syringe.relax()
+
+
+def push_by_hand(room: Room, name: str, volume_nl: float) -> None:
+    """Push a plunger by hand, the line held to its tip. ValueError while the clamp is closed."""
+    if is_mounted(room, name):
+        raise ValueError(f"{name} is on the pump")
+    if any(bay.line_joined for bay in room.bays):
+        raise ValueError("the line is still on the syringe in the pump")
+    if not room.clamp_open:
+        raise ValueError("the clamp is closed")
+    syringe = room.syringes[name]
+    if not isinstance(syringe, Syringe):
+        raise ValueError(f"{name} has no plunger")
+    out = room.squeeze(syringe, volume_nl)
+    room.pushed_nl += out.volume_nl
+    syringe.displaced_nl += out.volume_nl
+    room.places[room.line_end].add(room.line.pour(out))
     syringe.relax()
 
 

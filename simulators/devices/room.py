@@ -53,7 +53,8 @@ class Room:
     """Everything with a volume or an activity in it, and the two devices' hardware.
 
     Activities inside are Bq at time 0; ``decay`` turns them into now. ``supplied`` is all that
-    hands ever brought in, so the sum over the places must equal it at every moment.
+    hands ever brought in, so the sum over the places must equal it at every moment; ``pushed_nl``
+    what hands pushed out of a syringe into the line.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Room:
         self.line_end: LineEnd = "waste"
         self.places = {name: Fluid() for name in ("vial", "transfer", "patient", "prime", "waste")}
         self.supplied = Fluid(line_dead_nl)
+        self.pushed_nl = 0.0
         self.well: list[str] = []
         self.well_factor: dict[str, float] = {}
         self.sources: dict[str, tuple[str, float]] = {}

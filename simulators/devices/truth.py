@@ -44,6 +44,7 @@ class Truth(TypedDict):
     activities_bq: dict[str, float]
     supplied_nl: float
     supplied_bq: float
+    pushed_nl: float
     syringes: dict[str, SyringeTruth]
     mounted: str | None
     plunger_um_s: float
@@ -75,6 +76,7 @@ def truth(room: Room) -> Truth:
         "activities_bq": {name: activity * decay for name, (_, activity) in places.items()},
         "supplied_nl": room.supplied.volume_nl,
         "supplied_bq": room.supplied.activity_bq * decay,
+        "pushed_nl": room.pushed_nl,
         "syringes": {name: _syringe(s, decay) for name, s in room.syringes.items()},
         "mounted": None if room.mounted is None else room.mounted.name,
         "plunger_um_s": room.plunger_um_s,

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from controller.clinic.documents import Problem
-from controller.clinic.gates import open_gates
+from controller.clinic.gate_rules import Asked
+from controller.clinic.gates import closed_gates
 from controller.clinic.order import Order
 from controller.clinic.regimen import Regimen, parse_regimen
 from controller.clinic.scans import CHECK_TEXT, GS, Label, own_label
@@ -21,7 +22,7 @@ def closed(regimen: Regimen, order: Order) -> Any:
     """What is refused when single answers are changed, in the example's regimen or another."""
 
     def ask(of: Regimen = regimen, **changes: Any) -> list[Problem]:
-        return list(open_gates(of, order, answers(**changes), NOW))
+        return list(closed_gates(Asked(of, order, answers(**changes), NOW)))
 
     return ask
 
@@ -398,14 +399,14 @@ def test_the_drug_does_not_expire_under_way(
     ],
 )
 def test_the_vial_has_thawed_and_has_not_stood_too_long(
-    closed: Any, minutes: float, rule: str | None
+    closed: Any, ward_regimen: Regimen, minutes: float, rule: str | None
 ) -> None:
-    found = closed(thaw={"started_at": ago(minutes=minutes)})
+    found = closed(ward_regimen, thaw={"started_at": ago(minutes=minutes)})
     assert [problem.rule for problem in found] == ([] if rule is None else [rule])
 
 
-def test_a_thaw_is_not_in_the_future(closed: Any) -> None:
-    found = closed(thaw={"started_at": ago(minutes=-1)})
+def test_a_thaw_is_not_in_the_future(closed: Any, ward_regimen: Regimen) -> None:
+    found = closed(ward_regimen, thaw={"started_at": ago(minutes=-1)})
     assert [problem.rule for problem in found] == [
         "must not be in the future",
         "must be at least 30 min ago",

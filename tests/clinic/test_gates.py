@@ -8,8 +8,9 @@ import pytest
 
 from controller.clinic.answers import ANSWERS, Answers, Override, answer_schema, parse_answer
 from controller.clinic.documents import DocumentError, Problem
+from controller.clinic.gate_rules import Asked
 from controller.clinic.gate_table import BY_ID, GATES, STAFF, Place
-from controller.clinic.gates import TIME_OUT, open_gates
+from controller.clinic.gates import TIME_OUT, closed_gates
 from controller.clinic.order import Order
 from controller.clinic.regimen import Regimen, parse_regimen
 from controller.clinic.scans import Label, own_label
@@ -24,8 +25,9 @@ Gates = Callable[..., tuple[Problem, ...]]
 @pytest.fixture
 def gates(regimen: Regimen, order: Order) -> Gates:
     def ask(given: Answers, **told: Any) -> tuple[Problem, ...]:
+        how = {name: told.pop(name) for name in ("upto", "time_out") if name in told}
         case = {"regimen": regimen, "order": order, "now": NOW, **told}
-        return open_gates(answers=given, **case)
+        return closed_gates(Asked(answers=given, **case), **how)
 
     return ask
 
@@ -96,18 +98,18 @@ def test_gates_that_a_regimen_does_not_have_are_not_asked(make_order: MakeOrder)
     oddity = parse_regimen(ODDITY)
     red = {"indication": "RED", "prior_lines": 0, "prior_classes": []}
     bare = oddity.model_copy(update={"laboratory": {}})
-    found = fields(open_gates(bare, make_order(eligibility=red), Answers(), NOW))
+    found = fields(closed_gates(Asked(bare, make_order(eligibility=red), Answers(), NOW)))
     for absent in ("thyroid_block", "laboratory", "companion", "checklist_before_thaw"):
         assert absent not in found
     blue = {"indication": "BLUE", "prior_lines": 3, "prior_classes": ["patience"]}
-    found = fields(open_gates(oddity, make_order(eligibility=blue), Answers(), NOW))
+    found = fields(closed_gates(Asked(oddity, make_order(eligibility=blue), Answers(), NOW)))
     assert {"laboratory", "companion"} <= set(found)
 
 
 def test_an_order_of_schema_1_asks_for_no_companion(regimen: Regimen, first_schema: str) -> None:
     from controller.clinic.order import parse_order
 
-    found = fields(open_gates(regimen, parse_order(first_schema), Answers(), NOW))
+    found = fields(closed_gates(Asked(regimen, parse_order(first_schema), Answers(), NOW)))
     assert "companion" not in found
 
 

@@ -73,11 +73,13 @@ def test_what_no_public_source_gives_is_undecided(ward_regimen: Regimen) -> None
     assert "dose.mci_per_m2" not in rows
 
 
-def test_the_bench_differs_in_four_values_only(ward_regimen: Regimen, regimen: Regimen) -> None:
+def test_the_bench_differs_in_five_values_only(ward_regimen: Regimen, regimen: Regimen) -> None:
     ward, bench = ward_regimen.model_dump(), regimen.model_dump()
     assert (bench["name"], bench["simulated_only"]) == ("clr131-bench", True)
     assert bench["infusion"]["minutes"] == {"min": 0.5, "max": 60.0}
     assert bench["order"]["days_max"] == 36_500
+    assert bench["product"].pop("thaw_min") == 0.0
+    assert ward["product"].pop("thaw_min") == 30.0
     for each in (ward, bench):
         del each["name"], each["simulated_only"]
         del each["infusion"]["minutes"], each["order"]["days_max"]

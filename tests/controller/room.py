@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 
 from controller.clinic.commissioning import commissioning_text
+from controller.clinic.order import parse_order
 from controller.clinic.people import Change, Role, badge_digest
-from controller.clinic.regimen import regimen_hash
+from controller.clinic.regimen import parse_regimen, regimen_hash
 from controller.clock import SystemClock
 from controller.config import load_site
 from controller.life import Life
@@ -32,6 +33,7 @@ from controller.view import session_view
 from firmware_interfaces.units import (
     NS_PER_S,
 )
+from simulators.bench.answers import good_answer
 from simulators.bench.commissioning import commission
 from tests.controller.memory_devices import (
     PRESCRIBED_MBQ,
@@ -41,7 +43,8 @@ from tests.controller.memory_devices import (
 )
 from tests.controller.stepped_loop import InlineExecutor
 
-PINNED = regimen_hash(regimen_text("clr131-bench"))
+REGIMEN = regimen_text("clr131-bench")
+PINNED = regimen_hash(REGIMEN)
 NOON_UTC_NS = 1_763_640_000 * NS_PER_S  # 2025-11-20 12:00 UTC
 ORDER: dict[str, Any] = {
     "schema": 2,
@@ -68,16 +71,16 @@ ORDER: dict[str, Any] = {
     "line": {"dead_volume_ml": 1.5, "primed_with": "saline"},
     "infusion_min": 1.0,
     "reference_time": "2025-11-20T12:30:00+00:00",
-    "authorized_user": {"name": "Example, Alex", "signed_at": "2025-11-19T16:20:00+00:00"},
+    "authorized_user": {"name": "C. D.", "signed_at": "2025-11-19T16:20:00+00:00"},
     "eligibility": {
         "indication": "MM",
         "prior_lines": 2,
         "prior_classes": ["proteasome inhibitor", "immunomodulatory drug"],
     },
     "entries": {
-        "first": {"by": {"id": "ab", "name": "A"}, "at": "2025-11-19T15:00:00+00:00"},
+        "first": {"by": {"id": "ab", "name": "A. B."}, "at": "2025-11-19T15:00:00+00:00"},
         "second": {
-            "by": {"id": "cd", "name": "C"},
+            "by": {"id": "cd", "name": "C. D."},
             "at": "2025-11-19T15:10:00+00:00",
             "weight_kg": 70.0,
             "weight_date": "2025-11-19",
@@ -302,12 +305,59 @@ class Room:
         await self.tested()
         self.session = (await self.do("load_order", order=ORDER))["session"]
 
-    async def to_released(self):
+    async def gates(self):
+        """What stands between the session and its start."""
+        return (await self.http.get(f"gates/{self.session}")).json()
+
+    async def sign(self):
+        """The authorized user signs; a signature counts from the moment after it."""
+        shown = (await self.gates())["directive"]
+        await self.do("sign_directive", "cd", order_hash=shown["order_hash"])
+        await asyncio.sleep(0.001)
+
+    async def answer(self, question, **changes):
+        """The good answer to a question, with some changes."""
+        at = datetime.fromisoformat((await self.gates())["at"])
+        order, regimen = parse_order(json.dumps(ORDER)), parse_regimen(REGIMEN)
+        told = {**good_answer(question, order, regimen, at), **changes}
+        return await self.do("gate_answer", question=question, answer=told)
+
+    async def answer_at(self, place):
+        """Everything that stands closed at a place."""
+        gates = (await self.gates())["gates"]
+        closed = [gate for gate in gates if gate["place"] == place and gate["problems"]]
+        for question in dict.fromkeys(gate["question"] for gate in closed):
+            await self.answer(question)
+
+    async def clear(self):
+        """Signed, and everything before the thaw in order."""
+        await self.sign()
+        await self.answer_at("before_thaw")
+
+    async def to_cleared(self):
         await self.to_ordered()
+        await self.clear()
+
+    async def to_assayed(self):
+        await self.to_cleared()
         await self.do("assay")
         await self.until_phase("ASSAYED")
+
+    async def to_released(self):
+        await self.to_assayed()
+        await self.release()
+
+    async def release(self):
+        """In the hot lab, and after the time-out at the bedside."""
+        await self.answer_at("hot_lab")
         await self.do("release", "ab")
+        await self.hand_over("bedside")
+        await self.answer_at("bedside")
         await self.do("release", "cd")
+
+    async def hand_over(self, to):
+        """The container from one place to the other."""
+        await self.do("hand_over", "ab", to=to, confirmed_by="cd")
 
     async def to_armed(self):
         await self.to_released()

@@ -10,7 +10,7 @@ import pytest
 
 from controller.core import events
 from controller.news import NewsRing
-from controller.panel.actions import ACTIONS, BY_NAME
+from controller.panel.actions import ACTIONS, BY_NAME, LOAD, REVISE
 from controller.panel.app import kept_alive, make_app, news
 from controller.panel.openapi import openapi
 from controller.panel.server import PanelServer, bind
@@ -18,6 +18,17 @@ from controller.sessions import EVENTS
 from tests.controller.room import ORDER, Room
 from tests.controller.stepped_loop import run_stepped
 
+BY_HAND = {
+    "confirmed_by": "cd",
+    "given_by": "C. D.",
+    "begun_at": "2025-11-20T12:00:00Z",
+    "ended_at": "2025-11-20T12:30:00Z",
+    "low_ml": 1.0,
+    "high_ml": 2.0,
+    "flushed_ml": 4.5,
+    "method": "barrel",
+    "reason": "no computer",
+}
 UPSIDE_DOWN = {"low_ml": 2.0, "high_ml": 1.0}
 ORDINARY = {"X-Isodrip": "1", "Content-Type": "application/json"}
 
@@ -132,7 +143,7 @@ def test_what_is_not_there_is_named(tmp_path):
 @pytest.mark.requirement("P16")
 def test_one_action_id_acts_once(tmp_path):
     async def work(room):
-        await room.to_ordered()
+        await room.to_cleared()
         session = room.daemon.sessions[room.session]
         body = {"action_id": "same", "operator": "ab", "session": room.session}
         first, second = await asyncio.gather(
@@ -207,6 +218,9 @@ def test_every_problem_of_an_order_is_listed_and_nothing_begins(tmp_path):
             {"confirmed_by": "cd", "method": "barrel", "low_ml": 2.0, "high_ml": 1.0},
             "low_ml",
         ),
+        ("finished_by_hand", {**BY_HAND, "low_ml": 2.1}, "low_ml"),
+        ("finished_by_hand", {**BY_HAND, "begun_at": "2025-11-20T06:00:00"}, "begun_at"),
+        ("finished_by_hand", {**BY_HAND, "confirmed_by": "ab"}, "confirmed_by"),
         ("barrel_reading", {"volume_ml": "3,5"}, "volume_ml"),
         ("barrel_reading", {"volume_ml": -1.0}, "volume_ml"),
         ("residual", {"item": "sofa"}, "item"),
@@ -230,6 +244,30 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "bound": (
         {"confirmed_by": "cd", "method": "barrel", "low_ml": 1.0000009, "high_ml": 2.0000001},
         {"confirmed_by": "cd", "method": "barrel", "low_nl": 1_000_000, "high_nl": 2_000_001},
+    ),
+    "finished_by_hand": (
+        {
+            "confirmed_by": "cd",
+            "given_by": "C. D.",
+            "begun_at": "2025-11-20T06:00:00.000001-06:00",
+            "ended_at": "2025-11-20T12:30:00Z",
+            "low_ml": 1.0000009,
+            "high_ml": 2.0000001,
+            "flushed_ml": 4.4999999,
+            "method": "barrel",
+            "reason": "no computer",
+        },
+        {
+            "confirmed_by": "cd",
+            "given_by": "C. D.",
+            "begun_utc_ns": 1_763_640_000_000_001_000,
+            "ended_utc_ns": 1_763_641_800_000_000_000,
+            "low_nl": 1_000_000,
+            "high_nl": 2_000_001,
+            "flushed_nl": 4_499_999,
+            "method": "barrel",
+            "reason": "no computer",
+        },
     ),
     "survey": (
         {
@@ -265,7 +303,7 @@ def test_a_body_becomes_its_event_in_base_units(tmp_path, name):
 
 
 def test_every_request_of_the_judgement_has_its_action():
-    posted = {action.event for action in ACTIONS} | {events.OrderLoaded, events.StopPressed}
+    posted = {action.event for action in (LOAD, REVISE, *ACTIONS)} | {events.StopPressed}
     requests = {kind for kind in EVENTS.values() if issubclass(kind, events.ByPerson)}
     assert posted == requests - {events.ByPerson}
 

@@ -37,6 +37,7 @@ def test_a_treatment_from_order_to_record(tmp_path):
             await room.do("residual", item="background")
             await room.until(lambda v: v["background_measured"])
             room.calibrator.standing_mbq = 42.0
+            await room.hand_over("hot_lab")
             await room.do("residual", item="syringe_and_line")
             await room.until(lambda v: v["residual"])
             places = {"pad": 0.2, "site": 1.5, "floor": 0.1, "gloves": 0.1}
@@ -173,13 +174,12 @@ def test_one_treatment_at_a_time_but_any_number_waiting_for_residual(tmp_path):
             answer = await room.ask("load_order", order=ORDER)
             assert answer.status_code == 409
             assert answer.json()["error"]["rule"] == "one treatment at a time"
+            await room.clear()
             await room.do("assay")
             await room.until_phase("ASSAYED")
             assert (await room.do("cancel", reason="called off"))["phase"] == "RESIDUAL"
-            await room.to_ordered()
+            await room.to_assayed()
             assert room.session != first
-            await room.do("assay")
-            await room.until_phase("ASSAYED")
             room.session, second = first, room.session
             room.calibrator.standing_mbq = 0.0
             await room.do("residual", item="background")

@@ -297,7 +297,7 @@ def test_an_action_is_answered_once_it_is_on_the_disk_or_never_will_be(tmp_path)
     async def main():
         disk = HeldExecutor()
         async with Room(tmp_path, executor=disk) as room:
-            await room.to_ordered()
+            await room.to_cleared()
             disk.held = True
             asked = asyncio.create_task(room.do("assay"))
             await asyncio.sleep(1)
@@ -307,6 +307,7 @@ def test_an_action_is_answered_once_it_is_on_the_disk_or_never_will_be(tmp_path)
             kept = list(read(tmp_path / room.session / JOURNAL))[answer["record"]]
             assert (kept.body["type"], answer["durable"]) == ("AssayRequested", True)
             await room.until_phase("ASSAYED")
+            await room.answer_at("hot_lab")
             disk.held = True
             assert (await room.do("release"))["durable"] is False
             disk.let_go()

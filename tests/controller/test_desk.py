@@ -10,7 +10,7 @@ import pytest
 from controller.clinic.access import Proof
 from controller.clinic.people import Role
 from controller.journal_file import read
-from controller.panel.actions import ACTIONS, BY_NAME, LOAD, Confirmed
+from controller.panel.actions import ACTIONS, BY_NAME, LOAD, REVISE, Confirmed
 from controller.panel.desk import PIN_HEADER, SECOND_PIN_HEADER, Desk, DeskPorts
 from controller.panel.reception import PeopleWatch
 from controller.panel.stations import Doing
@@ -69,31 +69,33 @@ def station(room, host, **headers):
 
 SIGNED = {
     "load_order", "release", "seat", "start_request", "resume", "flush", "kvo", "flush_confirm",
-    "bound", "give_up", "end", "close", "cancel", "survey",
+    "bound", "finished_by_hand", "give_up", "end", "close", "cancel", "survey",
+    "sign_directive", "revise_order", "gate_override", "hand_over",
 }  # fmt: skip
 FREE = {"pain", "spill", "patient_moved"}
 
 
 def test_what_is_signed_asks_for_the_pin_and_what_stops_asks_for_nothing():
     """The table, written down a second time: a change of it is a change of this line."""
-    asks = {action.name: action.proof for action in (LOAD, *ACTIONS)}
+    asks = {action.name: action.proof for action in (LOAD, REVISE, *ACTIONS)}
     assert {name for name, proof in asks.items() if proof is Proof.PIN} == SIGNED
     assert {name for name, proof in asks.items() if proof is Proof.NOTHING} == FREE
     for name in ("acknowledge", "pause_audio", "hold", "site_check", "barrel_reading"):
         assert asks[name] is Proof.BADGE
-    may = {action.name: action.roles for action in (LOAD, *ACTIONS)}
+    may = {action.name: action.roles for action in (LOAD, REVISE, *ACTIONS)}
     assert all(Role.ADMINISTRATOR not in may[name] for name in SIGNED)
     pumping = ("patency", "seat", "arm", "start_request", "start_confirm", "flush", "kvo")
     assert all(Role.SECOND_PERSON not in may[name] for name in pumping)
     assert all(Role.SECOND_PERSON in may[name] for name in ("release", "resume", "site_check"))
 
 
-@pytest.mark.parametrize("name", sorted(SIGNED - {"load_order"}))
+@pytest.mark.parametrize("name", sorted(SIGNED - {"load_order", "sign_directive", "gate_override"}))
 def test_no_signature_without_a_pin(tmp_path, name):
     async def work(room):
         action, fields = BY_NAME[name], dict[str, object]()
         good = {
             "confirmed_by": "cd", "syringe": "BD 60 mL", "cause": "x", "reason": "x", "method": "x",
+            "order": {}, "to": "bedside",
             "low_ml": 1.0, "high_ml": 2.0, "volume_ml": 1.0, "contaminated": False,
             "places": dict.fromkeys(("pad", "site", "floor", "gloves"), 0.1),
         }  # fmt: skip
@@ -373,7 +375,7 @@ def test_a_badge_counts_at_the_station_where_it_was_shown(tmp_path):
         async with station(room, "127.0.0.1") as other:
             answer = await asked(room, "hold", client=other, session="s", reason="x")
             assert error(answer)[:2] == (401, "operator")
-            assert (await other.get("present")).json() == {"present": []}
+            assert (await other.get("present")).json()["present"] == []
             shown = await other.post("come", json={"badge": "badge-ab"})
             cookie = shown.headers["set-cookie"]
             assert "HttpOnly" in cookie
@@ -546,6 +548,6 @@ def test_the_oldest_of_many_stations_is_forgotten(tmp_path):
         for _ in range(64):
             async with station(room, "127.0.0.1") as other:
                 assert (await other.post("come", json={"badge": "badge-cd"})).status_code == 200
-        assert (await room.http.get("present")).json() == {"present": []}
+        assert (await room.http.get("present")).json()["present"] == []
 
     in_room(tmp_path, work)

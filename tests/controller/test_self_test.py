@@ -64,10 +64,10 @@ def test_until_it_has_passed_saline_is_refused_and_an_order_is_loaded(tmp_path):
             await asyncio.sleep(3)
             loaded = await room.ask("load_order", order=ORDER)
             room.session = loaded.json()["session"]
+            await room.clear()
             await room.do("assay")
             await room.until_phase("ASSAYED")
-            await room.do("release", "ab")
-            await room.do("release", "cd")
+            await room.release()
             refused = await room.ask("patency", syringe="BD 60 mL")
             object.__setattr__(room.world, "disk_free_mb", free)
             await room.tested()

@@ -126,6 +126,10 @@ def test_a_broker_address_is_read(url, address):
     assert broker_address(url) == address
 
 
+BRACKETS = "IPv6 address in brackets|must be mqtt://host:port"
+"""Newer Pythons look into the brackets themselves."""
+
+
 @pytest.mark.parametrize(
     ("url", "rule"),
     [
@@ -138,6 +142,11 @@ def test_a_broker_address_is_read(url, address):
         ("mqtt://h:99999", "1 .. 65535"),
         ("mqtt://h:x", "1 .. 65535"),
         ("mqtt://u:geheim@[h", "must be mqtt://host:port"),
+        ("mqtt://u:geheim@2\ufffd]]st", BRACKETS),
+        ("mqtt://u:geheim@[::stp]", BRACKETS),
+        ("mqtt://u:geheim@[::1]W", "end after host and port"),
+        ("mqtt://u:geheim@br\u00f6ker", "letters, digits, dots and hyphens"),
+        ("mqtt://u:geheim@a b", "letters, digits, dots and hyphens"),
         ("mqtt://u:geheim@h\u2100", "must be mqtt://host:port"),
     ],
 )

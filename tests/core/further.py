@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from controller.core import events as e
 from firmware_interfaces.readings import PumpAlarm
+from tests.core.gated import at_a_gate
 from tests.core.hand import Hand
 from tests.core.situations import at, built
+from tests.core.two_places import two_places
 from tests.core.two_pumps import (
     SALINE,
     SALINE_UM,
@@ -270,6 +272,19 @@ FURTHER: Final[dict[str, Callable[[], Hand]]] = {
     "lost_at_the_end": partial(
         after, "completing", lambda h: h.see(e.WriteLost, h.state.epoch, "STP")
     ),
+    "gates_ordered": partial(at_a_gate, "ordered"),
+    "gates_signed": partial(at_a_gate, "signed"),
+    "gates_thawed": partial(at_a_gate, "thawed"),
+    "gates_released_once": partial(at_a_gate, "released_once"),
+    "gates_released": partial(at_a_gate, "released"),
+    "two_places": partial(two_places, "assayed"),
+    "two_places_signed": partial(two_places, "signed"),
+    "two_places_carried": partial(two_places, "carried"),
+    "two_places_released": partial(two_places, "released"),
+    "two_places_back": partial(two_places, "back"),
+    "two_places_stopped": partial(two_places, "stopped"),
+    "two_places_cancelled": partial(two_places, "cancelled"),
+    "two_places_residual": partial(two_places, "residual"),
     "second_released": second_released,
     "second_new_site": _second_new_site,
     "second_resumed": _second_resumed,

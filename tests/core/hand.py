@@ -12,6 +12,7 @@ from controller.core import commands as c
 from controller.core import events as e
 from controller.core.judge import latched
 from controller.core.limits import Limits
+from controller.core.place import Place
 from controller.core.state import Phase, Purpose, Run, Stage, State
 from controller.core.step import step
 from controller.core.treatment import Treatment
@@ -157,9 +158,16 @@ class Hand:
         return self
 
     def released(self) -> "Hand":
-        """ASSAYED -> RELEASED by two people."""
+        """ASSAYED -> RELEASED by two people, the second at the bedside."""
         self.do(e.ReleaseSigned, who="ab")
+        self.carried(Place.BEDSIDE)
         self.do(e.ReleaseSigned, who="cd")
+        return self
+
+    def carried(self, to: Place) -> "Hand":
+        """The container handed over by two people, where the session asks for that."""
+        if self.state.stations:
+            self.do(e.CustodyHandedOver, to, "cd")
         return self
 
     def patent(self) -> "Hand":
@@ -232,6 +240,7 @@ class Hand:
 
     def accounted(self) -> "Hand":
         """RESIDUAL -> CLOSED."""
+        self.carried(Place.HOT_LAB)
         for item, bq in (("background", 1_000), ("syringe_and_line", 20_000_000)):
             self.do(e.ResidualRequested, item)
             self.see(e.AssayRead, item, activity(bq))

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from controller.core import events as e
+from controller.core.place import Place
 from controller.core.state import Purpose, State
 from firmware_interfaces.readings import Channel, Motion, PumpAlarm, ReadingStatus
 from tests.core.hand import Hand
@@ -54,6 +55,20 @@ def otherwise(hand: Hand) -> dict[type[e.Event], Other]:
             "a nL": {"volume_nl": 1},
             "too much": {"volume_nl": 3_000_001},
         },
+        e.FinishedByHand: {
+            "alone": alone,
+            "nobody gave it": {"given_by": " "},
+            "no method": {"method": " "},
+            "no reason": {"reason": " "},
+            "not over": {"ended_utc_ns": hand.now_ns + hand.skew_ns + 1},
+            "ended first": {"ended_utc_ns": hand.now_ns + hand.skew_ns - 1},
+            "before the release": {"begun_utc_ns": 0},
+            "upside down": {"low_nl": 1_001},
+            "below 0": {"low_nl": -1},
+            "all of it and more": {"high_nl": hand.treatment.fill_nl + 1},
+            "nothing": {"high_nl": 0, "flushed_nl": 0},
+            "too much saline": {"flushed_nl": 20 * hand.treatment.line_dead_nl + 1},
+        },
         e.DeliveryBounded: {
             "alone": alone,
             "below": {"low_nl": drug.low_nl - 1},
@@ -72,6 +87,7 @@ def otherwise(hand: Hand) -> dict[type[e.Event], Other]:
             "contaminated": {"contaminated": True},
         },
         e.CancelRequested: {"no reason": {"reason": " "}},
+        e.CustodyHandedOver: {"alone": alone, "back": {"to": Place.HOT_LAB}},
         **_of_devices(hand),
     }
 

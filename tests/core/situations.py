@@ -5,14 +5,17 @@ Built once each and copied: a `Hand` that is handed out may be used up.
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from controller.core import events as e
 from controller.core.limits import Limits, limits_from
+from controller.core.place import Place
 from controller.core.state import Purpose
 from controller.core.treatment import Treatment
 from firmware_interfaces.readings import Channel, Motion, PumpAlarm
+from tests.core.gated import oral
 from tests.core.hand import Hand
 from tests.core.world import (
     CALIBRATOR,
@@ -188,6 +191,7 @@ def _starting() -> Hand:
 BUILDERS: dict[str, Callable[[], Hand]] = {
     "idle": lambda: Hand(MINUTE),
     "ordered": lambda: Hand(MINUTE).ordered(),
+    "cold_ordered": lambda: Hand(replace(MINUTE, cold=True)).ordered(),
     "assayed": lambda: Hand(MINUTE).ordered().assayed(),
     "released": _released,
     "patent": lambda: _released().patent(),
@@ -218,6 +222,7 @@ BUILDERS: dict[str, Callable[[], Hand]] = {
     "uncertain_at_rest": _uncertain_at_rest,
     "residual": _residual,
     "closed": lambda: _residual().accounted(),
+    "oral": oral,
 }
 
 
@@ -244,6 +249,12 @@ def built(builder: Callable[..., Hand], *given: Any) -> Hand:
     return hand
 
 
+def _by_hand(hand: Hand) -> tuple[Any, ...]:
+    """A drop and a flush by hand, in the moment in which it is told."""
+    now_utc_ns = hand.now_ns + hand.skew_ns
+    return now_utc_ns, now_utc_ns, 0, 1_000, 450_000, "barrel", "no computer"
+
+
 def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
     """Fields of every event as they could be told to a treatment in this state."""
     state, now = hand.state, hand.now_ns
@@ -256,6 +267,10 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
     person = ("ab", "technician")
     return {
         e.OrderLoaded: (*person, hand.treatment),
+        e.GateAnswered: (*person, "shield", '{"in_place":true}'),
+        e.GateOverridden: (*person, "shield", "no room for one"),
+        e.DirectiveSigned: (*person, "0" * 64),
+        e.DirectiveRevised: (*person, "{}", hand.treatment),
         e.AssayRequested: person,
         e.ReleaseSigned: person,
         e.PatencyRequested: (*person, "saline 10 mL", 14_430),
@@ -281,12 +296,14 @@ def plausible(hand: Hand) -> dict[type[e.Event], tuple[Any, ...]]:
         e.FlushRequested: (*person, "saline 10 mL", 14_430, "cd"),
         e.KvoRequested: (*person, "saline 10 mL", 14_430, "cd"),
         e.FlushConfirmed: (*person, 3_000_000),
+        e.FinishedByHand: (*person, "cd", "C. D.", *_by_hand(hand)),
         e.DeliveryBounded: (*person, "cd", "barrel", state.drug.low_nl, state.drug.high_nl),
         e.GivenUp: person,
         e.ResidualRequested: (*person, "background"),
         e.SurveyRecorded: (*person, (("pad", 0), ("site", 0), ("floor", 0), ("gloves", 0)), False),
         e.CloseRequested: person,
         e.CancelRequested: (*person, "patient withdrew"),
+        e.CustodyHandedOver: (*person, Place.BEDSIDE, "cd"),
         e.PumpIdentified: (PUMP,),
         e.CalibratorIdentified: (CALIBRATOR,),
         e.AssayRead: (state.assay_pending or "syringe", activity()),

@@ -16,6 +16,7 @@ SOMEBODY_MUST_LOOK = {
     "idle_pump_link",
     "pump_unprepared",
     "calibrator_link",
+    "cold_active",
 }
 """No trip, but a dose may be wrong or late if nobody comes."""
 

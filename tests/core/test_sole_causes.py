@@ -9,15 +9,17 @@ from typing import Any, Final
 
 import pytest
 
+from controller.clinic.documents import utc_ns
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.alarms import ALARMS, Action
 from controller.core.judge import latched
 from controller.core.state import Phase
 from firmware_interfaces.readings import Channel, Motion, PumpAlarm
+from tests.core.gated import ORAL
 from tests.core.hand import Hand
 from tests.core.situations import at
-from tests.core.world import ML, OTHER_PUMP, S, activity, status
+from tests.core.world import MIN, ML, OTHER_PUMP, S, activity, status
 
 Deed = Callable[[Hand], object]
 
@@ -42,6 +44,12 @@ def counts(hand: Hand, share_percent: int, seconds: float, until: str = "") -> N
         hand.prompted()
         if hand.state.phase is not Phase.INFUSING or until in hand.alarms:
             return
+
+
+def due_by_mouth(extra_ns: int) -> Deed:
+    """Until half a day before an oral directive must be signed, and so much more."""
+    warned_utc_ns = utc_ns(ORAL.directed_at) + 36 * 60 * MIN
+    return lambda h: h.tick(warned_utc_ns + extra_ns - h.skew_ns - h.now_ns)
 
 
 def ahead(hand: Hand, extra_nl: int, **fields: Any) -> None:
@@ -266,6 +274,7 @@ CASES: Final[dict[str, Case]] = {
     "site_check_late": Case("infusing_thirty", checks(120 * S), checks(120 * S - 1), None),
     "site_check_missed": Case("infusing_thirty", checks(300 * S), checks(300 * S - 1)),
     "barrel_due": Case("infusing_thirty", barrel(120 * S), barrel(120 * S - 1), None),
+    "directive_due": Case("oral", due_by_mouth(0), due_by_mouth(-1), None),
     "repeat_lock": Case(
         "infusing", then_ticks(presses_stop_again(3)), then_ticks(presses_stop_again(2))
     ),
@@ -328,6 +337,7 @@ CASES: Final[dict[str, Case]] = {
     "pump_link": Case("seated", lambda h: h.see(e.PumpSilent, "nothing"), lambda h: h.poll(), None),
     "pump_unprepared": Case("arming", fresh_prepare_fails("", "silent"), lambda h: h.tick(S), None),
     "calibrator_link": Case("ordered", reads_assay(None), reads_assay(10**9), None),
+    "cold_active": Case("cold_ordered", reads_assay(100_001), reads_assay(100_000), None),
 }
 """By interlock."""
 

@@ -58,6 +58,7 @@ def _good(name: str) -> dict[str, Any]:
     if name == LOAD_ORDER:
         return given | {"order": ORDER}
     named = {"session": "s", "confirmed_by": "cd", "syringe": "BD 10 mL", "item": "pads"}
+    named["to"] = "bedside"
     fields = BY_NAME[name].body.model_fields if name in BY_NAME else {}
     for field, about in fields.items():
         kind = getattr(about.annotation, "__name__", "")
@@ -95,6 +96,7 @@ class Room:
     def __init__(self) -> None:
         self.clock = SimpleNamespace(utc_ns=lambda: NOW_NS)
         self.setting = SimpleNamespace(version="0")
+        self.sessions: dict[str, Any] = {}
         self.herald = SimpleNamespace(ring=NewsRing("boot"))
         self.herald.ring.close()
 

@@ -3,8 +3,9 @@
 from typing import Final
 
 from controller.clinic.answers import ANSWERS, AnswerError, Answers, Given, parse_answer
+from controller.clinic.gate_rules import Asked
 from controller.clinic.gate_table import GATES
-from controller.clinic.gates import open_gates
+from controller.clinic.gates import closed_gates
 from controller.clinic.order import parse_order
 from controller.clinic.regimen import parse_regimen
 from controller.clinic.scans import CHECK_TEXT, Label, ScanError, layout_problem, read_scan
@@ -34,9 +35,8 @@ def answer(data: bytes) -> None:
         return
     assert parse_answer(name, found.model_dump_json()) == found
     good = answers()
-    problems = open_gates(
-        REGIMEN, ORDER, Answers({**good.given, name: Given(found, signed())}), NOW
-    )
+    given = Answers({**good.given, name: Given(found, signed())})
+    problems = closed_gates(Asked(REGIMEN, ORDER, given, NOW))
     if problems:
         named(problems)
     ids = {gate.id for gate in GATES}

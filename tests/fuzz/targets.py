@@ -165,6 +165,7 @@ TARGETS: Final = (
         (
             "controller.telemetry:broker_address",
             "controller.access_sections:listen_address",
+            "controller.telemetry:_check_host",
             "controller.device_sections:_address",
             "drivers.serial_port:_host_and_port",
             "simulators.devices.simulate:parse_address",

@@ -10,6 +10,7 @@ from collections.abc import Hashable
 from typing import Final
 
 from controller.core.alarms import ALARMS, Action
+from controller.core.custody import place_of
 from controller.core.state import Phase, Pumped, Run, Stage, State
 from simulators.bench.explore.node import LIMITS, ORDER, Node
 from simulators.bench.explore.plant import MILLION, STEP_NL
@@ -43,7 +44,8 @@ def key(node: Node) -> Hashable:
 def _account(state: State) -> Hashable:
     items = frozenset(item.item for item in state.items)
     surveyed = state.survey_utc_ns is not None
-    return items, state.background_bq is None, surveyed, state.assay_pending, state.outcome
+    read = state.background_bq is None, state.assay_pending
+    return items, read, surveyed, place_of(state), state.outcome
 
 
 def _release(state: State) -> Hashable:
@@ -55,7 +57,8 @@ def _release(state: State) -> Hashable:
     deviation = (state.assay.activity_bq or 0) * 10 // ORDER.prescribed_bq
     user = any(signed.role == "authorized_user" for signed in state.released)
     given = state.first_start_ns is not None
-    return deviation, old, len(state.released), user, given, waited and not given
+    signed = len(state.released), user, place_of(state)
+    return deviation, old, signed, given, waited and not given
 
 
 def _bedside(state: State) -> Hashable:

@@ -102,8 +102,8 @@ class Node:
 
 def start() -> Node:
     """Nothing was done yet but to meet the devices."""
-    state = State(session="explored", pump=PUMP, calibrator=CALIBRATOR, commissioned=COMMISSIONED)
-    return Node(state, Plant(at_ns=MONO0), Path())
+    known = State(session="explored", pump=PUMP, calibrator=CALIBRATOR, commissioned=COMMISSIONED)
+    return Node(replace(known, stations=True), Plant(at_ns=MONO0), Path())
 
 
 def status(node: Node, **said: Any) -> PumpStatus:

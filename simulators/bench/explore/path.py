@@ -11,6 +11,7 @@ from typing import Any, Final
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.alarms import ALARMS, Action
+from controller.core.place import Place
 from simulators.bench.explore.plant import Plant
 
 SYRINGE: Final = "syringe"
@@ -21,10 +22,12 @@ class Path:
     """What is proven so far. ``mounted`` is ``drug``, ``saline`` or nothing.
 
     ``signers`` released since the last assay, ``resumers`` asked to go on since the last stop.
-    ``start`` is who took the first step of the start, and when (monotonic).
+    ``start`` is who took the first step of the start, and when (monotonic), ``place`` where the
+    container was carried.
     """
 
     nuclide: str = ""
+    place: Place = Place.HOT_LAB
     assay_by: str = ""
     assay_utc_ns: int | None = None
     assay_bq: int = 0
@@ -52,6 +55,7 @@ class Path:
             {
                 "a valid assay": self.assay_utc_ns is not None,
                 "two people's release": len(set(self.signers)) >= 2 and "" not in self.signers,
+                "the container at the bedside": self.place is Place.BEDSIDE,
             }
         )
 
@@ -134,6 +138,7 @@ def _assayed(path: Path, event: e.AssayRead, _plant: Plant) -> Path:
         return path
     return Path(
         nuclide=path.nuclide,
+        place=path.place,
         assay_utc_ns=event.utc_ns,
         assay_bq=reading.activity_bq or 0,
         trips=path.trips,
@@ -148,6 +153,11 @@ def _no_assay(path: Path, _event: e.Event, _plant: Plant) -> Path:
 def _signed(path: Path, event: e.ReleaseSigned, _plant: Plant) -> Path:
     first = path.signers[:1]
     return replace(path, signers=(*first, event.who), second_utc_ns=event.utc_ns)
+
+
+def _carried(path: Path, event: e.CustodyHandedOver, _plant: Plant) -> Path:
+    two = event.confirmed_by not in ("", event.who)
+    return replace(path, place=event.to) if two else path
 
 
 def _saline(path: Path, _event: e.PatencyRequested, _plant: Plant) -> Path:
@@ -221,6 +231,7 @@ _GO: Final[dict[type[e.Event], Callable[[Path, Any, Plant], Path]]] = {
     e.AssayRead: _assayed,
     e.AssayFailed: _no_assay,
     e.ReleaseSigned: _signed,
+    e.CustodyHandedOver: _carried,
     e.PatencyRequested: _saline,
     e.StopConfirmed: _rested,
     e.PatencyConfirmed: _patent,

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 from controller.core import events as e
 from controller.core.aftermath import settle_run
-from simulators.bench.explore.node import FLUSH_UM, ORDER, Act, Move, Node, S
+from controller.core.late_entry import left_nl
+from controller.core.place import Place
+from simulators.bench.explore.node import FLUSH_UM, ORDER, SKEW, Act, Move, Node, S
 
 PERSON_NS: Final = S // 5
 AB: Final = ("ab", "technician")
@@ -33,12 +35,22 @@ def people() -> Iterator[Move]:
     yield Move("bounded by two", e.DeliveryBounded, _bounded("cd"))
     yield Move("bounded by one", e.DeliveryBounded, _bounded("ab"))
     yield Move("bounded beyond", e.DeliveryBounded, _bounded("cd", 10**9))
+    yield Move("by hand by two", e.FinishedByHand, _by_hand("cd"))
+    yield Move("by hand by one", e.FinishedByHand, _by_hand("ab"))
+    yield Move("by hand beyond", e.FinishedByHand, _by_hand("cd", 1))
 
 
 PEOPLE: Final[tuple[tuple[Any, ...], ...]] = (
     ("order", e.OrderLoaded, AB, ORDER),
+    ("directive signed", e.DirectiveSigned, AU, "0" * 64),
+    ("directive revised", e.DirectiveRevised, AB, "{}", ORDER),
+    ("gate answered", e.GateAnswered, AB, "shield", '{"in_place":true}'),
+    ("gate overridden", e.GateOverridden, AU, "shield", "no room for one"),
     ("ask assay", e.AssayRequested, AB),
     *(("release", e.ReleaseSigned, who) for who in (AB, CD, AU, NOBODY)),
+    ("to the bedside", e.CustodyHandedOver, AB, Place.BEDSIDE, "cd"),
+    ("to the bedside", e.CustodyHandedOver, AB, Place.BEDSIDE, "ab"),
+    ("to the hot lab", e.CustodyHandedOver, AB, Place.HOT_LAB, "cd"),
     ("patency run", e.PatencyRequested, AB, "saline 10 mL", FLUSH_UM),
     ("patency", e.PatencyConfirmed, AB, True, False),
     ("patency", e.PatencyConfirmed, AB, False, False),
@@ -108,5 +120,18 @@ def _bounded(other: str, beyond_nl: int = 0) -> Act:
         low = max(certain.low_nl, node.plant.drug_nl - GRADUATION_NL)
         high = min(certain.high_nl, node.plant.drug_nl + GRADUATION_NL)
         return node, node.see(e.DeliveryBounded, *AB, other, "barrel", low, high + beyond_nl)
+
+    return act
+
+
+def _by_hand(other: str, beyond_nl: int = 0) -> Act:
+    """Two people gave all that the container still held, in the minute before they say so."""
+
+    def act(node: Node) -> tuple[Node, e.Event]:
+        node = node.wait(60 * S)
+        left = left_nl(settle_run(node.state)) if node.state.treatment is not None else 0
+        now_utc_ns = node.now_ns + SKEW
+        said = ("cd", now_utc_ns - 60 * S, now_utc_ns, 0, max(0, left) + beyond_nl, 450_000)
+        return node, node.see(e.FinishedByHand, *AB, other, *said, "barrel", "no computer")
 
     return act

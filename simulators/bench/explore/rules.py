@@ -10,6 +10,7 @@ from typing import Final
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.limits import Limits
+from controller.core.place import Place
 from controller.core.profile import profile_of
 from controller.core.state import Phase, Pumped, Purpose, Stage, State
 from controller.core.table import HANDLERS, ROWS, TRIPS_FROM
@@ -33,6 +34,10 @@ BEFORE_TRIPS: Final = {phase for phase, to in EDGES if to in TRIPS_FROM}
 FAULTY_CONDITIONS: Final = frozenset({"journal_failed", "lag", "inbox_overflow", "task_died"})
 CLEARS: Final = (e.PatencyRequested, e.FlushRequested, e.ResumeRequested)
 """Requests with which people open a latch; anything but a saline run needs two of them."""
+EMPTY_WELL: Final = "background"
+CO_SIGNED: Final = (
+    e.SeatRequested, e.FlushRequested, e.DeliveryBounded, e.CustodyHandedOver, e.FinishedByHand
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +132,9 @@ def released_path(s: Step) -> Iterator[str]:
 
 
 def two_people(s: Step) -> Iterator[str]:
-    """A mounted syringe and a bound have a second, different person's word."""
+    """What two people must say has a second, different person's word."""
     event = s.event
-    if not isinstance(event, (e.SeatRequested, e.FlushRequested, e.DeliveryBounded)):
+    if not isinstance(event, CO_SIGNED):
         return
     taken = _watched(s) and not s.refused
     if taken and event.confirmed_by in ("", event.who):
@@ -149,6 +154,19 @@ def release(s: Step) -> Iterator[str]:
         yield f"released over an assay {age // 60_000_000_000} min old"
     if abs(path.assay_bq - order.prescribed_bq) * 100 > 21 * order.prescribed_bq:
         yield f"released {path.assay_bq} Bq where {order.prescribed_bq} Bq are prescribed"
+
+
+def custody(s: Step) -> Iterator[str]:
+    """Each signs the release where the container is; only the hot lab measures it."""
+    signed = isinstance(s.event, e.ReleaseSigned) and _watched(s) and not s.refused
+    belongs = Place.BEDSIDE if s.path_before.signers else Place.HOT_LAB
+    place = s.path_before.place
+    if signed and place is not belongs:
+        yield f"release {len(s.path_before.signers) + 1} signed at the {place.words}"
+    for read in s.given(c.ReadAssay):
+        assert isinstance(read, c.ReadAssay)
+        if read.item != EMPTY_WELL and place is not Place.HOT_LAB:
+            yield f"{read.item} measured with the container at the {place.words}"
 
 
 def s4_stop(s: Step) -> Iterator[str]:
@@ -290,6 +308,10 @@ def intervals(s: Step) -> Iterator[str]:
             yield f"{purpose.value}: {old} became {new}"
         if new.high_nl < old.high_nl and not isinstance(s.event, e.DeliveryBounded):
             yield f"{purpose.value}: {old} fell to {new}"
+    if s.before.by_hand not in (None, s.after.by_hand):
+        yield "what was entered late was overwritten"
+    if s.after.by_hand is not None and s.after.given.high_nl > s.after.order.fill_nl:
+        yield f"{s.after.given} were given of {s.after.order.fill_nl} nL"
 
 
 def edges(s: Step) -> Iterator[str]:
@@ -320,6 +342,7 @@ RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("released path", released_path),
     ("release", release),
     ("two people", two_people),
+    ("custody", custody),
     ("S4 stop", s4_stop),
     ("trip stops", trip_stops),
     ("S5 latch", s5_latch),

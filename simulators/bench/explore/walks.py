@@ -7,7 +7,8 @@ nobody can account for; one that is stopped and flushed slowly.
 from itertools import accumulate
 from typing import Final
 
-HOT_LAB: Final = ("order ab", "ask assay ab", "reading good", "release ab", "release cd")
+HOT_LAB: Final = ("order ab", "ask assay ab", "reading good", "release ab",
+                  "to the bedside ab cd", "release cd")  # fmt: skip
 SALINE: Final = ("patency run ab saline 10 mL 14430", "prepared", "run started", "polls to the end",
                  "stop confirmed", "patency ab True False")  # fmt: skip
 SEAT: Final = ("seat run ab cd", "prepared", "run started", "poll", "poll", "drop seen ab True",
@@ -16,8 +17,9 @@ START: Final = ("poll", "start ab", "confirm start ab", "run started")
 ARM: Final = ("arm ab", "prepared", *START)
 FLUSH: Final = ("flush run ab saline 10 mL 14430 cd", "prepared", "run started", "polls to the end",
                 "stop confirmed")  # fmt: skip
-ACCOUNT: Final = ("measure ab background", "reading good", "measure ab syringe_and_line",
-                  "reading good", "survey ab False", "close ab")  # fmt: skip
+ACCOUNT: Final = ("measure ab background", "reading good", "to the hot lab ab cd",
+                  "measure ab syringe_and_line", "reading good", "survey ab False",
+                  "close ab")  # fmt: skip
 TO_DRUG: Final = (*HOT_LAB, *SALINE, *SEAT, *ARM, "polls 6 s")
 STOPPED: Final = ("STOP nobody panel", "stop confirmed", "acknowledge ab -")
 WALKS: Final = (
