@@ -204,6 +204,7 @@ TARGETS: Final = (
             "controller.clinic.people:pin_rule",
             "controller.panel.api:Api.come",
             "controller.panel.api:Api.go",
+            "controller.panel.api:Api.settle",
             "controller.panel.desk:Desk.come",
         ),
     ),
