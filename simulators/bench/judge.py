@@ -62,7 +62,7 @@ def judge(
     for figure, percent in ACTIVITY_ROUTES:
         routes[figure] = (
             _none(sum(places.values()))
-            if record["cold_run"]
+            if record.get("cold_run")
             else _activity(record, places["patient"], figure, percent)
         )
     return {
@@ -83,7 +83,8 @@ def _volume(record: Mapping[str, Any], drug_ml: float) -> Verdict:
     """What left the drug syringe, and what the record says was given, both against the plan."""
     planned = float(record["planned_ml"])
     allowed = planned * VOLUME_TOLERANCE_PERCENT / 100.0
-    given = record["pumped_ml"] + by_hand_ml(record)[0]
+    pumped = record["pumped_ml"]
+    given = None if pumped is None else pumped + by_hand_ml(record)[0]
     verdict = compare(given, drug_ml, allowed, "mL")
     on_plan = compare(given, planned, allowed, "mL").agrees
     return Verdict(**{**asdict(verdict), "agrees": verdict.agrees and on_plan})

@@ -95,7 +95,8 @@ def test_no_signature_without_a_pin(tmp_path, name):
         action, fields = BY_NAME[name], dict[str, object]()
         good = {
             "confirmed_by": "cd", "syringe": "BD 60 mL", "cause": "x", "reason": "x", "method": "x",
-            "order": {}, "to": "bedside",
+            "order": {}, "to": "bedside", "given_by": "C. D.", "flushed_ml": 4.5,
+            **dict.fromkeys(("begun_at", "ended_at"), "2025-11-20T12:00:00Z"),
             "low_ml": 1.0, "high_ml": 2.0, "volume_ml": 1.0, "contaminated": False,
             "places": dict.fromkeys(("pad", "site", "floor", "gloves"), 0.1),
         }  # fmt: skip

@@ -12,6 +12,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar, cast
 
+from controller.clinic.answers import AnswerError
 from controller.clinic.order import parse_order
 from controller.clock import SystemClock
 from controller.console import number_argument
@@ -85,7 +86,7 @@ def api_body(data: bytes) -> None:
         return
     assert body_of(name, found.model_dump_json(by_alias=True).encode()) == found
     if name in BY_NAME:
-        with suppress(Wrong):
+        with suppress(Wrong, AnswerError):
             fields = BY_NAME[name].fields(found, SITE)
             BY_NAME[name].event(0, 0, found.operator, "technician", *fields)
 
