@@ -337,4 +337,4 @@ def test_finds_a_late_entry_of_one_person_and_one_of_more_than_there_was(monkeyp
     monkeypatch.setattr(late_entry, "second_person", lambda _event, _other: None)
     assert _search(1, HOT_LAB)["two people"] == ("by hand by one",)
     monkeypatch.setattr(late_entry, "_volumes", lambda _state, _event: None)
-    assert _search(1, HOT_LAB)["intervals"] == ("by hand beyond",)
+    assert _search(1, HOT_LAB)["interval"] == ("by hand beyond",)
