@@ -81,7 +81,7 @@ def not_yet(state: State, utc_ns: int, upto: Place, limits: Limits) -> Refused |
     if state.papers is None:
         return None
     found = objections(state.papers, utc_ns, upto, limits)
-    return _told(f"every gate {WHERE[upto]} must be open", found)
+    return Refused(f"every gate {WHERE[upto]} must be open", _seen(found)) if found else None
 
 
 def left_alone(state: State, utc_ns: int, since_ns: int, limits: Limits) -> Refused | None:
@@ -90,11 +90,12 @@ def left_alone(state: State, utc_ns: int, since_ns: int, limits: Limits) -> Refu
         return None
     asked, time_out = asked_of(state.papers, utc_ns), _time_out(limits)
     found = closed_gates(asked, since=Place.BEDSIDE, time_out=time_out)
-    return _told("after an absence the bedside is asked anew", found)
+    rule = "after an absence the bedside is asked anew"
+    return Refused(rule, _seen(found)) if found else None
 
 
-def _told(rule: str, problems: Sequence[Problem]) -> Refused | None:
-    return Refused(rule, "; ".join(map(str, problems))) if problems else None
+def _seen(problems: Sequence[Problem]) -> str:
+    return "; ".join(map(str, problems))
 
 
 # --- answers -------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ def gate_answered(state: State, event: e.GateAnswered, limits: Limits) -> Result
     gates = [gate for gate in GATES if gate.answer == event.question]
     wrong = [problem for gate in gates for problem in answerer_problems(gate, signature_of(by))]
     if wrong:
-        return _told("an answer is given by who may", wrong) or Refused("", "")
+        return Refused("an answer is given by who may", _seen(wrong))
     others = tuple(one for one in papers.answered if one.question != event.question)
     answered = (*others, Answered(event.question, event.answer, by))
     return done(_thawing(replace(state, papers=replace(papers, answered=answered)), limits))
@@ -182,7 +183,7 @@ def directive_signed(state: State, event: e.DirectiveSigned, limits: Limits) -> 
     # A signature counts from the moment after it.
     found = start_problems(versions_of(papers), event.utc_ns + 1)
     if found:
-        return _told("a directive is signed by its authorized user", found) or Refused("", "")
+        return Refused("a directive is signed by its authorized user", _seen(found))
     state = sign(state, event, Meaning.ORDERED)
     return done(_thawing(replace(state, papers=papers), limits))
 
@@ -200,7 +201,7 @@ def directive_revised(state: State, event: e.DirectiveRevised, limits: Limits) -
         return Refused("a revision is a whole directive", str(error))
     found = revision_problems(versions_of(papers), revised, state.first_start_utc_ns)
     if found:
-        return _told("a revision follows the text before it", found) or Refused("", "")
+        return Refused("a revision follows the text before it", _seen(found))
     papers = replace(papers, versions=(*papers.versions, Directive(event.order)))
     state = replace(
         sign(state, event, "directive revised"),

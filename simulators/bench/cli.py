@@ -20,6 +20,7 @@ from simulators.bench.explore.command import add_explore
 from simulators.bench.hands import VERBS
 from simulators.bench.kills import add_kill
 from simulators.bench.launch import Wish
+from simulators.bench.paper_command import add_answer
 from simulators.bench.perturb import add_perturb
 from simulators.bench.rehearse import add_rehearse, minutes
 from simulators.bench.sweep import add_sweep
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add_crash(commands)
     add_kill(commands)
     add_perturb(commands)
+    add_answer(commands)
     add_explore(commands)
     add_trumpet(commands)
     _add_hand(commands)

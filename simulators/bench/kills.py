@@ -18,7 +18,6 @@ from typing import Any, Final
 import httpx
 
 from controller.chain import JournalBroken, Record
-from controller.core.place import Place
 from controller.journal_file import read
 from controller.panel.actions import BY_NAME
 from controller.store import SITE_JOURNAL
@@ -52,9 +51,9 @@ class Client(Api):
         super().__init__(base, "kill")
         self.told: list[tuple[str, dict[str, Any]]] = []
 
-    async def act(self, action: str, at: Place | None = None, **body: Any) -> dict[str, Any]:
+    async def act(self, action: str, **body: Any) -> dict[str, Any]:
         """As `Api.act`."""
-        answer = await super().act(action, at, **body)
+        answer = await super().act(action, **body)
         if answer.get("durable"):
             self.told.append((action, answer))
         return answer

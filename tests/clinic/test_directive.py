@@ -78,6 +78,7 @@ def test_spelling_of_a_name_does_not_count(order: Order) -> None:
     assert start_problems([signed(order, name="example,  alex, MD")], NOW_NS) == []
 
 
+@pytest.mark.requirement("W3")
 @pytest.mark.parametrize("hash_", ["", 64 * "0"])
 def test_a_signature_of_another_text_does_not_count(order: Order, hash_: str) -> None:
     problems = start_problems([Version(order, SIGNATURE, hash_)], NOW_NS)
@@ -88,11 +89,13 @@ def test_a_signature_of_another_text_does_not_count(order: Order, hash_: str) ->
 # --- revision -------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("W3")
 def test_only_the_newest_version_counts(order: Order, revised: Order) -> None:
     assert fields(start_problems([signed(order), Version(revised)], NOW_NS)) == ["signature"]
     assert start_problems([signed(order), signed(revised)], NOW_NS) == []
 
 
+@pytest.mark.requirement("W3")
 @pytest.mark.parametrize(("begun_ns", "good"), [(None, True), (NOW_NS, False)])
 def test_nothing_is_revised_once_it_began(
     order: Order, revised: Order, begun_ns: int | None, good: bool
@@ -103,6 +106,7 @@ def test_nothing_is_revised_once_it_began(
     assert problems == ([] if good else [begun])
 
 
+@pytest.mark.requirement("W3")
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -125,6 +129,7 @@ def test_a_revision_is_of_the_same_directive(
     assert fields(start_problems([signed(order), signed(changed)], NOW_NS)) == [field]
 
 
+@pytest.mark.requirement("W3")
 def test_a_second_revision_is_of_the_first(
     make_order: MakeOrder, order: Order, revised: Order
 ) -> None:
@@ -148,11 +153,13 @@ def spoken(make_order: MakeOrder) -> Order:
     return make_order(**EARLY, authorized_user__signed_at=None)
 
 
+@pytest.mark.requirement("W4")
 def test_an_oral_directive_starts_only_where_the_site_takes_them(spoken: Order) -> None:
     assert fields(start_problems([Version(spoken)], NOW_NS)) == ["signature"]
     assert start_problems([Version(spoken)], NOW_NS, oral=True) == []
 
 
+@pytest.mark.requirement("W4")
 @pytest.mark.parametrize(("late_ns", "good"), [(-1, True), (0, True), (1, False)])
 def test_it_is_due_within_48_hours(spoken: Order, late_ns: int, good: bool) -> None:
     problems = start_problems([Version(spoken)], DUE_NS + late_ns, oral=True)
@@ -160,6 +167,7 @@ def test_it_is_due_within_48_hours(spoken: Order, late_ns: int, good: bool) -> N
     assert problems == ([] if good else [Problem("signature", "absent", rule)])
 
 
+@pytest.mark.requirement("W4")
 def test_what_is_due_is_told_until_it_is_signed(order: Order, spoken: Order) -> None:
     assert oral_due_utc_ns([Version(spoken)]) == DUE_NS
     assert oral_due_utc_ns([signed(spoken)]) is None

@@ -30,6 +30,7 @@ def test_a_dose_is_what_the_record_says(record: TreatmentRecord, order: Order) -
     assert dose.given_bq == round(record.delivered_interval_mbq[1] * 1e6)
 
 
+@pytest.mark.requirement("W7")
 @pytest.mark.parametrize(
     ("known", "given_mbq"),
     [

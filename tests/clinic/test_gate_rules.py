@@ -30,6 +30,7 @@ def closed(regimen: Regimen, order: Order) -> Any:
 # --- the pharmacy's order -------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("W5")
 @pytest.mark.parametrize(
     ("told", "field"),
     [
@@ -46,7 +47,7 @@ def test_the_pharmacys_order_is_the_directives(
     assert fields(closed(dose_order=told)) == [f"dose_order.{field}"]
 
 
-@pytest.mark.requirement("A7")
+@pytest.mark.requirement("W5", "A7")
 @pytest.mark.parametrize(
     ("activity", "unit", "looks"),
     [
@@ -97,6 +98,7 @@ TESTED = {
 }
 
 
+@pytest.mark.requirement("I4")
 @pytest.mark.parametrize(
     ("told", "field"),
     [
@@ -122,6 +124,7 @@ def test_pregnancy(closed: Any, told: dict[str, Any], field: str | None) -> None
     assert fields(closed(pregnancy=told)) == expected
 
 
+@pytest.mark.requirement("I4")
 def test_where_a_urine_test_is_enough_a_serum_test_is_too(closed: Any, regimen: Regimen) -> None:
     rule = regimen.pregnancy.model_copy(update={"test": "urine"})
     either = regimen.model_copy(update={"pregnancy": rule})
@@ -129,6 +132,7 @@ def test_where_a_urine_test_is_enough_a_serum_test_is_too(closed: Any, regimen: 
     assert closed(either, pregnancy=TESTED) == []
 
 
+@pytest.mark.requirement("I5")
 @pytest.mark.parametrize(
     ("told", "field"),
     [
@@ -148,6 +152,7 @@ def test_thyroid_block(closed: Any, told: dict[str, Any], field: str | None) -> 
     assert fields(found) == ([] if field is None else [f"thyroid_block.{field}"])
 
 
+@pytest.mark.requirement("I5")
 def test_a_thyroid_block_of_23_hours_says_what_is_asked(closed: Any) -> None:
     found = closed(thyroid_block={"started_at": ago(hours=23)})
     assert found == [
@@ -177,6 +182,7 @@ PER_NL = "looks like a value per nL (10^9/L), x1000"
 PER_L = "looks like a value per L typed per dL, x10"
 
 
+@pytest.mark.requirement("T2.1")
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
@@ -247,6 +253,7 @@ def dexamethasone(**changes: Any) -> dict[str, Any]:
     return {"given": [{**GOOD["companion"]["given"][0], **changes}]}
 
 
+@pytest.mark.requirement("T2.1")
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
@@ -427,6 +434,7 @@ def label(**changes: str) -> dict[str, str]:
 READ = {"drug": "CLR 131", "nuclide": "I-131", "lot": "L-778", "patient_id": "C131-0042"}
 
 
+@pytest.mark.requirement("I1", "T2.5")
 @pytest.mark.parametrize(
     ("told", "refused"),
     [
@@ -478,6 +486,7 @@ def test_syringe_and_shield_bear_labels(closed: Any, which: str) -> None:
 # --- bedside --------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("I1", "T2.5")
 @pytest.mark.parametrize(
     ("told", "refused"),
     [
@@ -515,6 +524,7 @@ def test_a_wristband_without_a_patient_says_so(closed: Any) -> None:
     assert (problem.value, problem.rule) == ("'no patient'", "must be 'C131-0042'")
 
 
+@pytest.mark.requirement("I1")
 def test_the_syringes_label_is_no_wristband(closed: Any) -> None:
     """It names the patient too: scanned a second time it would pass for the wristband."""
     (problem,) = closed(wristband={"scan": LABEL})

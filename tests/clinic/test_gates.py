@@ -35,6 +35,7 @@ def gates(regimen: Regimen, order: Order) -> Gates:
 # --- the table ------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("T2.1", "T2.5")
 def test_the_gates_stand_in_the_order_of_the_places() -> None:
     places = [gate.place for gate in GATES]
     assert places == sorted(places)
@@ -67,10 +68,12 @@ def test_who_drug_and_consent_can_be_overridden_by_nobody() -> None:
 # --- answered -------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("T2.1", "T2.5")
 def test_every_gate_opens_when_all_is_well(gates: Gates) -> None:
     assert gates(answers()) == ()
 
 
+@pytest.mark.requirement("T2.1", "T2.5")
 @pytest.mark.parametrize("name", sorted(GOOD))
 def test_a_question_without_an_answer_keeps_its_gates_closed(gates: Gates, name: str) -> None:
     closed = [gate.id for gate in GATES if gate.answer == name]
@@ -94,6 +97,7 @@ def test_later_places_are_not_asked_for_yet(gates: Gates, upto: Place, first: st
     assert {BY_ID[name].place for name in found} == {place for place in Place if place <= upto}
 
 
+@pytest.mark.requirement("T2.1")
 def test_gates_that_a_regimen_does_not_have_are_not_asked(make_order: MakeOrder) -> None:
     oddity = parse_regimen(ODDITY)
     red = {"indication": "RED", "prior_lines": 0, "prior_classes": []}
@@ -145,7 +149,7 @@ def test_staff_is_everybody_but_the_administrator() -> None:
     assert {"technician", "second_person", "authorized_user", "physicist"} == STAFF
 
 
-@pytest.mark.requirement("T2.4")
+@pytest.mark.requirement("T2.4", "T2.5")
 @pytest.mark.parametrize(
     ("old", "good"), [(TIME_OUT, True), (TIME_OUT + timedelta(microseconds=1), False)]
 )
@@ -170,6 +174,7 @@ def test_a_clock_that_ran_back_is_found(gates: Gates) -> None:
     )
 
 
+@pytest.mark.requirement("T2.1", "I5")
 def test_answers_grow_old_by_themselves(gates: Gates) -> None:
     """What was fine at the thaw may not be fine at the bedside."""
     week = NOW + timedelta(days=6)
@@ -242,6 +247,7 @@ def test_an_override_of_a_gate_that_is_open_does_nothing(gates: Gates) -> None:
     assert gates(answers(override(role="technician"))) == ()
 
 
+@pytest.mark.requirement("I1")
 def test_nobody_answers_for_the_wrong_patient(gates: Gates) -> None:
     wrong = {"scan": "C131-0043"}
     taken = {"wristband": Override("it is surely him", signed("authorized_user"))}

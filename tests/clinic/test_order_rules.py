@@ -144,6 +144,7 @@ EARLY = {
 }
 
 
+@pytest.mark.requirement("W4")
 def test_an_oral_directive_is_refused_unless_the_site_takes_them(
     make_order: MakeOrder, judge: Judge
 ) -> None:
@@ -154,6 +155,7 @@ def test_an_oral_directive_is_refused_unless_the_site_takes_them(
     assert judge(order, oral=True) == []
 
 
+@pytest.mark.requirement("W4")
 @pytest.mark.parametrize(
     ("signed_at", "good"),
     [
@@ -171,6 +173,7 @@ def test_an_oral_directive_is_written_within_48_hours(
     assert problems == ([] if good else [Problem("oral.directed_at", SAID, rule)])
 
 
+@pytest.mark.requirement("W4")
 @pytest.mark.parametrize(("late_ns", "good"), [(0, True), (1000, False)])
 def test_one_that_is_still_unsigned_ends_after_48_hours(
     make_order: MakeOrder, judge: Judge, late_ns: int, good: bool
@@ -181,6 +184,7 @@ def test_one_that_is_still_unsigned_ends_after_48_hours(
     assert fields(problems) == ([] if good else ["oral.directed_at"])
 
 
+@pytest.mark.requirement("W4")
 def test_nothing_is_signed_before_it_was_said(make_order: MakeOrder, judge: Judge) -> None:
     order = make_order(**EARLY, authorized_user__signed_at="2025-11-18T14:59:59-06:00")
     assert judge(order, oral=True) == [

@@ -110,7 +110,7 @@ def test_a_refusal_says_what_was_tried(make_order: MakeOrder, judge: Judge) -> N
 # --- another dose ---------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("W7a")
+@pytest.mark.requirement("W7", "W7a")
 @pytest.mark.parametrize(
     ("days", "refused"),
     [
@@ -133,7 +133,7 @@ def test_a_first_dose_names_no_other(make_order: MakeOrder, judge: Judge) -> Non
     assert fields(judge(order)) == ["first_dose_date", "second_dose"]
 
 
-@pytest.mark.requirement("W7a")
+@pytest.mark.requirement("W7", "W7a")
 def test_a_second_dose_names_the_first(make_order: MakeOrder, judge: Judge) -> None:
     order = make_order(dose_number=2)
     assert [str(problem) for problem in judge(order, earlier=(given(100),))] == [
@@ -148,6 +148,7 @@ def test_a_regimen_of_one_dose(make_order: MakeOrder, regimen: Regimen, judge: J
     assert problems == [Problem("dose_number", "2", "the regimen has one dose")]
 
 
+@pytest.mark.requirement("W7")
 @pytest.mark.parametrize(
     "record",
     [None, given(100, session="s-2"), given(100, patient_id="C131-0043")],
@@ -169,6 +170,7 @@ def test_without_records_at_hand_nothing_is_said_of_other_doses(
     assert fields(judge(make_order(**second(79)), earlier=None)) == ["first_dose_date"]
 
 
+@pytest.mark.requirement("W7")
 def test_the_day_of_the_first_dose_is_the_records(make_order: MakeOrder, judge: Judge) -> None:
     problems = judge(make_order(**second(100)), earlier=(given(101),))
     rule = "must be the day of s-1, 2025-08-11"
@@ -183,6 +185,7 @@ def test_the_day_is_told_by_the_sites_own_clock(make_order: MakeOrder, judge: Ju
     assert judge(order, earlier=(early,)) == []
 
 
+@pytest.mark.requirement("W7")
 @pytest.mark.parametrize(
     ("on", "rule"),
     [
@@ -200,6 +203,7 @@ def test_the_assessment_is_recent(
     assert judge(order, earlier=(given(100),)) == expected
 
 
+@pytest.mark.requirement("W7")
 @pytest.mark.parametrize(("days_after", "good"), [(0, False), (1, True)])
 def test_the_assessment_comes_after_the_first_dose(
     make_order: MakeOrder, regimen: Regimen, judge: Judge, days_after: int, good: bool
@@ -216,6 +220,7 @@ def test_the_assessment_comes_after_the_first_dose(
     assert problems == ([] if good else [Problem("second_dose.assessed_on", on, rule)])
 
 
+@pytest.mark.requirement("W7")
 @pytest.mark.parametrize(
     ("first_mbq", "good"), [(3868.3, True), (3868.300001, False), (1600.0, True)]
 )
@@ -227,6 +232,7 @@ def test_both_doses_stay_within_the_cap(
     assert problems == ([] if good else [Problem("prescribed_mbq", "1681.7 MBq (45.45 mCi)", rule)])
 
 
+@pytest.mark.requirement("W7")
 def test_a_dose_that_was_given_cannot_be_ordered_again(order: Order, judge: Judge) -> None:
     assert [str(problem) for problem in judge(order, earlier=(given(100),))] == [
         "dose_number = 1: this patient has had s-1 on 2025-08-12"
@@ -234,6 +240,7 @@ def test_a_dose_that_was_given_cannot_be_ordered_again(order: Order, judge: Judg
     assert judge(order, earlier=(given(100, patient_id="C131-0043"),)) == []
 
 
+@pytest.mark.requirement("W7")
 def test_there_is_no_third_dose(make_order: MakeOrder, judge: Judge) -> None:
     both = (given(90, session="s-2"), given(200))
     problems = judge(make_order(**second(200)), earlier=both)
@@ -250,6 +257,7 @@ def test_a_dose_of_another_drug_counts_for_the_interval_only(
     assert fields(judge(order, earlier=(other,))) == refused
 
 
+@pytest.mark.requirement("W7")
 def test_the_first_dose_was_of_this_drug(make_order: MakeOrder, judge: Judge) -> None:
     other = given(100, drug="another drug")
     assert fields(judge(make_order(**second()), earlier=(other,))) == ["second_dose.first_session"]

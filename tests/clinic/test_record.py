@@ -14,6 +14,7 @@ from controller.clinic.ledger import LineState
 from controller.clinic.order import Order, order_hash
 from controller.clinic.record import (
     AlarmFact,
+    CustodyFact,
     Item,
     LateEntry,
     Reading,
@@ -26,6 +27,7 @@ from controller.clinic.record import (
 )
 from controller.clinic.regimen import Regimen
 from controller.clinic.signatures import Meaning, Signature
+from controller.clinic.text import utc_text
 from firmware_interfaces.units import NS_PER_H, NS_PER_MIN, Becquerel, Nanolitre, Nanoseconds
 
 from .conftest import MakeOrder
@@ -320,6 +322,24 @@ def test_facts_cannot_be_changed(facts: RecordFacts) -> None:
     changed: Any = facts
     with pytest.raises(AttributeError):
         changed.session = "other"
+
+
+def test_every_hand_over_stands_in_the_record_and_an_older_record_has_none(
+    facts: RecordFacts, order: Order
+) -> None:
+    over = CustodyFact("bedside", "syringe BD 60 mL", "ab", "cd", later(order, -5))
+    record = build_record(replace(facts, custody=(over,)))
+    [one] = json.loads(record_json(record))["custody"]
+    assert one == {
+        "place": "bedside",
+        "what": "syringe BD 60 mL",
+        "by": "ab",
+        "to": "cd",
+        "at": utc_text(later(order, -5)),
+    }
+    older = json.loads(record_json(record))
+    del older["custody"]
+    assert TreatmentRecord.model_validate_json(json.dumps(older)).custody == ()
 
 
 @pytest.mark.requirement("T9.3")

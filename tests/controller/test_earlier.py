@@ -34,6 +34,7 @@ def kept_dose(case: str):
     return earlier_dose(record_of_journal(list(records_of(golden(case))), limits_from({})))
 
 
+@pytest.mark.requirement("W7")
 @pytest.mark.parametrize(
     ("case", "least_mbq", "most_mbq"),
     [("complete", 1500, 1800), ("occluded", 400, 500), ("crashed", 100, 200)],
@@ -59,11 +60,13 @@ def kept(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.requirement("W7")
 def test_a_sites_journals_show_its_doses(kept: Path) -> None:
     assert doses_on_record(kept, limits_from({})) == (kept_dose("complete"),)
     assert doses_on_record(kept / "away", limits_from({})) == ()
 
 
+@pytest.mark.requirement("W7")
 def test_a_journal_that_cannot_be_read_may_hide_a_dose(kept: Path) -> None:
     with closing(sqlite3.connect(kept / "s-1" / JOURNAL)) as file:
         file.execute("DELETE FROM record WHERE seq = 5")
@@ -72,6 +75,7 @@ def test_a_journal_that_cannot_be_read_may_hide_a_dose(kept: Path) -> None:
         doses_on_record(kept, limits_from({}))
 
 
+@pytest.mark.requirement("W7")
 def test_the_command_knows_the_doses_of_its_site(capsys, kept: Path, tmp_path: Path) -> None:
     (tmp_path / "site.toml").write_text(site_text(kept))
     (tmp_path / "order.json").write_text(json.dumps(ORDER))
@@ -81,6 +85,7 @@ def test_the_command_knows_the_doses_of_its_site(capsys, kept: Path, tmp_path: P
     assert main(checked) == 0
 
 
+@pytest.mark.requirement("W7")
 def test_the_same_patient_cannot_be_ordered_a_first_dose_again() -> None:
     text = json.dumps(ORDER)
     assert checked_order(text, SITE, NOON_UTC_NS).order.dose_number == 1

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from controller.cli import _session_line
 from controller.clinic.access import Proof
 from controller.config import load_site
+from controller.core.codec import CodecError
 from controller.core.place import Place
 from controller.core.state import State
 from controller.journal_file import read
@@ -19,9 +21,14 @@ from controller.panel.actions import ACTIONS, BY_NAME, LOAD, REVISE
 from controller.panel.desk import PIN_HEADER, SECOND_PIN_HEADER
 from controller.panel.door import KEY_COOKIE
 from controller.panel.whereabouts import Whereabouts
+from controller.sessions import session_header, state_of
+from controller.view import session_view
 from simulators.bench.stations import station_for
 from tests.controller.room import PINS, Room, site_text
 from tests.controller.stepped_loop import run_stepped
+from tests.core.situations import at
+from tests.core.two_places import two_places
+from tests.core.world import LIMITS
 
 LAB, BED, AWAY = "192.0.2.10", "192.0.2.20", "192.0.2.99"
 KEY = "room-7".ljust(43, "_")
@@ -390,6 +397,7 @@ def test_each_action_has_its_place():
     assert {name for name in others if places(name) == "bedside"} == AT_BEDSIDE
     assert {name for name in others if places(name) == "both"} == {
         "sign_directive", "hold", "acknowledge", "pause_audio", "abort", "end", "bound", "give_up",
+        "finished_by_hand",
         "survey", "close", "cancel", "pain", "spill", "patient_moved",
     }  # fmt: skip
 
@@ -403,3 +411,29 @@ def test_what_asks_nothing_of_a_person_asks_nothing_of_a_place():
     assert {action.name for action in free} == {"pain", "spill", "patient_moved"}
     for action in free:
         nowhere.check(action, SimpleNamespace(), None, SimpleNamespace(place=AWAY, key=""))
+
+
+def test_the_status_says_who_has_the_container():
+    def said(point):
+        state = two_places(point).state
+        line = _session_line(session_view(state, state.now_ns, ("ne1000", "crc55")))
+        return line.partition(" mL, ")[2]
+
+    taken = "syringe BD 60 mL taken over by cd at 2025-10-09T08:53:30.000Z"
+    assert said("signed") == "custody: hot lab"
+    assert said("carried") == said("residual") == f"custody: bedside, {taken}"
+
+
+def test_the_status_of_an_older_session_says_nothing_of_it():
+    state = at("released").state
+    view = session_view(state, state.now_ns, ("ne1000", "crc55"))
+    assert view["custody"] == {"asked": False, "place": "hot_lab", "handed_over": []}
+    assert "custody" not in _session_line(view)
+
+
+def test_record_0_says_that_custody_is_asked_for_and_an_older_one_asks_nothing():
+    assert session_header({}, 0, LIMITS)["stations"] is True
+    assert state_of("s", session_header({}, 0, LIMITS)).stations is True
+    assert state_of("s", {}).stations is False
+    with pytest.raises(CodecError, match="expected bool, got 1"):
+        state_of("s", {"stations": 1})
