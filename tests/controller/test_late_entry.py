@@ -10,7 +10,7 @@ from tests.controller.room import Room
 from tests.controller.stepped_loop import run_stepped
 
 
-@pytest.mark.requirement("T9.3", "R2")
+@pytest.mark.requirement("T9.3")
 @pytest.mark.parametrize("started", [True, False])
 def test_pump_and_hands_stand_apart_in_the_record(tmp_path, started):
     async def work():

@@ -8,7 +8,8 @@ from controller.clinic.order import parse_order
 from simulators.bench.channel import Refused
 from simulators.bench.faults import ScenarioError
 from simulators.bench.papers import EXAMPLE_ORDER
-from simulators.bench.scenario import play, scenarios
+from simulators.bench.scenario import play
+from simulators.bench.scenario_file import scenarios
 from simulators.bench.setting import Setting
 from simulators.bench.stage import Case
 from simulators.bench.world import World

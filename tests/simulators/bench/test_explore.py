@@ -8,7 +8,16 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core import bedside, custody, hot_lab, interruption, judge, motion, table
+from controller.core import (
+    bedside,
+    custody,
+    hot_lab,
+    interruption,
+    judge,
+    late_entry,
+    motion,
+    table,
+)
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.profile import remaining
@@ -230,7 +239,8 @@ def test_finds_a_resume_of_what_remains_by_the_lower_bound(monkeypatch) -> None:
 def test_finds_an_upper_bound_that_forgets_the_lease(monkeypatch) -> None:
     monkeypatch.setattr(motion, "upper_nl", lambda _state, run: run.counter_nl)
     ways = _search(2, (*TO_DRUG, "write lost"))
-    assert ways["S1 bound"][-1] in ("recovered, no counter", "give up ab", "bounded by two")
+    last = ways["S1 bound"][-1]
+    assert last in ("recovered, no counter", "give up ab", "bounded by two", "by hand by two")
 
 
 def test_finds_drug_programmed_without_patency_and_seat(monkeypatch) -> None:
@@ -321,3 +331,10 @@ def test_finds_a_refusal_that_changes_something(monkeypatch) -> None:
 
     monkeypatch.setattr(stepping, "_refuse", refuse)
     assert _search(1, HOT_LAB[:1])["refused"]
+
+
+def test_finds_a_late_entry_of_one_person_and_one_of_more_than_there_was(monkeypatch) -> None:
+    monkeypatch.setattr(late_entry, "second_person", lambda _event, _other: None)
+    assert _search(1, HOT_LAB)["two people"] == ("by hand by one",)
+    monkeypatch.setattr(late_entry, "_volumes", lambda _state, _event: None)
+    assert _search(1, HOT_LAB)["interval"] == ("by hand beyond",)
