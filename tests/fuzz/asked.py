@@ -162,7 +162,7 @@ HEADERS: Final = (
 )
 PATHS: Final = (
     *("/api/v1/state", "/api/v1/events", "/api/v1/openapi.json", "/api/v1/record/x"),
-    *("/api/v1/come", "/api/v1/go", "/api/v1/present"),
+    *("/api/v1/come", "/api/v1/go", "/api/v1/present", "/api/v1/station"),
 )
 
 

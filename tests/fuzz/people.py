@@ -12,11 +12,13 @@ from controller.panel.api import Api
 from controller.panel.desk import Knock
 from controller.people_file import PeopleBroken, people_of
 from simulators.bench.badges import BEARERS, bench_people
+from simulators.bench.stations import HOT_LAB_KEY
 from tests.fuzz.asked import knocking
 from tests.fuzz.given import Choices, Form, json_form, text_of
 from tests.fuzz.papers import NOW_NS
 
 SHOWN: Final = json_form({"badge": BEARERS[1].badge})
+KEY: Final = json_form({"key": HOT_LAB_KEY})
 LEAVING: Final = json_form({"operator": BEARERS[1].id})
 
 
@@ -80,3 +82,7 @@ def badges_and_pins(data: bytes) -> None:
     assert bool(key) == (settled.status == 200)
     left = api.go(shown if raw else LEAVING.spoiled(choices).encode(errors="replace"), knock)
     assert left.status in (200, 422)
+    typed = choices.rest() if raw else KEY.spoiled(choices).encode(errors="replace")
+    settled, key = api.settle(typed, knock)
+    assert settled.status in (401, 422)
+    assert not key
