@@ -10,12 +10,16 @@ from controller.core.aftermath import settle_run
 from controller.core.late_entry import left_nl
 from controller.core.line import line_of
 from controller.core.state import Outcome, Phase, Pumped
+from tests.core.further import FURTHER
 from tests.core.hand import Hand
-from tests.core.situations import at
+from tests.core.situations import at, built
 from tests.core.two_pumps import second_held
 from tests.core.world import MIN, ML, S, activity, round_trip
 
-ALLOWED = ("released", "seated", "armed", "held", "stopped", "uncertain")
+ALLOWED = (
+    *("released", "seated", "armed", "held", "stopped"),
+    *("uncertain", "uncertain_at_rest", "unbounded"),
+)
 FORBIDDEN = ("ordered", "assayed", "infusing", "flush_running", "residual", "closed")
 
 
@@ -38,7 +42,7 @@ def entry(hand: Hand, **said: Any) -> tuple[Any, ...]:
 
 def late(name: str) -> Hand:
     """A situation, two minutes later by the clock on the wall: what was done by hand is over."""
-    hand = at(name)
+    hand = built(FURTHER[name]) if name in FURTHER else at(name)
     hand.skew_ns += 2 * MIN
     return hand
 
@@ -47,7 +51,8 @@ def late(name: str) -> Hand:
 @pytest.mark.parametrize("name", ALLOWED)
 def test_it_is_entered_where_the_pump_gives_nothing_more(name: str) -> None:
     hand = late(name)
-    before = settle_run(hand.state) if name == "uncertain" else hand.state
+    uncertain = hand.state.phase is Phase.UNCERTAIN
+    before = settle_run(hand.state) if uncertain else hand.state
     pumped, signed = before.drug, len(before.signatures)
     commands = hand.do(e.FinishedByHand, *entry(hand))
     hand.must_be(Phase.RESIDUAL)
