@@ -20,7 +20,7 @@ from controller.control_socket import answer_to, answered
 from controller.daemon import Daemon
 from controller.inbox import Verdict
 from controller.news import NewsRing
-from controller.panel.actions import BY_NAME, LOAD_ORDER, Wrong
+from controller.panel.actions import BY_NAME, LOAD_ORDER, REVISE, Wrong
 from controller.panel.api import Answer, Api, body_of
 from controller.panel.app import make_app
 from controller.panel.desk import Desk, DeskPorts, Knock
@@ -86,7 +86,7 @@ def api_body(data: bytes) -> None:
         assert found.body["error"]["field"]
         return
     assert body_of(name, found.model_dump_json(by_alias=True).encode()) == found
-    if name in BY_NAME:
+    if name in BY_NAME and name != REVISE.name:
         with suppress(Wrong, AnswerError):
             fields = BY_NAME[name].fields(found, SITE)
             BY_NAME[name].event(0, 0, found.operator, "technician", *fields)
