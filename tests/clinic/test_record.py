@@ -15,6 +15,7 @@ from controller.clinic.order import Order, order_hash
 from controller.clinic.record import (
     AlarmFact,
     CustodyFact,
+    GateFact,
     Item,
     LateEntry,
     Reading,
@@ -340,6 +341,28 @@ def test_every_hand_over_stands_in_the_record_and_an_older_record_has_none(
     older = json.loads(record_json(record))
     del older["custody"]
     assert TreatmentRecord.model_validate_json(json.dumps(older)).custody == ()
+
+
+def test_each_gate_stands_there_with_its_answer_and_its_override(facts: RecordFacts) -> None:
+    order = facts.order
+    anna = Signature("ab", "Anna Berger", "technician", "answered", later(order, -30))
+    user = Signature("au", "Alex", "authorized_user", "overrode", later(order, -20))
+    told = {"version": "3"}
+    gates = (
+        GateFact("consent", "before_thaw", "21 CFR 50.27", told, anna),
+        GateFact("laboratory", "before_thaw", "the regimen", {}, anna, "transfused", user),
+        GateFact("shield", "bedside", "10 CFR 20", None, None),
+    )
+    record = build_record(replace(facts, gates=gates))
+    consent, laboratory, shield = json.loads(record_json(record))["gates"]
+    assert (consent["answer"], consent["by"], consent["override"]) == (told, "ab", None)
+    assert laboratory["overridden_by"] == "au"
+    assert laboratory["overridden_at"] == utc_text(later(order, -20))
+    assert (shield["answer"], shield["by"], shield["at"]) == (None, None, None)
+    text = render_text(record)
+    assert "overridden by au: transfused" in text
+    assert "shield                        not answered" in text
+    assert "begun before there were any" in render_text(build_record(facts))
 
 
 @pytest.mark.requirement("T9.3")

@@ -13,10 +13,12 @@ from controller.clinic.order import Order, order_hash, order_json, parse_order
 from controller.core import commands as c
 from controller.core import events as e
 from controller.core.event import Proven
+from controller.core.gates import gates_of, newest_hash
 from controller.core.state import Phase
+from controller.core.step import tick_ns
 from simulators.bench.answers import good_answer
 from tests.core.gated import ANNA, AU, EXAMPLE, ORAL, ORDER, REGIMEN, Gated, gated, questions
-from tests.core.world import MIN, S
+from tests.core.world import MIN, PRESCRIBED, S, activity
 
 ASKED_IN_THE_HOT_LAB: Final = [
     question
@@ -311,6 +313,33 @@ def test_an_unsigned_oral_directive_is_called_for_and_is_no_reason_to_stop() -> 
     assert "is overdue" in hand.refused(e.AssayRequested).detail
     assert hand.sign(ORAL) is None
     assert "directive_due" not in hand.alarms
+
+
+@pytest.mark.requirement("W4")
+def test_a_session_is_not_closed_over_an_unsigned_oral_directive() -> None:
+    hand = gated(order=ORAL, oral=True).ordered()
+    assert isinstance(hand, Gated)
+    hand.answers(Place.BEFORE_THAW).assayed()
+    hand.do(e.CancelRequested, "patient withdrew")
+    hand.must_be(Phase.RESIDUAL)
+    assert tick_ns(hand.state) == 60 * S
+    for item in ("background", "syringe_and_line"):
+        hand.do(e.ResidualRequested, item)
+        hand.see(e.AssayRead, item, activity(0 if item == "background" else PRESCRIBED))
+    refusal = hand.refused(e.CloseRequested)
+    assert refusal.rule == "an oral directive must be signed"
+    assert hand.sign(ORAL) is None
+    hand.do(e.CloseRequested)
+    hand.must_be(Phase.CLOSED)
+
+
+def test_what_is_signed_is_the_newest_text_and_what_is_asked_is_what_applies() -> None:
+    papers = gated().state.papers
+    assert papers is not None
+    assert newest_hash(papers) == order_hash(ORDER)
+    assert [gate.id for gate in gates_of(papers, 0)] == [
+        gate.id for gate in GATES if gate.id != "checklist_hot_lab"
+    ]
 
 
 def test_a_session_of_before_gates_asks_nothing_and_takes_nothing() -> None:
