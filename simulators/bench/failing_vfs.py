@@ -97,7 +97,9 @@ class _Vfs(c.Structure):
         ("name", c.c_char_p),
         ("data", c.c_void_p),
         ("open", c.c_void_p),
-        ("rest", c.c_void_p * 15),
+        ("between", c.c_void_p * 8),
+        ("sleep", c.c_void_p),
+        ("rest", c.c_void_p * 6),
     )
 
 
@@ -128,6 +130,7 @@ _OPEN: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_void_p, c.c_int,
 _WRITE: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_int, c.c_int64)
 _TRUNCATE: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int64)
 _LOCK: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int, c.c_int, c.c_int)
+_SLEEP: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int)
 _SYNC: Final = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int)
 
 
@@ -144,12 +147,17 @@ class _Failing:
         self._vfs = _Vfs.from_buffer_copy(ordinary)
         self._vfs.name, self._vfs.next = NAME, None
         self._vfs.open = self._address(_OPEN(self._opened))
+        self._vfs.sleep = self._address(_SLEEP(self._slept))
         if library.sqlite3_vfs_register(c.byref(self._vfs), 0) != OK:
             raise VfsMissing("SQLite would not take another file system")
 
     def _address(self, function: Any) -> int | None:
         self._kept.append(function)
         return c.cast(function, c.c_void_p).value
+
+    def _slept(self, _vfs: int, asked_us: int) -> int:
+        """SQLite waits for a lock in ever longer steps of real time: in this world none passes."""
+        return asked_us
 
     def _opened(self, vfs: int, name: int, file: int, flags: int, out: int) -> int:
         code: int = self._open(vfs, name, file, flags, out)

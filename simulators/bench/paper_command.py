@@ -3,11 +3,12 @@
 import argparse
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from controller.clinic.documents import utc_datetime
 from controller.clinic.order import parse_order
+from controller.clock import SystemClock
 from simulators.bench.answers import ANSWERS, good_answer
 from simulators.bench.directory import latest
 from simulators.bench.papers import regimen
@@ -26,6 +27,8 @@ def add_answer(commands: Any) -> None:
 def answer_main(given: argparse.Namespace) -> int:
     """Print the answer as all is in this run, at this moment. Raises OrderError and OSError."""
     order = parse_order(((given.directory or latest()) / "order.json").read_text("utf-8"))
-    told = good_answer(given.question, order, regimen(order.regimen), datetime.now(UTC))
+    told = good_answer(
+        given.question, order, regimen(order.regimen), utc_datetime(SystemClock().utc_ns())
+    )
     sys.stdout.write(f"{json.dumps(told)}\n")
     return DONE

@@ -233,7 +233,8 @@ def test_a_closed_session_is_listed_after_a_restart_and_its_record_is_given(tmp_
             assert (await first.do("cancel", reason="patient unwell"))["phase"] == "CLOSED"
         async with Room(tmp_path, utc_ns=NOON_UTC_NS + NS_PER_S) as second:
             state = await second.state()
-            assert state["closed"] == [{"session": first.session, "outcome": "not_given"}]
+            told = {"session": first.session, "outcome": "not_given", "cold_run": False}
+            assert state["closed"] == [told]
             record = (await second.http.get(f"record/{first.session}")).json()
             assert record["outcome"] == "not_given"
             answer = await second.http.get("record/S0")

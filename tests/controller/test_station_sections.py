@@ -104,7 +104,9 @@ def test_a_new_key_is_told_once_with_what_the_site_keeps_of_it(capsys):
     for one in told:
         assert hashlib.sha256(one["key"].encode()).hexdigest() == one["key_sha256"]
         known = Whereabouts(site(LAB + BED.replace(DIGEST, one["key_sha256"])).station)
-        assert known.of(Knock(key=one["key"])).name == "room 7"
+        found = known.of(Knock(key=one["key"]))
+        assert found is not None
+        assert found.name == "room 7"
     assert main(["station", "key"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("key, typed once at the station: ")

@@ -6,6 +6,7 @@ The hot lab is known by its address, the bedside by a key that its browser keeps
 import asyncio
 import hashlib
 from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from controller.core.place import Place
 from controller.core.state import State
 from controller.journal_file import read
 from controller.panel.actions import ACTIONS, BY_NAME, LOAD, REVISE
-from controller.panel.desk import PIN_HEADER, SECOND_PIN_HEADER
+from controller.panel.desk import PIN_HEADER, SECOND_PIN_HEADER, Knock
 from controller.panel.door import KEY_COOKIE
 from controller.panel.whereabouts import Whereabouts
 from controller.sessions import session_header, state_of
@@ -55,7 +56,7 @@ class TwoStations(Room):
 
     async def __aenter__(self):
         await super().__aenter__()
-        app = self.http._transport.app
+        app = cast(Any, self.http._transport).app
         self.panels = {host: panel(app, host) for host in (LAB, BED, AWAY)}
         self.panels[BED].cookies.set(KEY_COOKIE, KEY)
         self.http = self.panels[BED]
@@ -406,11 +407,12 @@ def test_each_action_has_its_place():
 def test_what_asks_nothing_of_a_person_asks_nothing_of_a_place():
     """STOP has no action at all; of the others these pass from anywhere on earth."""
     nowhere = Whereabouts(load_site(site_text("/j") + STATIONS).station)
-    assert nowhere.of(SimpleNamespace(place=AWAY, key="")) is None
+    knock = Knock(place=AWAY)
+    assert nowhere.of(knock) is None
     free = [action for action in ACTIONS if action.proof is Proof.NOTHING]
     assert {action.name for action in free} == {"pain", "spill", "patient_moved"}
     for action in free:
-        nowhere.check(action, SimpleNamespace(), None, SimpleNamespace(place=AWAY, key=""))
+        nowhere.check(action, cast(Any, None), None, knock)
 
 
 def test_the_status_says_who_has_the_container():

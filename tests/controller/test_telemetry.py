@@ -144,7 +144,7 @@ BRACKETS = "IPv6 address in brackets|must be mqtt://host:port"
         ("mqtt://u:geheim@[h", "must be mqtt://host:port"),
         ("mqtt://u:geheim@2\ufffd]]st", BRACKETS),
         ("mqtt://u:geheim@[::stp]", BRACKETS),
-        ("mqtt://u:geheim@[::1]W", "end after host and port"),
+        ("mqtt://u:geheim@[::1]W", "end after host and port|must be mqtt://host:port"),
         ("mqtt://u:geheim@br\u00f6ker", "letters, digits, dots and hyphens"),
         ("mqtt://u:geheim@a b", "letters, digits, dots and hyphens"),
         ("mqtt://u:geheim@h\u2100", "must be mqtt://host:port"),
