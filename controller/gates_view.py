@@ -37,7 +37,7 @@ def gates_view(state: State, utc_ns: int) -> dict[str, Any]:
         "gates": [_gate(gate, papers, asked) for gate in gates],
         "questions": {gate.answer: answer_schema(gate.answer) for gate in gates},
         "check_barcode": CHECK_TEXT,
-        "syringe_label": _label(asked),
+        "dose_label": _label(asked),
     }
 
 

@@ -148,9 +148,9 @@ class Thawed(Document):
 
 
 class ShieldLabelled(Document):
-    """Syringe and shield both bear a label (10 CFR 35.69)."""
+    """Syringe or vial and its shield both bear a label (10 CFR 35.69)."""
 
-    syringe: bool
+    container: bool
     shield: bool
 
 
@@ -173,7 +173,7 @@ class SiteSeen(Document):
 
 
 class ShieldPlaced(Document):
-    """The syringe's shield stands in its place."""
+    """The shield stands in its place."""
 
     in_place: bool
 
@@ -190,12 +190,12 @@ ANSWERS: Final[Mapping[str, type[Document]]] = {
     "scanner_hot_lab": LayoutChecked,
     "vial": VialRead,
     "thaw": Thawed,
-    "syringe_label": LabelRead,
+    "dose_label": LabelRead,
     "shield_label": ShieldLabelled,
     "checklist_hot_lab": Ticked,
     "scanner_bedside": LayoutChecked,
     "wristband": WristbandRead,
-    "syringe_again": LabelRead,
+    "dose_again": LabelRead,
     "site_seen": SiteSeen,
     "shield": ShieldPlaced,
     "checklist_bedside": Ticked,

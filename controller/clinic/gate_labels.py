@@ -73,23 +73,23 @@ def thawed_after(asked: Asked, told: a.Thawed) -> Iterator[Problem]:
         yield Problem("thaw_cleared.started_at", told.started_at.isoformat(), rule)
 
 
-def syringe_matches(asked: Asked, told: a.LabelRead) -> Iterator[Problem]:
-    """The syringe's label names drug, nuclide, the vial's lot and the patient of the order."""
-    yield from _syringe(asked, "syringe_label", told)
+def dose_matches(asked: Asked, told: a.LabelRead) -> Iterator[Problem]:
+    """The label of syringe or vial names drug, nuclide, the vial's lot and the order's patient."""
+    yield from _dose(asked, "dose_label", told)
 
 
-def syringe_still_matches(asked: Asked, told: a.LabelRead) -> Iterator[Problem]:
-    """At the bedside it is the syringe that was labelled in the hot lab, and this patient's."""
-    yield from _syringe(asked, "syringe_again", told)
-    first = asked.answers.of("syringe_label", a.LabelRead)
+def dose_still_matches(asked: Asked, told: a.LabelRead) -> Iterator[Problem]:
+    """At the bedside it is the dose that was labelled in the hot lab, and this patient's."""
+    yield from _dose(asked, "dose_again", told)
+    first = asked.answers.of("dose_label", a.LabelRead)
     if first is not None and told.scan != first.scan:
         rule = f"must be the label of the hot lab, {shown(first.scan)}"
-        yield Problem("syringe_again.scan", shown(told.scan), rule)
+        yield Problem("dose_again.scan", shown(told.scan), rule)
 
 
 def labelled(_: Asked, told: a.ShieldLabelled) -> Iterator[Problem]:
     """Syringe and shield bear a label (10 CFR 35.69)."""
-    for name in ("syringe", "shield"):
+    for name in ("container", "shield"):
         if not getattr(told, name):
             yield Problem(f"shield_label.{name}", "false", "must bear a label (10 CFR 35.69)")
 
@@ -124,12 +124,12 @@ def site_sound(_: Asked, told: a.SiteSeen) -> Iterator[Problem]:
 
 
 def shielded(_: Asked, told: a.ShieldPlaced) -> Iterator[Problem]:
-    """The syringe's shield is in place."""
+    """The shield is in place."""
     if not told.in_place:
-        yield Problem("shield.in_place", "false", "must be in place before the syringe is mounted")
+        yield Problem("shield.in_place", "false", "must be in place before the dose is mounted")
 
 
-def _syringe(asked: Asked, where: str, told: a.LabelRead) -> Iterator[Problem]:
+def _dose(asked: Asked, where: str, told: a.LabelRead) -> Iterator[Problem]:
     yield from _drug_matches(asked, where, told)
     label = _read(told.scan)
     if isinstance(label, Problem):

@@ -121,7 +121,7 @@ def _label(order: Order, _regimen: Regimen, _now: datetime) -> Answer:
 
 
 def _shield_label(_order: Order, _regimen: Regimen, _now: datetime) -> Answer:
-    return {"syringe": True, "shield": True}
+    return {"container": True, "shield": True}
 
 
 def _wristband(order: Order, _regimen: Regimen, _now: datetime) -> Answer:
@@ -149,12 +149,12 @@ ANSWERS: Final[Mapping[str, Callable[[Order, Regimen, datetime], Answer]]] = {
     "scanner_hot_lab": _check_barcode,
     "vial": _vial,
     "thaw": _thaw,
-    "syringe_label": _label,
+    "dose_label": _label,
     "shield_label": _shield_label,
     "checklist_hot_lab": _ticked("hot_lab"),
     "scanner_bedside": _check_barcode,
     "wristband": _wristband,
-    "syringe_again": _label,
+    "dose_again": _label,
     "site_seen": _site_seen,
     "shield": _shield,
     "checklist_bedside": _ticked("bedside"),

@@ -460,26 +460,26 @@ READ = {"drug": "CLR 131", "nuclide": "I-131", "lot": "L-778", "patient_id": "C1
 def test_drug_nuclide_lot_and_patient_must_all_match(
     closed: Any, told: dict[str, Any], refused: list[str]
 ) -> None:
-    found = closed(syringe_label=told, syringe_again=told)
-    ours = [f for f in fields(found) if f.startswith("syringe_label.")]
-    assert ours == [f"syringe_label.{name}" for name in refused]
+    found = closed(dose_label=told, dose_again=told)
+    ours = [f for f in fields(found) if f.startswith("dose_label.")]
+    assert ours == [f"dose_label.{name}" for name in refused]
     assert len(found) == 2 * len(refused)
 
 
 def test_the_lot_is_the_vials(closed: Any) -> None:
     other = {"scan": own_label(Label(drug="CLR 131", nuclide="I-131", lot="L-779"))}
-    assert fields(closed(vial=other)) == ["syringe_label.lot", "syringe_again.lot"]
+    assert fields(closed(vial=other)) == ["dose_label.lot", "dose_again.lot"]
 
 
 def test_the_label_at_the_bedside_is_that_of_the_hot_lab(closed: Any) -> None:
     again = {"scan": "WD-2025-0131", **READ}
-    (problem,) = closed(syringe_again=again)
-    assert (problem.field, problem.value) == ("syringe_again.scan", "'WD-2025-0131'")
+    (problem,) = closed(dose_again=again)
+    assert (problem.field, problem.value) == ("dose_again.scan", "'WD-2025-0131'")
     assert problem.rule.startswith(f"must be the label of the hot lab, {LABEL!r}"[:100])
 
 
-@pytest.mark.parametrize("which", ["syringe", "shield"])
-def test_syringe_and_shield_bear_labels(closed: Any, which: str) -> None:
+@pytest.mark.parametrize("which", ["container", "shield"])
+def test_container_and_shield_bear_labels(closed: Any, which: str) -> None:
     assert fields(closed(shield_label={which: False})) == [f"shield_label.{which}"]
 
 

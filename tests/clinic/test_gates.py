@@ -59,8 +59,8 @@ def test_who_drug_and_consent_can_be_overridden_by_nobody() -> None:
     never = {gate.id for gate in GATES if not gate.may_override}
     assert never == {
         *("dose_order", "consent", "pregnancy", "constancy_limit"),
-        *("scanner_hot_lab", "vial", "expiry", "thaw", "syringe_label", "shield_label"),
-        *("scanner_bedside", "wristband", "syringe_again", "site_seen"),
+        *("scanner_hot_lab", "vial", "expiry", "thaw", "dose_label", "shield_label"),
+        *("scanner_bedside", "wristband", "dose_again", "site_seen"),
     }
     assert all("authorized_user" in gate.may_override for gate in GATES if gate.may_override)
 
@@ -295,8 +295,8 @@ def test_an_answer_is_strict_json() -> None:
         ("dose_order", '{"activity": "1,681", "unit": "MBq"}', "activity"),
         ("dose_order", '{"activity": 1681, "unit": "Bq"}', "unit"),
         ("constancy", '{"deviation_percent": NaN}', "document"),
-        ("syringe_label", '{"scan": "caf\\u00e9"}', "scan"),
-        ("syringe_label", '{"scan": ""}', "scan"),
+        ("dose_label", '{"scan": "caf\\u00e9"}', "scan"),
+        ("dose_label", '{"scan": ""}', "scan"),
         ("site_seen", '{"sound": "yes"}', "sound"),
         ("checklist_bedside", '{"done": ["antiemetic"], "more": 1}', "more"),
     ],
@@ -329,7 +329,7 @@ def test_a_syringe_of_another_patient_is_found_at_the_bedside(gates: Gates) -> N
             lot="L-778",
         )
     )
-    assert fields(gates(answers(syringe_again={"scan": other}))) == [
-        "syringe_again.patient_id",
-        "syringe_again.scan",
+    assert fields(gates(answers(dose_again={"scan": other}))) == [
+        "dose_again.patient_id",
+        "dose_again.scan",
     ]

@@ -381,8 +381,9 @@ def test_what_was_finished_by_hand_stands_beside_what_was_pumped(facts: RecordFa
         reason="no power",
     )
     line = LineState(*map(Nanolitre, (19_000_000, 19_600_000, 0, 0)))
-    pumped = {"pumped_low_nl": Nanolitre(10_000_000), "pumped_high_nl": Nanolitre(10_000_000)}
-    record = build_record(replace(facts, **pumped, line=line, late_entry=entry))
+    ten = Nanolitre(10_000_000)
+    pumped = replace(facts, pumped_low_nl=ten, pumped_high_nl=ten)
+    record = build_record(replace(pumped, line=line, late_entry=entry))
     assert record.pumped_interval_ml == (10.0, 10.0)
     assert record.delivered_ml == 19.0
     assert record.late_entry is not None

@@ -52,7 +52,7 @@ def test_every_gate_says_what_it_asks_by_which_source_and_what_is_wrong(tmp_path
     assert consent["by"]["identity"] == "badge"
     assert after["directive"]["problems"] == []
     assert after["directive"]["signed"]["identity"] == "badge+PIN"
-    assert "lot=" not in after["syringe_label"]
+    assert "lot=" not in after["dose_label"]
 
 
 def test_the_syringes_label_bears_the_lot_of_the_vial(tmp_path):
@@ -61,7 +61,7 @@ def test_the_syringes_label_bears_the_lot_of_the_vial(tmp_path):
         await room.answer_at("hot_lab")
         return await room.gates()
 
-    label = in_room(tmp_path, work)["syringe_label"]
+    label = in_room(tmp_path, work)["dose_label"]
     assert label.split("|") == [
         "ISODRIP", "order_id=WD-1", "patient_id=C131-0042", "drug=CLR 131", "nuclide=I-131",
         "lot=L-778",

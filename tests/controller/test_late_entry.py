@@ -1,6 +1,7 @@
 """A treatment finished by hand, from the action to the record, and folded back from disk."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,12 @@ def test_pump_and_hands_stand_apart_in_the_record(tmp_path, started):
                 await room.until_phase("STOPPED")
                 await room.until(lambda view: view["run"] is None)
             at = utc_datetime(room.daemon.clock.utc_ns()).isoformat()
-            said = {"confirmed_by": "cd", "given_by": "C. D.", "begun_at": at, "ended_at": at}
+            said: dict[str, Any] = {
+                "confirmed_by": "cd",
+                "given_by": "C. D.",
+                "begun_at": at,
+                "ended_at": at,
+            }
             said |= {"low_ml": 3.0, "high_ml": 3.4, "flushed_ml": 4.5}
             await room.do("finished_by_hand", **said, method="barrel", reason="no pump")
             view = await room.until_phase("RESIDUAL")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,8 @@ def in_room(tmp_path, work):
 @pytest.mark.requirement("T9.2", "C15")
 def test_whatever_stands_in_an_order_is_only_text_on_the_page():
     fields = ("patient_name", "patient_id", "birth_date", "drug", "lot", "mounted", "site", "room")
-    hostile = replace(FACTS, **dict.fromkeys(fields, HOSTILE), released=((HOSTILE, 0),))
+    told: dict[str, Any] = dict.fromkeys(fields, HOSTILE)
+    hostile = replace(FACTS, **told, released=((HOSTILE, 0),))
     text = page(downtime_sheet(hostile))
     assert "<script" not in text
     assert text.count("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#x27;&quot;") >= 8
@@ -104,19 +106,28 @@ def test_what_was_noted_stands_in_the_sites_journal(tmp_path):
     in_room(tmp_path, work)
 
 
+def done(printing):
+    """Wait until it is printed."""
+
+    async def main():
+        await printing
+
+    asyncio.run(main())
+
+
 @pytest.mark.realtime
 def test_a_command_of_the_site_is_given_the_file_within_bounds(tmp_path):
     seen = tmp_path / "seen"
     run = (sys.executable, "-c")
     good = printer((*run, f"import sys; open({str(seen)!r}, 'w').write(sys.argv[1])"))
-    asyncio.run(good(tmp_path / "page.html"))
+    done(good(tmp_path / "page.html"))
     assert seen.read_text() == str(tmp_path / "page.html")
     with pytest.raises(OSError, match="ended with 3"):
-        asyncio.run(printer((*run, "raise SystemExit(3)"))(tmp_path))
+        done(printer((*run, "raise SystemExit(3)"))(tmp_path))
     with pytest.raises(TimeoutError):
-        asyncio.run(printer((*run, "import time; time.sleep(60)"), timeout_s=0.2)(tmp_path))
+        done(printer((*run, "import time; time.sleep(60)"), timeout_s=0.2)(tmp_path))
     with pytest.raises(OSError, match="no-such-printer"):
-        asyncio.run(printer(("no-such-printer",))(tmp_path))
+        done(printer(("no-such-printer",))(tmp_path))
 
 
 def test_the_site_names_its_command(tmp_path):
