@@ -30,6 +30,7 @@ STATUS: Final = "status"
 _JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
+_BRACKETED: Final = re.compile(r"\[([^][]*)\](?::.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +107,15 @@ def broker_address(url: str) -> BrokerAddress:
 
 def _check_host(where: str) -> None:
     """Refuse what is neither a host's name nor an address; urlsplit takes nearly anything."""
-    name, bracket, rest = where.partition("]")
-    if not bracket:
+    if "[" not in where and "]" not in where:
         if not _HOST.fullmatch(where.partition(":")[0]):
             raise ValueError("must name a host by letters, digits, dots and hyphens")
         return
+    found = _BRACKETED.fullmatch(where)
     try:
-        ipaddress.IPv6Address(name.removeprefix("["))
+        ipaddress.IPv6Address(found[1] if found else "")
     except ValueError:
-        raise ValueError("must have an IPv6 address in brackets") from None
-    if rest and not rest.startswith(":"):
-        raise ValueError("must end after host and port")
+        raise ValueError("must be an IPv6 address in brackets, and a port") from None
 
 
 def slug(name: str) -> str:
