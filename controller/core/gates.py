@@ -25,6 +25,7 @@ from controller.core.limits import Limits
 from controller.core.papers import Answered, Directive, Overridden, Papers
 from controller.core.rules import Refused, Result, done, sign, signature
 from controller.core.state import Phase, State
+from controller.core.treatment import Treatment
 from firmware_interfaces.units import Nanoseconds, as_seconds
 
 WHERE: Final = {
@@ -202,6 +203,8 @@ def directive_revised(state: State, event: e.DirectiveRevised, limits: Limits) -
     found = revision_problems(versions_of(papers), revised, state.first_start_utc_ns)
     if found:
         return Refused("a revision follows the text before it", _seen(found))
+    if state.assay is not None and _container(event.treatment) != _container(state.order):
+        return Refused("a revision keeps the container that was assayed", "cancel and order anew")
     papers = replace(papers, versions=(*papers.versions, Directive(event.order)))
     state = replace(
         sign(state, event, "directive revised"),
@@ -213,6 +216,15 @@ def directive_revised(state: State, event: e.DirectiveRevised, limits: Limits) -
         patency_ok=False,
     )
     return done(enter(state, Phase.ASSAYED) if state.phase is Phase.RELEASED else state)
+
+
+def _container(treatment: Treatment) -> tuple[str, int, int, int]:
+    return (
+        treatment.syringe,
+        treatment.diameter_um,
+        treatment.fill_nl,
+        treatment.unusable_nl,
+    )
 
 
 def unsigned(state: State) -> Refused | None:

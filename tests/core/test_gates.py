@@ -18,7 +18,7 @@ from controller.core.state import Phase
 from controller.core.step import tick_ns
 from simulators.bench.answers import good_answer
 from tests.core.gated import ANNA, AU, EXAMPLE, ORAL, ORDER, REGIMEN, Gated, gated, questions
-from tests.core.world import MIN, PRESCRIBED, S, activity
+from tests.core.world import MIN, PRESCRIBED, S, activity, treatment
 
 ASKED_IN_THE_HOT_LAB: Final = [
     question
@@ -276,6 +276,18 @@ def test_what_is_no_revision_of_this_directive_is_refused() -> None:
     hand.must_be(Phase.ORDERED)
     assert hand.tell(e.DirectiveRevised, order_json(revised()), hand.treatment) is None
     hand.must_be(Phase.ORDERED)
+
+
+def test_a_revision_keeps_the_container_that_was_assayed() -> None:
+    hand, more = gated().signed(), replace(treatment(), fill_nl=treatment().fill_nl + 1)
+    assert hand.tell(e.DirectiveRevised, order_json(revised()), more) is None
+    assert hand.state.treatment == more
+    hand = gated().thawed()
+    hand.assayed()
+    refused = hand.tell(e.DirectiveRevised, order_json(revised()), more)
+    assert refused is not None
+    assert refused.rule == "a revision keeps the container that was assayed"
+    hand.must_be(Phase.ASSAYED)
 
 
 def test_nothing_is_revised_once_the_line_is_in_use() -> None:
