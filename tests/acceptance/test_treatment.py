@@ -27,7 +27,8 @@ def test_a_whole_treatment_is_complete_and_its_record_true(auto_run: AutoRun):
     }  # fmt: skip
     released = [p["operator_id"] for p in record["people"] if "released" in p["meaning"]]
     assert sorted(released) == ["ab", "cd"]
-    unproven = [p["meaning"] for p in record["people"] if p["identity"] == "unauthenticated"]
-    # The directive was signed on paper; everybody at the panel was recognised.
-    assert unproven == ["ordered as authorized user"]
+    assert all(person["identity"] != "unauthenticated" for person in record["people"])
+    (ordered,) = [p for p in record["people"] if p["meaning"] == "ordered as authorized user"]
+    assert (ordered["operator_id"], ordered["identity"]) == ("au", "badge+PIN")
+    assert all(gate["by"] for gate in record["gates"])
     assert {p["identity"] for p in record["people"] if "released" in p["meaning"]} == {"badge+PIN"}

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import signal
 import sys
 import time
 
@@ -30,6 +31,8 @@ class Terminal:
         self.heard = ""
         self.pid, self.file = pty.fork()
         if self.pid == 0:
+            # Where the tests themselves run in the background, Ctrl-C is ignored from the start.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execv(sys.executable, [sys.executable, "-m", "controller.cli", "people", *words])
 
     def answer(self, question, said, end="\n"):
