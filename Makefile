@@ -42,6 +42,8 @@ CAMPAIGN_ARGS ?= --sessions 200 --seed 1
 EXPLORE_ARGS ?=
 # Whole rooms and treatments: real time mostly waits, virtual time works, and two cores do both.
 BESIDE := tests/acceptance tests/peers $(wildcard tests/simulators/bench/test_[a-d]*.py)
+# What is left of the simulators is shared between both cores.
+THEN := $(wildcard tests/simulators/bench/test_[e-r]*.py)
 ROOMS := tests/acceptance tests/peers tests/simulators
 CODE := controller drivers protocols simulators firmware_interfaces
 
@@ -57,10 +59,13 @@ test: $(VENV)/.stamp-dev $(PEERS)/.stamp debian-tools
 	$(BIN)/python -m pytest $(BESIDE) $(PYTEST_ARGS) >var/beside.log 2>&1 & \
 	beside=$$!; failed=0; \
 	$(BIN)/coverage run -m pytest $(patsubst %,--ignore=%,$(ROOMS)) $(PYTEST_ARGS) || failed=1; \
-	$(BIN)/python -m pytest tests/simulators $(patsubst %,--ignore=%,$(BESIDE)) $(PYTEST_ARGS) \
-		|| failed=1; \
 	wait $$beside || failed=1; \
-	cat var/beside.log; \
+	$(BIN)/python -m pytest $(THEN) $(PYTEST_ARGS) >var/then.log 2>&1 & \
+	then=$$!; \
+	$(BIN)/python -m pytest tests/simulators $(patsubst %,--ignore=%,$(BESIDE) $(THEN)) \
+		$(PYTEST_ARGS) || failed=1; \
+	wait $$then || failed=1; \
+	cat var/beside.log var/then.log; \
 	[ $$failed = 0 ]
 	$(BIN)/coverage report
 
