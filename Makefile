@@ -43,7 +43,7 @@ EXPLORE_ARGS ?=
 # Whole rooms and treatments: real time mostly waits, virtual time works, and two cores do both.
 BESIDE := tests/acceptance tests/peers $(wildcard tests/simulators/bench/test_[a-d]*.py)
 # What is left of the simulators is shared between both cores.
-THEN := $(wildcard tests/simulators/bench/test_[e-r]*.py)
+THEN := $(wildcard tests/simulators/bench/test_[e-r]*.py tests/simulators/bench/test_sc*.py)
 ROOMS := tests/acceptance tests/peers tests/simulators
 CODE := controller drivers protocols simulators firmware_interfaces
 
