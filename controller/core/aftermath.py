@@ -51,7 +51,8 @@ def settle_run(state: State) -> State:
     low, high = run.counter_nl, motion.upper_nl(state, run)
     if run.doubt:
         rested = state.rested_ns > (run.started_ns or 0)
-        until = state.rested_ns if rested else state.now_ns + run.plan.watchdog_ns
+        talks_ns = max(state.now_ns, state.permit_expires_ns)
+        until = state.rested_ns if rested else talks_ns + run.plan.watchdog_ns
         low, high = motion.doubted_nl(run, until)
     return book_interval(state, low, high)
 

@@ -315,6 +315,7 @@ def flush_requested(state: State, event: e.FlushRequested, limits: Limits) -> Re
     """
     refused = (
         _ready(state)
+        or custody.not_at_bedside(state)
         or second_person(event, event.confirmed_by)
         or flush_pump_refused(state, event.syringe, event.diameter_um, limits)
     )

@@ -114,6 +114,9 @@ def _entered(state: State, event: e.FinishedByHand) -> State:
         held_ns=None,
         hold_reason="",
         clearance_utc_ns=cleared,
+        # What a counter shows from here on is in the interval, or was done by hand at its keys.
+        rest=None,
+        flush_rest=None,
     )
     if not first or event.high_nl == 0:
         return state

@@ -306,7 +306,8 @@ def test_a_rest_that_was_confirmed_as_run_left_says_nothing_of_that_run() -> Non
     """Till the watchdog would have stopped it, it may have run: 5 s at 10 uL a second."""
     run = {"started_ns": 100 * S, "told": ((100 * S, SLOW),), "samples": (), "doubt": "no_flow"}
     for rested_ns, high_nl in ((100 * S, 60_000), (100 * S + 500_000_000, 5_000)):
-        state = replace(state_of(101 * S, **run, counter_nl=0), rested_ns=rested_ns)
+        state = state_of(101 * S, **run, counter_nl=0)
+        state = replace(state, rested_ns=rested_ns, permit_expires_ns=0)
         before = state.drug.high_nl
         assert settle_run(state).drug.high_nl - before == high_nl
 

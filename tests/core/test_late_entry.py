@@ -10,11 +10,12 @@ from controller.core.aftermath import settle_run
 from controller.core.late_entry import left_nl
 from controller.core.line import line_of
 from controller.core.state import Outcome, Phase, Pumped
+from firmware_interfaces.readings import Motion
 from tests.core.further import FURTHER
 from tests.core.hand import Hand
 from tests.core.situations import at, built
 from tests.core.two_pumps import second_held
-from tests.core.world import MIN, ML, S, activity, round_trip
+from tests.core.world import MIN, ML, S, activity, round_trip, status
 
 ALLOWED = (
     *("released", "seated", "armed", "held", "stopped"),
@@ -254,3 +255,14 @@ def test_where_saline_has_its_own_pump_its_place_in_the_line_is_kept() -> None:
     line = line_of(hand.state)
     assert (line.in_line_low_nl, line.in_line_high_nl) == (0, 0)
     assert line.delivered_high_nl == hand.state.given.high_nl
+
+
+@pytest.mark.requirement("T9.3")
+@pytest.mark.parametrize("more_nl", [1, 100_000])
+def test_what_a_counter_shows_after_it_was_entered_is_booked_no_more(more_nl: int) -> None:
+    hand = late("uncertain")
+    hand.do(e.FinishedByHand, *entry(hand))
+    before = hand.state.drug
+    shown = status(hand.now_ns, before.low_nl + more_nl, Motion.STOPPED)
+    hand.see(e.StopConfirmed, hand.state.epoch, shown)
+    assert hand.state.drug == before
